@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/net/engine.h"
+
+#include <algorithm>
+
+namespace isthmus {
+namespace {
+
+constexpr std::size_t widest_population = 64;
+
+bool fits_population(const Network& network) {
+  if (!is_perceptron(network)) {
+    return false;
+  }
+  return std::ranges::all_of(shapes(network), [](const Shape& shape) {
+    std::size_t width = 1;
+    for (const std::size_t extent : shape) {
+      width *= extent;
+    }
+    return width <= widest_population;
+  });
+}
+
+}  // namespace
+
+std::string_view name_of(Loss loss) {
+  switch (loss) {
+    case Loss::absolute:
+      return "absolute";
+    case Loss::squared:
+      return "squared";
+    case Loss::cross_entropy:
+      return "cross_entropy";
+  }
+  return "?";
+}
+
+std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_batch) {
+  return fits_population(network) ? make_population_engine(network)
+                                  : make_dnn_engine(network, largest_batch);
+}
+
+}  // namespace isthmus

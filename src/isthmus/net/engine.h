@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "isthmus/core/rng.h"
+#include "isthmus/net/network.h"
+
+namespace isthmus {
+
+/// What is averaged over samples. With outputs o (K numbers) and a target y or a label l:
+enum class Loss {
+  absolute,       ///< mean over the K outputs of |o - y|
+  squared,        ///< mean over the K outputs of (o - y)^2
+  cross_entropy,  ///< log(sum_k exp o_k) - o_l, in nats: the outputs are logits
+};
+
+std::string_view name_of(Loss loss);
+
+/// A view of some samples, inputs as floats. The memory is the caller's.
+struct BatchView {
+  std::size_t count = 0;
+  const float* inputs = nullptr;         ///< (count, features), row-major
+  const float* targets = nullptr;        ///< (count, outputs), for absolute and squared
+  const std::int32_t* labels = nullptr;  ///< (count), for cross_entropy
+};
+
+/// Evaluates one network architecture on a flat parameter vector. An engine owns all scratch memory
+/// it needs and makes no allocation in a call of a batch size that it has seen before. It is not
+/// safe to share: one instance a worker thread, and each call runs on the calling thread alone.
+///
+/// Determinism: results depend on the arguments alone, bit for bit: not on earlier calls, nor on
+/// the other thetas of a call.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// P and K.
+  virtual std::size_t dimension() const = 0;
+  virtual std::size_t outputs() const = 0;
+
+  /// Network outputs in evaluation mode (no dropout). theta (P), outputs (count, K) row-major.
+  /// NaN and infinity in theta propagate as the arithmetic has it.
+  virtual void forward(std::span<const float> theta,
+                       const BatchView& batch,
+                       std::span<float> outputs) = 0;
+
+  /// Mean loss over the batch of each of B thetas, in evaluation mode, summed in double.
+  /// thetas (B, P) row-major, losses (B).
+  virtual void losses(std::span<const float> thetas,
+                      const BatchView& batch,
+                      Loss loss,
+                      std::span<double> losses) = 0;
+
+  /// Mean loss and gradient of each of B thetas on one batch, in training mode: dropout draws from
+  /// `dropout` (may be null if the network has none; used only with B = 1 otherwise).
+  /// thetas and gradients (B, P) row-major, losses (B). Gradients are overwritten.
+  virtual void losses_and_gradients(std::span<const float> thetas,
+                                    const BatchView& batch,
+                                    Loss loss,
+                                    Rng* dropout,
+                                    std::span<double> losses,
+                                    std::span<float> gradients) = 0;
+
+  /// How many thetas one call of losses_and_gradients should get to be fast on a batch of `count`
+  /// samples: the number of SIMD lanes times a small factor where thetas run in lanes, else 1.
+  virtual std::size_t preferred_population(std::size_t count) const = 0;
+};
+
+/// Many small multilayer perceptrons: widths up to 64, SIMD across thetas or across samples.
+/// Throws UsageError if `network` is not a perceptron (see is_perceptron) within those limits.
+std::unique_ptr<Engine> make_population_engine(const Network& network);
+
+/// Any Network, on oneDNN primitives, one thread. `largest_batch` sizes the scratch memory first
+/// made; larger batches are allowed and make their own.
+std::unique_ptr<Engine> make_dnn_engine(const Network& network, std::size_t largest_batch);
+
+/// The engine for a network: population for perceptrons whose input and every layer have width at
+/// most 64, dnn for everything else.
+std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_batch);
+
+/// Slow, obvious double-precision evaluation of any Network, sample by sample, straight from the
+/// definitions: the oracle of both engines and of the gradient checker. theta (P), outputs (count,
+/// K). Dropout is the identity.
+void reference_forward(const Network& network,
+                       std::span<const double> theta,
+                       const BatchView& batch,
+                       std::span<double> outputs);
+/// Mean loss over the batch from the same arithmetic.
+double reference_loss(const Network& network,
+                      std::span<const double> theta,
+                      const BatchView& batch,
+                      Loss loss);
+
+}  // namespace isthmus

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "isthmus/core/json.h"
+#include "isthmus/core/rng.h"
+#include "isthmus/net/layout.h"
+
+namespace isthmus {
+
+using Shape = std::vector<std::size_t>;
+
+/// How the numbers of one tensor are drawn.
+struct Initializer {
+  enum class Kind {
+    fan_in_uniform,    ///< uniform in +-1/sqrt(fan in): PyTorch's default for weights and biases
+    uniform,           ///< uniform in [-scale, scale]
+    normal,            ///< standard deviation `scale`
+    truncated_normal,  ///< standard deviation `scale`, redrawn beyond two of them
+    constant,          ///< `scale` itself
+  };
+  Kind kind = Kind::fan_in_uniform;
+  double scale = 0.0;
+};
+
+/// y = W x + b, W of shape (out_features, in).
+struct Linear {
+  std::size_t out_features = 0;
+  bool bias = true;
+  Initializer weight_init{};
+  Initializer bias_init{};
+};
+
+enum class Padding {
+  valid,  ///< none
+  same,   ///< output = ceil(input / stride); an odd total puts the extra row or column at the end
+};
+
+/// Cross-correlation with W of shape (out_channels, in_channels, kernel, kernel).
+struct Conv2d {
+  std::size_t out_channels = 0;
+  std::size_t kernel = 1;
+  std::size_t stride = 1;
+  Padding padding = Padding::valid;
+  bool bias = true;
+  Initializer weight_init{};
+  Initializer bias_init{};
+};
+
+struct Pool2d {
+  enum class Kind { max, average };  ///< average: over the elements inside the image
+  Kind kind = Kind::max;
+  std::size_t kernel = 2;
+  std::size_t stride = 2;
+  Padding padding = Padding::valid;
+};
+
+struct Activation {
+  enum class Kind { relu, sigmoid, tanh, softmax };  ///< softmax: over the features of a flat input
+  Kind kind = Kind::relu;
+};
+
+/// In training: each number is zeroed with probability `probability`, the others are scaled by
+/// 1 / (1 - probability). In evaluation: the identity.
+struct Dropout {
+  double probability = 0.5;
+};
+
+struct Flatten {};
+
+using Layer = std::variant<Linear, Conv2d, Pool2d, Activation, Dropout, Flatten>;
+
+/// A stack of layers, as a torch.nn.Sequential: layer i owns the tensors "i.weight" and "i.bias".
+struct Network {
+  Shape input;  ///< of one sample: {features} or {channels, height, width}
+  std::vector<Layer> layers;
+};
+
+/// The shape of one sample after each layer; element 0 is the input, the last one the output.
+/// Throws UsageError naming the layer where shapes do not fit.
+std::vector<Shape> shapes(const Network& network);
+
+/// Numbers in the output of one sample.
+std::size_t output_size(const Network& network);
+
+/// Where each tensor lies in the flat parameter vector: layer after layer, weight before bias.
+Layout layout_of(const Network& network);
+
+/// Draws a parameter vector of size layout_of(network).dimension(), tensor after tensor.
+void initialise(const Network& network, Rng& rng, std::span<float> theta);
+
+/// True if every layer is Linear or an Activation other than softmax, so that the network is a plain
+/// multilayer perceptron (a leading Flatten is allowed).
+bool is_perceptron(const Network& network);
+
+/// JSON form: {"input": [1, 28, 28], "layers": [{"type": "conv2d", "out_channels": 32, "kernel": 5,
+/// "padding": "same"}, {"type": "relu"}, {"type": "max_pool2d"}, {"type": "flatten"}, {"type":
+/// "linear", "out_features": 10}]}. Fields left out take the defaults above; "weight_init" and
+/// "bias_init" are {"kind": "truncated_normal", "scale": 0.1}.
+Json to_json(const Network& network);
+/// Throws DataError that names the layer and the field: unknown type or field, missing or wrong
+/// value.
+Network network_from_json(const Json& json);
+/// Reads the JSON form from a file; messages name the file.
+Network read_network(const std::filesystem::path& path);
+
+}  // namespace isthmus

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "isthmus/data/dataset.h"
+#include "isthmus/net/engine.h"
+#include "isthmus/net/layout.h"
+
+namespace isthmus {
+
+/// What can define a level set. All are "lower is better".
+enum class Metric {
+  mean_absolute_error,
+  mean_squared_error,
+  cross_entropy,  ///< mean nats per sample
+  error_rate,     ///< misclassified fraction in [0, 1]; the arg max counts, a tie or NaN is wrong
+  perplexity,     ///< exp(cross_entropy)
+};
+
+std::string_view name_of(Metric metric);
+/// Throws UsageError that lists the known names.
+Metric metric_of(std::string_view name);
+
+/// A full-split value, or the proof that it exceeds a bound.
+struct Evaluation {
+  double value = 0.0;       ///< of the whole split; if not complete, a lower bound that exceeds
+                            ///< the bound asked for
+  std::size_t samples = 0;  ///< forward samples spent
+  bool complete = true;
+};
+
+/// Where one training run takes its batches from. Not safe to share between threads.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  /// The batch of the next step. The view stays valid until the next call.
+  virtual BatchView next() = 0;
+  /// True if next() always returns the same memory with the same content (full batches).
+  virtual bool constant() const = 0;
+};
+
+/// Computes on an Objective; owns scratch memory. One instance a worker thread.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+
+  /// Full-split metric of each of B thetas: thetas (B, P), values (B). Summed in double; a NaN
+  /// anywhere gives NaN (error_rate: counts as wrong).
+  virtual void metrics(Split split,
+                       Metric metric,
+                       std::span<const float> thetas,
+                       std::span<double> values) = 0;
+
+  /// The full-split metric of one theta, unless it is known before the end of the pass that it
+  /// exceeds `bound` (error rates: as soon as the count of wrong samples decides; other metrics are
+  /// always complete).
+  virtual Evaluation metric_unless_above(Split split,
+                                         Metric metric,
+                                         std::span<const float> theta,
+                                         double bound) = 0;
+
+  /// Training loss and gradient of B thetas on one batch; see Engine::losses_and_gradients.
+  virtual void losses_and_gradients(std::span<const float> thetas,
+                                    const BatchView& batch,
+                                    Rng* dropout,
+                                    std::span<double> losses,
+                                    std::span<float> gradients) = 0;
+
+  /// See Engine::preferred_population.
+  virtual std::size_t preferred_population(std::size_t batch_size) const = 0;
+};
+
+/// A loss on a flat parameter vector over a data set. Immutable and safe to share; computation goes
+/// through evaluators. The metric that defines a level set is asked for by name and may differ from
+/// the loss that trains.
+class Objective {
+ public:
+  virtual ~Objective() = default;
+
+  virtual const Layout& layout() const = 0;
+  std::size_t dimension() const { return layout().dimension(); }
+  /// Samples of a split.
+  virtual std::size_t samples(Split split) const = 0;
+  virtual Loss loss() const = 0;
+  /// True if the metric can be computed here (error rates need labels, and so on).
+  virtual bool supports(Metric metric) const = 0;
+
+  virtual std::unique_ptr<Evaluator> evaluator() const = 0;
+
+  /// Batches for one training run, drawn from the stream (seed, stream): all training samples at
+  /// every step if batch_size is 0, else shuffled epochs (the last, smaller batch of an epoch is
+  /// dropped). Some objectives draw a training set of their own for each run.
+  virtual std::unique_ptr<BatchSource> batches(std::uint64_t seed,
+                                               std::uint64_t stream,
+                                               std::size_t batch_size) const = 0;
+
+  /// True if the training loss of a full batch from batches() is by definition the value of
+  /// `metric` on `split`: then a training step tells the metric for free.
+  virtual bool training_loss_is(Metric metric, Split split) const = 0;
+
+  /// A starting point: the network's initialisation drawn from (seed, stream). theta (P).
+  virtual void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const = 0;
+};
+
+}  // namespace isthmus

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "isthmus/core/stop.h"
+#include "isthmus/core/workers.h"
+#include "isthmus/objective/objective.h"
+#include "isthmus/train/optimizer.h"
+
+namespace isthmus {
+
+/// When a value counts as having reached its target.
+enum class Comparison {
+  at_most,  ///< value <= target
+  below,    ///< value < target (the published scripts)
+};
+
+bool reaches(double value, double target, Comparison comparison);
+
+struct TrainOptions {
+  OptimizerOptions optimizer = Adam{};
+  Schedule schedule{};
+  double clip_norm = 0.0;      ///< largest Euclidean norm of a gradient; 0 does not clip
+  std::size_t batch_size = 0;  ///< 0: all training samples at every step
+  Metric metric = Metric::mean_absolute_error;
+  Split split = Split::test;
+  Comparison comparison = Comparison::at_most;
+  /// The metric is looked at before the first step and after every `check_every` steps. >= 1.
+  std::size_t check_every = 1;
+  /// If true the starting point itself is not looked at (the published scripts train first).
+  bool skip_first_check = false;
+  /// If > 0: after every `loss_window` steps the target also counts as reached if the mean training
+  /// loss of those steps reaches it (the end points of the published polynomial scripts).
+  std::size_t loss_window = 0;
+  std::size_t max_steps = 100000;  ///< budget of one job, >= 1
+  /// A job has diverged when its training loss is not finite, or exceeds this multiple of the first
+  /// one (0: only when not finite).
+  double divergence_factor = 0.0;
+
+  /// Throws UsageError that names the option, its value and its range.
+  void validate() const;
+};
+
+enum class Termination {
+  reached,      ///< theta reaches the (last) target
+  budget,       ///< max_steps were spent
+  diverged,     ///< the loss is not finite or grew beyond divergence_factor
+  interrupted,  ///< stop was requested; theta is the last one
+};
+
+std::string_view name_of(Termination termination);
+Termination termination_of(std::string_view name);
+
+struct TrainSummary {
+  Termination termination = Termination::budget;
+  double first_metric = 0.0;  ///< at the first look
+  double last_metric = 0.0;   ///< at the last look
+  double best_metric = 0.0;   ///< smallest seen
+  std::size_t steps = 0;
+  std::uint64_t gradient_samples = 0;  ///< training samples whose gradient was computed
+  std::uint64_t forward_samples = 0;   ///< samples evaluated to look at the metric
+};
+
+/// A parameter vector as it reached one of several targets.
+struct Snapshot {
+  double target = 0.0;
+  std::vector<float> theta;  ///< (P)
+  TrainSummary summary;      ///< up to then
+};
+
+/// One parameter vector to train. `targets` are descending; training goes on through all of them.
+struct TrainJob {
+  std::vector<float> theta;  ///< (P); in: the start, out: the last one
+  std::vector<double> targets;
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;  ///< names batches and dropout; distinct for every job
+  /// Called for each target reached, in order, on the thread that trains; may be empty.
+  std::function<void(std::size_t target_index, const Snapshot&)> on_target;
+
+  TrainSummary summary;  ///< out
+};
+
+/// What a training run tells while it goes on, at every look at the metric. May be called from any
+/// worker thread, one call at a time for one job.
+struct TrainProgress {
+  std::size_t job = 0;
+  std::size_t steps = 0;
+  double metric = 0.0;
+  double target = 0.0;  ///< the one being trained for
+};
+
+/// Evaluators of one objective, one for each worker, made when first needed.
+class Evaluators {
+ public:
+  Evaluators(const Objective& objective, Workers& workers);
+  const Objective& objective() const { return *objective_; }
+  Workers& workers() const { return *workers_; }
+  /// Only to be called by the worker itself.
+  Evaluator& of(std::size_t worker);
+
+ private:
+  const Objective* objective_;
+  Workers* workers_;
+  std::vector<std::unique_ptr<Evaluator>> evaluators_;
+};
+
+/// Trains every job until its targets are reached or it ends for another reason. All jobs advance at
+/// once: jobs that share one constant batch train as a population of thetas in one call a step,
+/// others one a worker. The result of a job depends on the job and the options alone: not on the
+/// other jobs, the number of workers, or the order.
+/// Throws UsageError for invalid options, targets or sizes before anything is trained.
+void train(Evaluators& evaluators,
+           std::span<TrainJob> jobs,
+           const TrainOptions& options,
+           const Stop* stop = nullptr,
+           const std::function<void(const TrainProgress&)>& progress = nullptr);
+
+}  // namespace isthmus

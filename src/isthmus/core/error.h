@@ -62,7 +62,10 @@ struct Interrupted : Error {
 };
 
 /// Throws InternalError with the place; for invariants of our own, on in every build.
-[[noreturn]] void fail_invariant(const char* condition, const char* why, const char* file, int line);
+[[noreturn]] void fail_invariant(const char* condition,
+                                 const char* why,
+                                 const char* file,
+                                 int line);
 
 }  // namespace isthmus
 

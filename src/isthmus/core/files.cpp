@@ -17,7 +17,9 @@
 namespace isthmus {
 namespace {
 
-std::string reason(int error) { return std::strerror(error); }
+std::string reason(int error) {
+  return std::strerror(error);
+}
 
 // A file descriptor that closes itself.
 class Descriptor {
@@ -129,7 +131,9 @@ void write_json(const std::filesystem::path& path, const Json& value) {
   write_file(path, value.dump(2) + "\n");
 }
 
-std::string format_number(double value) { return fmt::format("{}", value); }
+std::string format_number(double value) {
+  return fmt::format("{}", value);
+}
 
 std::string sha256(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

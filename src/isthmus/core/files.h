@@ -12,9 +12,9 @@ namespace isthmus {
 /// The bytes of a file. Throws MissingInput if it is not there, DataError if it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes `content` under a temporary name beside `path`, flushes it to the disk and renames it into
-/// place: a reader, or a crash, sees the old file or the new one, never a part.
-/// Throws WriteError with the reason (no permission, no space, ...), leaving the old file as it was.
+/// Writes `content` under a temporary name beside `path`, flushes it to the disk and renames it
+/// into place: a reader, or a crash, sees the old file or the new one, never a part. Throws
+/// WriteError with the reason (no permission, no space, ...), leaving the old file as it was.
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 /// Makes a folder and those above it. Throws WriteError.

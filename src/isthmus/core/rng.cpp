@@ -49,7 +49,9 @@ Rng::result_type Rng::operator()() {
   return result;
 }
 
-double Rng::uniform() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
+double Rng::uniform() {
+  return static_cast<double>((*this)() >> 11) * 0x1.0p-53;
+}
 
 std::uint64_t Rng::below(std::uint64_t n) {
   ISTHMUS_ASSERT(n > 0, "a range to draw from is not empty");

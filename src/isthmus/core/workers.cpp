@@ -100,7 +100,9 @@ Workers::~Workers() {
   state_->changed.notify_all();
 }
 
-std::size_t Workers::size() const noexcept { return state_->threads.size() + 1; }
+std::size_t Workers::size() const noexcept {
+  return state_->threads.size() + 1;
+}
 
 void Workers::for_each(std::size_t count, const Work& work) {
   if (count == 0) {

@@ -27,7 +27,8 @@ class Workers {
   /// not be shared. If iterations throw, no new ones start, and the exception of the lowest index
   /// that threw is rethrown here. To be called from the thread that made the pool, or from within
   /// an iteration.
-  void for_each(std::size_t count, const std::function<void(std::size_t index, std::size_t worker)>& work);
+  void for_each(std::size_t count,
+                const std::function<void(std::size_t index, std::size_t worker)>& work);
 
  private:
   struct State;

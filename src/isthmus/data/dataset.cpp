@@ -11,7 +11,9 @@
 
 namespace isthmus {
 
-std::string_view name_of(Split split) { return split == Split::train ? "train" : "test"; }
+std::string_view name_of(Split split) {
+  return split == Split::train ? "train" : "test";
+}
 
 Split split_of(std::string_view name) {
   if (name == "train") {
@@ -28,7 +30,9 @@ std::size_t Samples::features() const {
       input_shape.begin(), input_shape.end(), std::size_t{1}, std::multiplies<>());
 }
 
-std::size_t Samples::outputs() const { return count == 0 ? 0 : targets.size() / count; }
+std::size_t Samples::outputs() const {
+  return count == 0 ? 0 : targets.size() / count;
+}
 
 void Samples::copy_input(std::size_t i, float* input) const {
   const std::size_t width = features();

@@ -95,8 +95,8 @@ Layout layout_of(const Network& network);
 /// Draws a parameter vector of size layout_of(network).dimension(), tensor after tensor.
 void initialise(const Network& network, Rng& rng, std::span<float> theta);
 
-/// True if every layer is Linear or an Activation other than softmax, so that the network is a plain
-/// multilayer perceptron (a leading Flatten is allowed).
+/// True if every layer is Linear or an Activation other than softmax, so that the network is a
+/// plain multilayer perceptron (a leading Flatten is allowed).
 bool is_perceptron(const Network& network);
 
 /// JSON form: {"input": [1, 28, 28], "layers": [{"type": "conv2d", "out_channels": 32, "kernel": 5,

@@ -104,7 +104,9 @@ class Objective {
   virtual bool training_loss_is(Metric metric, Split split) const = 0;
 
   /// A starting point: the network's initialisation drawn from (seed, stream). theta (P).
-  virtual void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const = 0;
+  virtual void initialise(std::uint64_t seed,
+                          std::uint64_t stream,
+                          std::span<float> theta) const = 0;
 };
 
 }  // namespace isthmus

@@ -58,8 +58,9 @@ class Optimizer {
   /// Throws UsageError for values outside their ranges, naming them.
   Optimizer(const OptimizerOptions& options, std::size_t dimension);
 
-  /// One update of theta (P) from gradient (P) in one fused pass over memory. `scale` multiplies the
-  /// learning rate (schedule), `gradient_scale` the gradient (clipping). The gradient is not changed.
+  /// One update of theta (P) from gradient (P) in one fused pass over memory. `scale` multiplies
+  /// the learning rate (schedule), `gradient_scale` the gradient (clipping). The gradient is not
+  /// changed.
   void step(std::span<float> theta,
             std::span<const float> gradient,
             double scale = 1.0,

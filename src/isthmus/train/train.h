@@ -111,8 +111,8 @@ class Evaluators {
   std::vector<std::unique_ptr<Evaluator>> evaluators_;
 };
 
-/// Trains every job until its targets are reached or it ends for another reason. All jobs advance at
-/// once: jobs that share one constant batch train as a population of thetas in one call a step,
+/// Trains every job until its targets are reached or it ends for another reason. All jobs advance
+/// at once: jobs that share one constant batch train as a population of thetas in one call a step,
 /// others one a worker. The result of a job depends on the job and the options alone: not on the
 /// other jobs, the number of workers, or the order.
 /// Throws UsageError for invalid options, targets or sizes before anything is trained.

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/path/greedy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "isthmus/core/error.h"
+#include "isthmus/core/rng.h"
+
+namespace isthmus {
+namespace {
+
+constexpr std::uint64_t bead_purpose = 0x62656164;  // "bead"
+
+struct Node {
+  std::size_t number = 0;  // order of insertion
+  std::vector<float> theta;
+  std::optional<double> value;  // full-split metric, where it is known
+};
+
+// The string while it grows: nodes in order, and what is known of the segment behind each.
+class GreedyString {
+ public:
+  GreedyString(Evaluators& evaluators,
+               const GreedyOptions& options,
+               StringJournal* journal,
+               const Stop* stop,
+               const std::function<void(const StringProgress&)>& progress)
+      : evaluators_(evaluators),
+        options_(options),
+        journal_(journal),
+        stop_(stop),
+        progress_(progress) {
+    options_.grid.bound = options.tolerance * options.threshold;
+    options_.grid.comparison = options.training.comparison;
+    options_.grid.stop_at_failure = options.t_star == TStar::half;
+    options_.training.metric = options.grid.metric;
+    options_.training.split = options.grid.split;
+  }
+
+  StringSummary run(std::span<const float> a, std::span<const float> b) {
+    nodes_.push_back({.number = 0, .theta = {a.begin(), a.end()}, .value = {}});
+    nodes_.push_back({.number = 1, .theta = {b.begin(), b.end()}, .value = {}});
+    checks_.resize(1);
+    evaluate_ends();
+    if (!end_points_hold()) {
+      return finish(Verdict::endpoint_not_reached, end_point_reason());
+    }
+    if (options_.always_insert) {
+      checks_[0].emplace().worst_t = 0.5;
+    } else {
+      check_open();
+    }
+    const auto start = std::chrono::steady_clock::now();
+    while (open_segments() > 0) {
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+      if (std::string limit = limit_met(elapsed.count()); !limit.empty()) {
+        return finish(Verdict::not_connected, std::move(limit));
+      }
+      ++summary_.rounds;
+      tell({.kind = StringProgress::Kind::round_started});
+      const std::vector<std::size_t> fresh = insert();
+      train_beads(fresh);
+      if (std::string stuck = stuck_bead(fresh); !stuck.empty()) {
+        return finish(Verdict::not_connected, std::move(stuck));
+      }
+      check_open();
+    }
+    return finish(Verdict::connected, "every segment passes");
+  }
+
+ private:
+  void tell(StringProgress event) const {
+    if (progress_) {
+      event.round = summary_.rounds;
+      event.beads = nodes_.size();
+      event.open_segments = open_segments();
+      progress_(event);
+    }
+  }
+
+  void obey_stop() const {
+    if (stop_ && stop_->requested()) {
+      throw Interrupted("stopped on request: what was finished before is kept");
+    }
+  }
+
+  std::size_t open_segments() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        checks_,
+        [](const std::optional<SegmentCheck>& check) { return !check || !check->passed; }));
+  }
+
+  void evaluate_ends() {
+    evaluators_.workers().for_each(2, [&](std::size_t i, std::size_t worker) {
+      double value = 0.0;
+      evaluators_.of(worker).metrics(
+          options_.grid.split, options_.grid.metric, nodes_[i].theta, {&value, 1});
+      nodes_[i].value = value;
+    });
+    summary_.value_a = *nodes_[0].value;
+    summary_.value_b = *nodes_[1].value;
+    summary_.cost.forward_samples_checks +=
+        2 * evaluators_.objective().samples(options_.grid.split);
+  }
+
+  // The published scripts do not look at their end points again.
+  bool end_points_hold() const {
+    return options_.always_insert ||
+           (reaches(summary_.value_a, options_.grid.bound, options_.grid.comparison) &&
+            reaches(summary_.value_b, options_.grid.bound, options_.grid.comparison));
+  }
+
+  std::string end_point_reason() const {
+    return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
+                       name_of(options_.grid.metric),
+                       summary_.value_a,
+                       summary_.value_b,
+                       options_.grid.bound);
+  }
+
+  std::string limit_met(double seconds) const {
+    if (summary_.rounds >= options_.max_rounds) {
+      return fmt::format("{} of {} segments exceed the threshold after {} rounds (the limit)",
+                         open_segments(),
+                         checks_.size(),
+                         summary_.rounds);
+    }
+    if (nodes_.size() + open_segments() > options_.max_beads) {
+      return fmt::format("the string would need {} beads; the limit is {}",
+                         nodes_.size() + open_segments(),
+                         options_.max_beads);
+    }
+    if (steps_ >= options_.max_total_steps) {
+      return fmt::format(
+          "{} gradient steps were spent; the limit is {}", steps_, options_.max_total_steps);
+    }
+    if (seconds >= options_.max_seconds) {
+      return fmt::format("the limit of {} seconds is over", options_.max_seconds);
+    }
+    return {};
+  }
+
+  // Puts a bead into every segment that failed. Returns the places of the new nodes.
+  std::vector<std::size_t> insert() {
+    std::vector<Node> nodes;
+    std::vector<std::optional<SegmentCheck>> checks;
+    std::vector<std::size_t> fresh;
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      nodes.push_back(std::move(nodes_[i]));
+      if (checks_[i]->passed) {
+        checks.push_back(std::move(checks_[i]));
+        continue;
+      }
+      const double t = options_.t_star == TStar::half ? 0.5 : checks_[i]->worst_t;
+      Node bead{.number = 2 + summary_.beads_inserted++, .theta = {}, .value = {}};
+      bead.theta.resize(nodes.back().theta.size());
+      interpolate(nodes.back().theta, nodes_[i + 1].theta, t, bead.theta);
+      fresh.push_back(nodes.size());
+      nodes.push_back(std::move(bead));
+      checks.resize(checks.size() + 2);
+    }
+    nodes.push_back(std::move(nodes_.back()));
+    nodes_ = std::move(nodes);
+    checks_ = std::move(checks);
+    return fresh;
+  }
+
+  void train_beads(std::span<const std::size_t> places) {
+    std::vector<TrainJob> jobs;
+    std::vector<std::size_t> job_places;
+    for (const std::size_t place : places) {
+      Node& node = nodes_[place];
+      if (journal_) {
+        if (std::optional<BeadRecord> record = journal_->find_bead(node.number)) {
+          node.theta = std::move(record->theta);
+          take(node, record->summary);
+          continue;
+        }
+      }
+      TrainJob job;
+      job.theta = std::move(node.theta);
+      job.targets = {options_.alpha * options_.threshold};
+      job.seed = options_.seed;
+      job.stream = stream_name({options_.stream, bead_purpose, node.number});
+      if (journal_) {
+        job.on_target = [this, number = node.number](std::size_t, const Snapshot& snapshot) {
+          journal_->keep_bead(number, {.theta = snapshot.theta, .summary = snapshot.summary});
+        };
+      }
+      jobs.push_back(std::move(job));
+      job_places.push_back(place);
+    }
+    train(evaluators_, jobs, options_.training, stop_, [&](const TrainProgress& training) {
+      tell({.kind = StringProgress::Kind::bead_step,
+            .bead = nodes_[job_places[training.job]].number,
+            .training = training});
+    });
+    obey_stop();
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      Node& node = nodes_[job_places[i]];
+      node.theta = std::move(jobs[i].theta);
+      if (journal_ && jobs[i].summary.termination != Termination::reached) {
+        journal_->keep_bead(node.number, {.theta = node.theta, .summary = jobs[i].summary});
+      }
+      take(node, jobs[i].summary);
+    }
+  }
+
+  void take(Node& node, const TrainSummary& summary) {
+    if (summary.termination == Termination::reached) {
+      node.value = summary.last_metric;
+    } else {
+      ++summary_.beads_unreached;
+    }
+    steps_ += summary.steps;
+    summary_.cost.gradient_samples_beads += summary.gradient_samples;
+    summary_.cost.forward_samples_beads += summary.forward_samples;
+    tell({.kind = StringProgress::Kind::bead_trained, .bead = node.number, .trained = summary});
+  }
+
+  // A bead that stays above the bound itself can never be part of a path below it. (One that missed
+  // its target may still lie below the bound: then the string goes on.)
+  std::string stuck_bead(std::span<const std::size_t> fresh) {
+    for (const std::size_t place : fresh) {
+      Node& node = nodes_[place];
+      if (node.value) {
+        continue;
+      }
+      double value = 0.0;
+      evaluators_.workers().for_each(1, [&](std::size_t, std::size_t worker) {
+        evaluators_.of(worker).metrics(
+            options_.grid.split, options_.grid.metric, node.theta, {&value, 1});
+      });
+      summary_.cost.forward_samples_beads += evaluators_.objective().samples(options_.grid.split);
+      node.value = value;
+      if (!reaches(value, options_.grid.bound, options_.grid.comparison)) {
+        return fmt::format("bead {} stayed at {} {:.6g} (its target is {:.6g}; budget {} steps)",
+                           node.number,
+                           name_of(options_.grid.metric),
+                           value,
+                           options_.alpha * options_.threshold,
+                           options_.training.max_steps);
+      }
+    }
+    return {};
+  }
+
+  void check_open() {
+    std::vector<std::size_t> open;
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      if (!checks_[i]) {
+        open.push_back(i);
+      }
+    }
+    check(open, options_.grid, journal_);
+  }
+
+  // Checks some segments. A value of a bead counts as known only if its training ended with a look
+  // at the full split by the same rule.
+  void check(std::span<const std::size_t> places, const SegmentGrid& grid, StringJournal* journal) {
+    std::vector<std::optional<SegmentCheck>> found(places.size());
+    evaluators_.workers().for_each(places.size(), [&](std::size_t i, std::size_t worker) {
+      obey_stop();
+      const Node& left = nodes_[places[i]];
+      const Node& right = nodes_[places[i] + 1];
+      if (journal) {
+        found[i] = journal->find_check(left.number, right.number);
+      }
+      if (!found[i]) {
+        found[i] = check_segment(
+            evaluators_.of(worker), left.theta, right.theta, grid, left.value, right.value);
+        if (journal) {
+          journal->keep_check(left.number, right.number, *found[i]);
+        }
+      }
+      tell({.kind = StringProgress::Kind::segment_checked,
+            .passed = found[i]->passed,
+            .worst_value = found[i]->worst_value});
+    });
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      summary_.cost.forward_samples_checks += found[i]->samples;
+      checks_[places[i]] = std::move(*found[i]);
+    }
+  }
+
+  // Segments whose check stopped early are looked at in full, so that the maximum that is reported
+  // is that of the grid.
+  void complete_checks() {
+    std::vector<std::size_t> partial;
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      if (!checks_[i] || !checks_[i]->passed) {
+        partial.push_back(i);
+      }
+    }
+    SegmentGrid grid = options_.grid;
+    grid.stop_at_failure = false;
+    check(partial, grid, nullptr);
+  }
+
+  StringSummary finish(Verdict verdict, std::string reason) {
+    complete_checks();
+    summary_.verdict = verdict;
+    summary_.reason = std::move(reason);
+    summary_.path.dimension = nodes_.front().theta.size();
+    summary_.path.beads.reserve(nodes_.size() * summary_.path.dimension);
+    for (Node& node : nodes_) {
+      summary_.path.beads.insert(summary_.path.beads.end(), node.theta.begin(), node.theta.end());
+      summary_.bead_numbers.push_back(node.number);
+      std::vector<float>().swap(node.theta);
+    }
+    const auto segments = static_cast<double>(checks_.size());
+    for (std::size_t i = 0; i < checks_.size(); ++i) {
+      const SegmentCheck& check = *checks_[i];
+      if (i == 0 || std::isnan(check.worst_value) || check.worst_value > summary_.max_metric) {
+        summary_.max_metric = check.worst_value;
+        summary_.max_t = (static_cast<double>(i) + check.worst_t) / segments;
+      }
+      summary_.segments.push_back(check);
+    }
+    return std::move(summary_);
+  }
+
+  Evaluators& evaluators_;
+  GreedyOptions options_;
+  StringJournal* journal_;
+  const Stop* stop_;
+  const std::function<void(const StringProgress&)>& progress_;
+  std::vector<Node> nodes_;
+  std::vector<std::optional<SegmentCheck>> checks_;  // of the segment behind node i
+  std::size_t steps_ = 0;
+  StringSummary summary_;
+};
+
+template <class Kind, std::size_t n>
+Kind find_name(std::string_view what,
+               std::string_view name,
+               const std::pair<std::string_view, Kind> (&names)[n]) {
+  std::string known;
+  for (const auto& [text, kind] : names) {
+    if (text == name) {
+      return kind;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(text);
+  }
+  throw UsageError(fmt::format("{}: expected one of {}, got '{}'", what, known, name));
+}
+
+constexpr std::pair<std::string_view, TStar> t_star_names[] = {{"half", TStar::half},
+                                                               {"argmax", TStar::argmax}};
+constexpr std::pair<std::string_view, Verdict> verdict_names[] = {
+    {"connected", Verdict::connected},
+    {"not_connected", Verdict::not_connected},
+    {"endpoint_not_reached", Verdict::endpoint_not_reached}};
+
+}  // namespace
+
+std::string_view name_of(TStar t_star) {
+  return t_star_names[static_cast<int>(t_star)].first;
+}
+TStar t_star_of(std::string_view name) {
+  return find_name("t-star", name, t_star_names);
+}
+std::string_view name_of(Verdict verdict) {
+  return verdict_names[static_cast<int>(verdict)].first;
+}
+Verdict verdict_of(std::string_view name) {
+  return find_name("verdict", name, verdict_names);
+}
+
+void GreedyOptions::validate() const {
+  const auto require =
+      [](bool holds, std::string_view option, double value, std::string_view range) {
+        if (!holds) {
+          throw UsageError(fmt::format("{}: expected {}, got {}", option, range, value));
+        }
+      };
+  require(threshold > 0.0 && std::isfinite(threshold), "threshold", threshold, "a number > 0");
+  require(alpha > 0.0 && alpha <= 1.0, "alpha", alpha, "a number in (0, 1]");
+  require(tolerance >= 1.0 && std::isfinite(tolerance), "tolerance", tolerance, "a number >= 1");
+  require(max_rounds >= 1, "max-rounds", static_cast<double>(max_rounds), "at least 1");
+  require(max_beads >= 2, "max-beads", static_cast<double>(max_beads), "at least 2");
+  require(max_seconds > 0.0, "max-seconds", max_seconds, "a number > 0");
+  grid.validate();
+  training.validate();
+}
+
+StringSummary connect_greedy(Evaluators& evaluators,
+                             std::span<const float> a,
+                             std::span<const float> b,
+                             const GreedyOptions& options,
+                             StringJournal* journal,
+                             const Stop* stop,
+                             const std::function<void(const StringProgress&)>& progress) {
+  options.validate();
+  const std::size_t dimension = evaluators.objective().dimension();
+  if (a.size() != dimension || b.size() != dimension) {
+    throw UsageError(fmt::format(
+        "end points: expected {} parameters each, got {} and {}", dimension, a.size(), b.size()));
+  }
+  return GreedyString(evaluators, options, journal, stop, progress).run(a, b);
+}
+
+}  // namespace isthmus

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/path/measures.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "isthmus/core/error.h"
+
+namespace isthmus {
+namespace {
+
+// The larger of two values; NaN is the largest of all.
+double larger(double a, double b) {
+  return std::isnan(a) || a > b ? a : b;
+}
+
+}  // namespace
+
+std::vector<ProfilePoint> profile_of(const Path& path,
+                                     const Layout& layout,
+                                     std::span<const SegmentCheck> segments,
+                                     const SegmentGrid& grid) {
+  ISTHMUS_ASSERT(segments.size() == path.segments(), "one check for each segment");
+  std::vector<ProfilePoint> profile;
+  double start = 0.0;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const double length = distance(path.bead(i), path.bead(i + 1), layout, Coordinates::all);
+    for (std::size_t k = 0; k < segments[i].values.size(); ++k) {
+      profile.push_back({.segment = i,
+                         .t = grid.t(k),
+                         .arc_length = start + grid.t(k) * length,
+                         .value = segments[i].values[k]});
+    }
+    start += length;
+  }
+  return profile;
+}
+
+Barrier barrier_of(std::span<const ProfilePoint> profile,
+                   double length,
+                   double value_a,
+                   double value_b) {
+  double largest = -std::numeric_limits<double>::infinity();
+  double above_line = largest;
+  for (const ProfilePoint& point : profile) {
+    const double s = length > 0.0 ? point.arc_length / length : 0.0;
+    largest = larger(point.value, largest);
+    above_line = larger(point.value - ((1.0 - s) * value_a + s * value_b), above_line);
+  }
+  return {.over_max = largest - std::max(value_a, value_b),
+          .over_mean = largest - (value_a + value_b) / 2.0,
+          .over_linear = above_line};
+}
+
+double largest_on(Evaluators& evaluators,
+                  const Path& path,
+                  std::span<const SegmentCheck> segments,
+                  const SegmentGrid& grid,
+                  Split split,
+                  OtherSplit which) {
+  if (which == OtherSplit::none) {
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+  std::vector<double> largest(segments.size(), -std::numeric_limits<double>::infinity());
+  evaluators.workers().for_each(segments.size(), [&](std::size_t i, std::size_t worker) {
+    std::vector<double> points{segments[i].worst_t};
+    if (which == OtherSplit::grid) {
+      points.clear();
+      for (std::size_t k = 0; k < grid.points; ++k) {
+        points.push_back(grid.t(k));
+      }
+    }
+    std::vector<float> theta(path.dimension);
+    for (const double t : points) {
+      interpolate(path.bead(i), path.bead(i + 1), t, theta);
+      double value = 0.0;
+      evaluators.of(worker).metrics(split, grid.metric, theta, {&value, 1});
+      largest[i] = larger(value, largest[i]);
+    }
+  });
+  double result = largest.empty() ? std::numeric_limits<double>::quiet_NaN() : largest.front();
+  for (const double value : largest) {
+    result = larger(value, result);
+  }
+  return result;
+}
+
+std::vector<SegmentCheck> check_path(Evaluators& evaluators,
+                                     const Path& path,
+                                     const SegmentGrid& grid,
+                                     const Stop* stop) {
+  grid.validate();
+  std::vector<SegmentCheck> checks(path.segments());
+  evaluators.workers().for_each(checks.size(), [&](std::size_t i, std::size_t worker) {
+    if (stop && stop->requested()) {
+      throw Interrupted("stopped on request");
+    }
+    checks[i] = check_segment(evaluators.of(worker), path.bead(i), path.bead(i + 1), grid);
+  });
+  return checks;
+}
+
+}  // namespace isthmus

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "isthmus/path/path.h"
+#include "isthmus/path/segment.h"
+#include "isthmus/train/train.h"
+
+namespace isthmus {
+
+/// How far the maximum of a metric along a path lies above its end points, in three conventions
+/// that are all in use (they differ whenever the ends do).
+struct Barrier {
+  double over_max = 0.0;     ///< max F - max(F(A), F(B))
+  double over_mean = 0.0;    ///< max F - (F(A) + F(B)) / 2
+  double over_linear = 0.0;  ///< max over the path of F - ((1 - s) F(A) + s F(B)), s the fraction
+                             ///< of the arc length
+};
+
+/// One point of a path at which a metric was looked at.
+struct ProfilePoint {
+  std::size_t segment = 0;
+  double t = 0.0;           ///< in [0, 1] within the segment
+  double arc_length = 0.0;  ///< from end point A, over all parameters
+  double value = 0.0;
+};
+
+/// The values that the checks of all segments of a path saw, in order. `segments` has one complete
+/// check for each segment, made on `grid`.
+std::vector<ProfilePoint> profile_of(const Path& path,
+                                     const Layout& layout,
+                                     std::span<const SegmentCheck> segments,
+                                     const SegmentGrid& grid);
+
+/// value_a and value_b are the full-split metric of the end points.
+Barrier barrier_of(std::span<const ProfilePoint> profile,
+                   double length,
+                   double value_a,
+                   double value_b);
+
+/// Which points of a path are looked at on the split that does not define the level set.
+enum class OtherSplit {
+  grid,       ///< every grid point of every segment
+  dangerous,  ///< the most dangerous point of every segment: one full pass each
+  none,
+};
+
+/// The largest value of `metric` on `split` over the chosen points of a path; NaN for none.
+double largest_on(Evaluators& evaluators,
+                  const Path& path,
+                  std::span<const SegmentCheck> segments,
+                  const SegmentGrid& grid,
+                  Split split,
+                  OtherSplit which);
+
+/// Re-evaluates every segment of a path on a grid, in parallel, from nothing but its beads.
+std::vector<SegmentCheck> check_path(Evaluators& evaluators,
+                                     const Path& path,
+                                     const SegmentGrid& grid,
+                                     const Stop* stop = nullptr);
+
+}  // namespace isthmus

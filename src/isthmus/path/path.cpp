@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/path/path.h"
+
+#include <cmath>
+#include <limits>
+
+namespace isthmus {
+
+void interpolate(std::span<const float> a,
+                 std::span<const float> b,
+                 double t,
+                 std::span<float> theta) {
+  const double left = 1.0 - t;
+  for (std::size_t i = 0; i < theta.size(); ++i) {
+    theta[i] = static_cast<float>(left * static_cast<double>(a[i]) + t * static_cast<double>(b[i]));
+  }
+}
+
+double distance(std::span<const float> a,
+                std::span<const float> b,
+                const Layout& layout,
+                Coordinates coordinates) {
+  double sum = 0.0;
+  for (const Tensor& tensor : layout.tensors()) {
+    if (coordinates == Coordinates::weights && tensor.role != Role::weight) {
+      continue;
+    }
+    for (std::size_t i = tensor.offset; i < tensor.offset + tensor.size(); ++i) {
+      const double difference = static_cast<double>(b[i]) - static_cast<double>(a[i]);
+      sum += difference * difference;
+    }
+  }
+  return std::sqrt(sum);
+}
+
+PathLength length_of(const Path& path, const Layout& layout, Coordinates coordinates) {
+  PathLength result;
+  for (std::size_t i = 0; i < path.segments(); ++i) {
+    result.length += distance(path.bead(i), path.bead(i + 1), layout, coordinates);
+  }
+  if (path.size() >= 2) {
+    result.endpoint_distance =
+        distance(path.bead(0), path.bead(path.size() - 1), layout, coordinates);
+  }
+  if (result.endpoint_distance > 0.0) {
+    result.normalized = result.length / result.endpoint_distance;
+  } else if (result.length > 0.0) {
+    result.normalized = std::numeric_limits<double>::infinity();
+  }
+  return result;
+}
+
+}  // namespace isthmus

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/path/segment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "isthmus/core/error.h"
+#include "isthmus/path/path.h"
+
+namespace isthmus {
+namespace {
+
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+// One check under way.
+class Check {
+ public:
+  Check(Evaluator& evaluator,
+        std::span<const float> a,
+        std::span<const float> b,
+        const SegmentGrid& grid)
+      : evaluator_(evaluator), a_(a), b_(b), grid_(grid), seen_(grid.points, false) {
+    result_.values.assign(grid.points, unknown);
+  }
+
+  // Takes a full-split value that is known already. Returns whether the check should go on.
+  bool take(std::size_t k, double value, bool complete = true) {
+    seen_[k] = true;
+    if (complete) {
+      result_.values[k] = value;
+    }
+    const bool largest = looked_ == 0 || std::isnan(value) || value > result_.worst_value;
+    if (largest && !std::isnan(result_.worst_value)) {
+      result_.worst_value = value;
+      result_.worst_t = grid_.t(k);
+    }
+    ++looked_;
+    failed_ = failed_ || !reaches(value, grid_.bound, grid_.comparison);
+    return !failed_ || !grid_.stop_at_failure;
+  }
+
+  // Looks at some points, in order. Returns whether the check should go on.
+  bool look(std::span<const std::size_t> points) {
+    theta_.resize(a_.size());
+    for (const std::size_t k : points) {
+      if (seen_[k]) {
+        continue;
+      }
+      interpolate(a_, b_, grid_.t(k), theta_);
+      const double bound =
+          grid_.stop_at_failure ? grid_.bound : std::numeric_limits<double>::infinity();
+      const Evaluation evaluation =
+          evaluator_.metric_unless_above(grid_.split, grid_.metric, theta_, bound);
+      result_.samples += evaluation.samples;
+      if (!take(k, evaluation.value, evaluation.complete)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // The grid points nearest to the eighths of the segment, the middle first.
+  std::vector<std::size_t> coarse() const {
+    std::vector<std::size_t> points;
+    for (const std::size_t eighth : {4, 2, 6, 1, 3, 5, 7, 0, 8}) {
+      const std::size_t k = std::min((eighth * grid_.points) / 8, grid_.points - 1);
+      if (std::ranges::find(points, k) == points.end()) {
+        points.push_back(k);
+      }
+    }
+    return points;
+  }
+
+  // The points not looked at, the one with the largest interpolated value first.
+  std::vector<std::size_t> rest() const {
+    std::vector<std::pair<double, std::size_t>> expected;
+    std::size_t left = 0;  // the coarse points include both ends of the grid
+    std::size_t right = 0;
+    for (std::size_t k = 0; k < grid_.points; ++k) {
+      if (seen_[k]) {
+        left = k;
+        continue;
+      }
+      for (right = std::max(right, k); right + 1 < grid_.points && !seen_[right];) {
+        ++right;
+      }
+      const double s = static_cast<double>(k - left) / static_cast<double>(right - left);
+      expected.emplace_back(-(1.0 - s) * result_.values[left] - s * result_.values[right], k);
+    }
+    std::ranges::stable_sort(expected, {}, [](const auto& entry) { return entry.first; });
+    std::vector<std::size_t> points;
+    for (const auto& [value, k] : expected) {
+      points.push_back(k);
+    }
+    return points;
+  }
+
+  SegmentCheck finish() {
+    result_.passed = !failed_ && looked_ == grid_.points;
+    return std::move(result_);
+  }
+
+ private:
+  Evaluator& evaluator_;
+  std::span<const float> a_;
+  std::span<const float> b_;
+  const SegmentGrid& grid_;
+  std::vector<bool> seen_;
+  std::vector<float> theta_;
+  std::size_t looked_ = 0;
+  bool failed_ = false;
+  SegmentCheck result_;
+};
+
+}  // namespace
+
+void SegmentGrid::validate() const {
+  if (points < 2) {
+    throw UsageError(fmt::format("points: expected at least 2, got {}", points));
+  }
+  if (std::isnan(bound)) {
+    throw UsageError("threshold: expected a number, got nan");
+  }
+}
+
+SegmentCheck check_segment(Evaluator& evaluator,
+                           std::span<const float> a,
+                           std::span<const float> b,
+                           const SegmentGrid& grid,
+                           std::optional<double> value_a,
+                           std::optional<double> value_b) {
+  Check check(evaluator, a, b, grid);
+  bool go_on = !value_a || check.take(0, *value_a);
+  if (go_on && value_b && grid.include_end) {
+    go_on = check.take(grid.points - 1, *value_b);
+  }
+  if (go_on && check.look(check.coarse())) {
+    check.look(check.rest());
+  }
+  return check.finish();
+}
+
+}  // namespace isthmus

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "isthmus/objective/objective.h"
+#include "isthmus/train/train.h"
+
+namespace isthmus {
+
+/// Which points of a segment are looked at, and what they must satisfy.
+struct SegmentGrid {
+  std::size_t points = 101;  ///< >= 2
+  /// true: t = k / (points - 1), both ends among them. false: t = k / points, k = 0 .. points - 1,
+  /// without t = 1 (the published scripts).
+  bool include_end = true;
+  Split split = Split::test;
+  Metric metric = Metric::mean_absolute_error;
+  double bound = 0.0;  ///< a point passes if its full-split value reaches this
+  Comparison comparison = Comparison::at_most;
+  /// true: stop at the first point that fails. false: look at every point in any case.
+  bool stop_at_failure = true;
+
+  double t(std::size_t k) const {
+    return static_cast<double>(k) / static_cast<double>(include_end ? points - 1 : points);
+  }
+  /// Throws UsageError.
+  void validate() const;
+};
+
+/// What a check saw of the segment (1 - t) a + t b.
+struct SegmentCheck {
+  bool passed = false;         ///< every grid point was looked at on the full split and passes
+  double worst_value = 0.0;    ///< largest value seen (a lower bound of it where a pass over the
+                               ///< data was stopped because the bound was exceeded); NaN counts as
+                               ///< the largest
+  double worst_t = 0.0;        ///< the most dangerous t: where that was
+  std::vector<double> values;  ///< (points): full-split values; NaN where the check did not look
+  std::uint64_t samples = 0;   ///< forward samples spent
+};
+
+/// Looks at the grid of one segment: first at the eighths of it, then at the rest in the order of
+/// the values that interpolation between those suggests, largest first, so that a failing segment
+/// costs few evaluations. Known full-split values of the two ends cost nothing.
+SegmentCheck check_segment(Evaluator& evaluator,
+                           std::span<const float> a,
+                           std::span<const float> b,
+                           const SegmentGrid& grid,
+                           std::optional<double> value_a = std::nullopt,
+                           std::optional<double> value_b = std::nullopt);
+
+}  // namespace isthmus

@@ -336,40 +336,19 @@ class GreedyString {
   StringSummary summary_;
 };
 
-template <class Kind, std::size_t n>
-Kind find_name(std::string_view what,
-               std::string_view name,
-               const std::pair<std::string_view, Kind> (&names)[n]) {
-  std::string known;
-  for (const auto& [text, kind] : names) {
-    if (text == name) {
-      return kind;
-    }
-    known += (known.empty() ? "" : ", ") + std::string(text);
-  }
-  throw UsageError(fmt::format("{}: expected one of {}, got '{}'", what, known, name));
-}
-
-constexpr std::pair<std::string_view, TStar> t_star_names[] = {{"half", TStar::half},
-                                                               {"argmax", TStar::argmax}};
-constexpr std::pair<std::string_view, Verdict> verdict_names[] = {
-    {"connected", Verdict::connected},
-    {"not_connected", Verdict::not_connected},
-    {"endpoint_not_reached", Verdict::endpoint_not_reached}};
-
 }  // namespace
 
 std::string_view name_of(TStar t_star) {
-  return t_star_names[static_cast<int>(t_star)].first;
+  return t_star == TStar::half ? "half" : "argmax";
 }
+
 TStar t_star_of(std::string_view name) {
-  return find_name("t-star", name, t_star_names);
-}
-std::string_view name_of(Verdict verdict) {
-  return verdict_names[static_cast<int>(verdict)].first;
-}
-Verdict verdict_of(std::string_view name) {
-  return find_name("verdict", name, verdict_names);
+  for (const TStar t_star : {TStar::half, TStar::argmax}) {
+    if (name == name_of(t_star)) {
+      return t_star;
+    }
+  }
+  throw UsageError(fmt::format("t-star: expected half or argmax, got '{}'", name));
 }
 
 void GreedyOptions::validate() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "isthmus/core/stop.h"
+#include "isthmus/core/verdict.h"
 #include "isthmus/path/path.h"
 #include "isthmus/path/segment.h"
 #include "isthmus/train/train.h"
@@ -26,11 +27,6 @@ enum class TStar {
 
 std::string_view name_of(TStar t_star);
 TStar t_star_of(std::string_view name);
-
-enum class Verdict { connected, not_connected, endpoint_not_reached };
-
-std::string_view name_of(Verdict verdict);
-Verdict verdict_of(std::string_view name);
 
 /// Greedy Dynamic String Sampling: Freeman & Bruna 2017, Algorithm 1, as its authors ran it. Every
 /// segment that exceeds the threshold gets a bead at t*, which is trained to alpha times the

@@ -1,63 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/core/files.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <span>
 #include <sstream>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/output_file.h"
 
 namespace isthmus {
 namespace {
 
 std::string reason(int error) {
   return std::strerror(error);
-}
-
-// A file descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) {
-      ::close(number_);
-    }
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-bool write_all(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(descriptor, content.data(), content.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return false;
-    }
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-// So that the rename itself survives a crash. Best effort: not every file system allows it.
-void flush_folder(const std::filesystem::path& folder) {
-  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (descriptor.number() >= 0) {
-    ::fsync(descriptor.number());
-  }
 }
 
 }  // namespace
@@ -82,30 +43,9 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {
-  const std::filesystem::path folder =
-      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const std::string partial = fmt::format("{}.{}.partial", path.string(), ::getpid());
-  int error = 0;
-  {
-    const Descriptor descriptor(
-        ::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (descriptor.number() < 0 || !write_all(descriptor.number(), content) ||
-        ::fsync(descriptor.number()) != 0) {
-      error = errno;
-    }
-  }
-  if (error == 0 && ::rename(partial.c_str(), path.c_str()) != 0) {
-    error = errno;
-  }
-  if (error != 0) {
-    ::unlink(partial.c_str());
-    throw WriteError(fmt::format(
-        "{}: cannot be written ({}). Free space or choose another place, then repeat the command; "
-        "what was written before is intact.",
-        path.string(),
-        reason(error)));
-  }
-  flush_folder(folder);
+  OutputFile file(path);
+  file.write(std::as_bytes(std::span(content)));
+  file.commit();
 }
 
 void make_folder(const std::filesystem::path& path) {

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/data/locations.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "isthmus/core/error.h"
+#include "support/environment.h"
+#include "support/idx_files.h"
+#include "support/temporary_folder.h"
+
+namespace isthmus {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::EnvironmentVariable;
+using testing::expect_error;
+using testing::gzip_content;
+using testing::idx_content;
+using testing::TemporaryFolder;
+using namespace std::string_literals;
+
+// A set of three training and two test images of 2 x 2.
+void write_set(const TemporaryFolder& folder,
+               const std::string& prefix,
+               const std::string& suffix) {
+  const auto write = [&](const std::string& name, const std::string& content) {
+    folder.write(prefix + name + suffix, suffix.empty() ? content : gzip_content(content));
+  };
+  write("train-images-idx3-ubyte", idx_content({3, 2, 2}, "abcdefghijkl"));
+  write("train-labels-idx1-ubyte", idx_content({3}, "\x02\x00\x01"s));
+  write("t10k-images-idx3-ubyte", idx_content({2, 2, 2}, "abcdefgh"));
+  write("t10k-labels-idx1-ubyte", idx_content({2}, "\x01\x02"));
+}
+
+// Every place named by the environment is empty.
+class Locations : public ::testing::Test {
+ protected:
+  TemporaryFolder flag_;
+  TemporaryFolder variable_;
+  TemporaryFolder xdg_;
+  EnvironmentVariable isthmus_data_{"ISTHMUS_DATA", variable_.path().string()};
+  EnvironmentVariable xdg_data_home_{"XDG_DATA_HOME", xdg_.path().string()};
+};
+
+TEST_F(Locations, flag_then_variable_then_user_folder) {
+  write_set(xdg_, "isthmus/mnist/", "");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), xdg_ / "isthmus/mnist");
+  write_set(variable_, "mnist/", ".gz");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), variable_ / "mnist");
+  write_set(flag_, "mnist/", ".gz");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), flag_ / "mnist");
+  EXPECT_EQ(find_dataset("mnist"), variable_ / "mnist");
+}
+
+TEST_F(Locations, a_folder_of_the_files_themselves_comes_second) {
+  write_set(flag_, "", "");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), flag_.path());
+  write_set(flag_, "mnist/", "");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), flag_ / "mnist");
+}
+
+TEST_F(Locations, a_set_with_a_missing_file_is_not_found_and_says_why) {
+  write_set(flag_, "mnist/", "");
+  fs::remove(flag_ / "mnist/t10k-labels-idx1-ubyte");
+  expect_error<MissingInput>(
+      [&] { find_dataset("mnist", flag_.path()); },
+      {"data set mnist: not found",
+       (flag_ / "mnist").string() + " (--data): lacks t10k-labels-idx1-ubyte",
+       flag_.path().string() + " (--data): none of its files",
+       (variable_ / "mnist").string() + " (ISTHMUS_DATA): no such folder",
+       (xdg_ / "isthmus/mnist").string(),
+       "isthmus data fetch mnist",
+       "--data DIR"});
+}
+
+TEST_F(Locations, fashion_mnist_names_its_package) {
+  if (fs::exists("/usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz")) {
+    EXPECT_EQ(find_dataset("fashion-mnist"), "/usr/share/datasets/fashion-mnist");
+  } else {
+    expect_error<MissingInput>([] { find_dataset("fashion-mnist"); },
+                               {"apt-get install dataset-fashion-mnist"});
+  }
+}
+
+TEST_F(Locations, wrong_names_and_folders) {
+  expect_error<UsageError>([] { find_dataset("mist"); }, {"mnist, fashion-mnist", "'mist'"});
+  expect_error<MissingInput>([&] { find_dataset("mnist", flag_ / "typo"); },
+                             {"--data", "typo", "no such folder"});
+}
+
+TEST_F(Locations, user_folder_without_xdg_is_below_home) {
+  const EnvironmentVariable no_xdg("XDG_DATA_HOME", std::nullopt);
+  {
+    const EnvironmentVariable home("HOME", "/home/someone");
+    EXPECT_EQ(user_data_folder(), "/home/someone/.local/share/isthmus");
+  }
+  const EnvironmentVariable no_home("HOME", std::nullopt);
+  expect_error<MissingInput>([] { user_data_folder(); }, {"XDG_DATA_HOME or HOME"});
+  EXPECT_THROW(find_dataset("mnist"), MissingInput);
+}
+
+TEST(LoadIdxDataset, any_set_in_the_names_of_mnist) {
+  const TemporaryFolder folder;
+  write_set(folder, "plain/", "");
+  write_set(folder, "packed/", ".gz");
+  const Dataset plain = load_idx_dataset(folder / "plain", "my-images");
+  const Dataset packed = load_idx_dataset(folder / "packed", "my-images");
+  EXPECT_EQ(plain.classes, 3U);
+  EXPECT_EQ(plain.train.count, 3U);
+  EXPECT_EQ(plain.test.count, 2U);
+  EXPECT_EQ(plain.train.input_shape, (std::vector<std::size_t>{1, 2, 2}));
+  EXPECT_EQ(plain.train.bytes, packed.train.bytes);
+  EXPECT_EQ(plain.test.labels, packed.test.labels);
+  ASSERT_EQ(plain.sources.size(), 4U);
+  EXPECT_EQ(plain.sources[0].name, "train-images-idx3-ubyte");
+  EXPECT_EQ(packed.sources[0].name, "train-images-idx3-ubyte.gz");
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(plain.sources[i].sha256, packed.sources[i].sha256);
+  }
+  EXPECT_FALSE(is_canonical(plain));
+  // Another content under a known name is accepted, and known not to be the published one.
+  EXPECT_FALSE(is_canonical(load_idx_dataset(folder / "plain", "mnist")));
+}
+
+TEST(LoadIdxDataset, splits_that_do_not_fit) {
+  const TemporaryFolder folder;
+  write_set(folder, "", "");
+  folder.write("t10k-labels-idx1-ubyte", idx_content({2}, "\x01\x03"));
+  expect_error<DataError>([&] { load_idx_dataset(folder.path(), "my-images"); },
+                          {"labels from 0 to 2, found 3"});
+  folder.write("t10k-labels-idx1-ubyte", idx_content({2}, "\x01\x02"));
+  folder.write("t10k-images-idx3-ubyte", idx_content({2, 1, 2}, "abcd"));
+  expect_error<DataError>([&] { load_idx_dataset(folder.path(), "my-images"); },
+                          {"(1, 2, 2)", "found (1, 1, 2)"});
+  fs::remove(folder / "t10k-images-idx3-ubyte");
+  expect_error<MissingInput>([&] { load_idx_dataset(folder.path(), "my-images"); },
+                             {"t10k-images-idx3-ubyte.gz, found neither"});
+}
+
+TEST(LoadIdxDataset, fashion_mnist_of_the_system_is_the_published_one) {
+  const fs::path folder = known_set("fashion-mnist").system_folder;
+  if (!fs::exists(folder)) {
+    GTEST_SKIP() << "the package dataset-fashion-mnist is not installed";
+  }
+  const Dataset dataset = load_idx_dataset(folder, "fashion-mnist");
+  EXPECT_TRUE(is_canonical(dataset));
+  EXPECT_EQ(dataset.train.count, 60000U);
+  EXPECT_EQ(dataset.test.count, 10000U);
+  EXPECT_EQ(dataset.classes, 10U);
+  EXPECT_EQ(dataset.train.input_shape, (std::vector<std::size_t>{1, 28, 28}));
+  std::vector<std::size_t> counts(10);
+  for (const std::int32_t label : dataset.train.labels) {
+    ++counts[static_cast<std::size_t>(label)];
+  }
+  EXPECT_EQ(counts, std::vector<std::size_t>(10, 6000));
+  // Its files carry the names of MNIST's.
+  expect_error<DataError>([&] { load_idx_dataset(folder, "mnist"); },
+                          {"expected the files of mnist, found those of fashion-mnist"});
+}
+
+TEST(KnownSets, every_entry_is_complete) {
+  for (const KnownSet& set : known_sets()) {
+    EXPECT_EQ(&known_set(set.name), &set);
+    EXPECT_FALSE(set.mirrors.empty());
+    for (const KnownFile& file : set.files) {
+      EXPECT_EQ(file.sha256.size(), 64U) << set.name << " " << file.name;
+      EXPECT_GT(file.bytes, 0U);
+    }
+    for (const std::string_view mirror : set.mirrors) {
+      EXPECT_EQ(mirror.back(), '/');
+    }
+  }
+}
+
+}  // namespace
+}  // namespace isthmus

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/core/json.h"
+#include "isthmus/train/update_kernels.h"
 
 namespace isthmus {
 
@@ -52,7 +53,9 @@ struct Schedule {
   double at(std::size_t step) const;
 };
 
-/// The state of one optimizer for one parameter vector: moments and step count.
+/// The state of one optimizer for one parameter vector: moments and step count. Arithmetic is in
+/// float32, element by element, with the same bits on every processor. Not safe to share between
+/// threads.
 class Optimizer {
  public:
   /// Throws UsageError for values outside their ranges, naming them.
@@ -70,7 +73,10 @@ class Optimizer {
 
  private:
   OptimizerOptions options_;
+  const UpdateKernels* kernels_;
   std::size_t steps_ = 0;
+  double beta1_power_ = 1.0;  // beta1^steps and beta2^steps, for Adam's bias correction
+  double beta2_power_ = 1.0;
   std::vector<float> first_;   // momentum, or Adam's first moment
   std::vector<float> second_;  // squares
 };

@@ -32,7 +32,10 @@ struct TrainOptions {
   Metric metric = Metric::mean_absolute_error;
   Split split = Split::test;
   Comparison comparison = Comparison::at_most;
-  /// The metric is looked at before the first step and after every `check_every` steps. >= 1.
+  /// The metric is looked at before the first step, after every `check_every` steps, and after the
+  /// last step of the budget. >= 1. Where a training step tells the metric for free (see
+  /// Objective::training_loss_is) the look costs nothing, and only a value that reaches the target
+  /// is confirmed by an evaluation, whose result then counts.
   std::size_t check_every = 1;
   /// If true the starting point itself is not looked at (the published scripts train first).
   bool skip_first_check = false;
@@ -58,6 +61,8 @@ enum class Termination {
 std::string_view name_of(Termination termination);
 Termination termination_of(std::string_view name);
 
+/// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
+/// looked at only until it is known to exceed the target, and is then that of the samples seen.
 struct TrainSummary {
   Termination termination = Termination::budget;
   double first_metric = 0.0;  ///< at the first look
@@ -113,9 +118,11 @@ class Evaluators {
 
 /// Trains every job until its targets are reached or it ends for another reason. All jobs advance
 /// at once: jobs that share one constant batch train as a population of thetas in one call a step,
-/// others one a worker. The result of a job depends on the job and the options alone: not on the
-/// other jobs, the number of workers, or the order.
-/// Throws UsageError for invalid options, targets or sizes before anything is trained.
+/// others one a worker. The training loss that is compared, averaged and watched for divergence is
+/// that of the batch at the theta before the step. The result of a job depends on the job and the
+/// options alone: not on the other jobs, the number of workers, or the order. Throws UsageError for
+/// invalid options, targets or sizes before anything is trained. An exception of the objective, of
+/// on_target or of progress ends the other jobs at their next step and is rethrown.
 void train(Evaluators& evaluators,
            std::span<TrainJob> jobs,
            const TrainOptions& options,

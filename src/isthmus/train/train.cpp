@@ -1,0 +1,582 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/train/train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
+
+namespace isthmus {
+namespace {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+// What the streams of a job are for: hashed into their names, so that they share nothing.
+constexpr std::uint64_t batches_purpose = 1;
+constexpr std::uint64_t dropout_purpose = 2;
+
+// A population is not split among workers into shares that leave SIMD lanes idle.
+constexpr std::size_t smallest_share = 16;
+
+constexpr std::array<std::pair<Termination, std::string_view>, 4> termination_names{{
+    {Termination::reached, "reached"},
+    {Termination::budget, "budget"},
+    {Termination::diverged, "diverged"},
+    {Termination::interrupted, "interrupted"},
+}};
+
+template <typename Value>
+[[noreturn]] void refuse(std::string_view option, std::string_view range, const Value& value) {
+  throw UsageError(fmt::format("{}: expected a value {}, got {}", option, range, value));
+}
+
+void validate(const Schedule& schedule) {
+  if (schedule.kind == Schedule::Kind::constant) {
+    return;
+  }
+  if (!(schedule.every > 0.0) || !std::isfinite(schedule.every)) {
+    refuse("schedule every", "> 0", schedule.every);
+  }
+  if (!(schedule.factor > 0.0) || !std::isfinite(schedule.factor)) {
+    refuse("schedule factor", "> 0", schedule.factor);
+  }
+}
+
+void validate_job(const Objective& objective, const TrainJob& job, std::size_t index) {
+  if (job.theta.size() != objective.dimension()) {
+    throw UsageError(fmt::format("job {}: theta: expected P = {} numbers, got {}",
+                                 index,
+                                 objective.dimension(),
+                                 job.theta.size()));
+  }
+  if (job.targets.empty()) {
+    throw UsageError(fmt::format("job {}: targets: expected at least one, got none", index));
+  }
+  double previous = std::numeric_limits<double>::infinity();
+  for (const double target : job.targets) {
+    if (!std::isfinite(target) || !(target < previous)) {
+      throw UsageError(
+          fmt::format("job {}: targets: expected finite, descending values, got {} after {}",
+                      index,
+                      format_number(target),
+                      format_number(previous)));
+    }
+    previous = target;
+  }
+}
+
+// What all runs of one call share.
+struct Plan {
+  const Objective& objective;
+  const TrainOptions& options;
+  std::span<TrainJob> jobs;
+  const Stop* stop;
+  const std::function<void(const TrainProgress&)>& progress;
+  bool loss_is_metric;  // a training step tells the metric for free
+  std::size_t split_samples;
+  std::optional<BatchView> shared_batch;  // of all jobs, if they have one
+  std::atomic<std::size_t> next_job{0};
+  std::atomic<bool> failed{false};  // a worker threw: the others are to end too
+
+  bool ends() const {
+    return (stop != nullptr && stop->requested()) || failed.load(std::memory_order_relaxed);
+  }
+};
+
+// One job under way.
+struct Run {
+  Run(const Plan& plan, std::size_t job_index)
+      : index(job_index),
+        job(&plan.jobs[job_index]),
+        optimizer(plan.options.optimizer, job->theta.size()),
+        dropout(job->seed, stream_name({job->stream, dropout_purpose})) {
+    if (plan.options.skip_first_check) {
+      next_look = std::min(plan.options.check_every, plan.options.max_steps);
+    }
+    if (plan.shared_batch) {
+      batch = *plan.shared_batch;
+    } else {
+      source = plan.objective.batches(
+          job->seed, stream_name({job->stream, batches_purpose}), plan.options.batch_size);
+      batch = source->next();
+      renewed = !source->constant();
+    }
+  }
+
+  std::size_t index;
+  TrainJob* job;
+  Optimizer optimizer;
+  Rng dropout;
+  std::unique_ptr<BatchSource> source;  // null if the batch is shared
+  BatchView batch;                      // of the next step
+  bool renewed = false;                 // every step has a new batch
+  std::size_t next_look = 0;            // the step count at which the metric is looked at
+  std::size_t target = 0;               // index of the one being trained for
+  double first_loss = not_a_number;
+  double window_sum = 0.0;
+  bool ended = false;
+};
+
+// Runs that advance in step on one worker, their thetas side by side in memory: a new job is taken
+// as soon as one ends.
+class Cohort {
+ public:
+  Cohort(Plan& plan, Evaluator& evaluator, std::size_t capacity)
+      : plan_(plan),
+        options_(plan.options),
+        evaluator_(evaluator),
+        capacity_(capacity),
+        dimension_(plan.objective.dimension()),
+        gradients_(capacity * dimension_),
+        losses_(capacity),
+        due_(capacity),
+        values_(capacity) {
+    runs_.reserve(capacity);
+    if (capacity > 1) {
+      thetas_.resize(capacity * dimension_);
+      looked_at_.resize(capacity * dimension_);
+    }
+  }
+
+  // Trains jobs until nobody has any left.
+  void train_all() {
+    refills_ = true;
+    take_jobs();
+    advance_to_end();
+  }
+
+  // Trains one job alone.
+  void train_one(std::size_t job) {
+    add(job);
+    advance_to_end();
+  }
+
+ private:
+  std::span<float> theta(std::size_t row) {
+    // A lone theta stays where it is: it may be large.
+    return capacity_ == 1 ? std::span<float>(runs_[row].job->theta)
+                          : std::span(thetas_).subspan(row * dimension_, dimension_);
+  }
+
+  // Those of the first `count` rows.
+  std::span<const float> thetas(std::size_t count) {
+    return capacity_ == 1 ? std::span<const float>(runs_[0].job->theta)
+                          : std::span<const float>(thetas_).first(count * dimension_);
+  }
+
+  void advance_to_end() {
+    while (!runs_.empty()) {
+      if (plan_.ends()) {
+        interrupt();
+      } else {
+        advance();
+      }
+      if (any_ended_) {
+        remove_ended();
+        if (refills_) {
+          take_jobs();
+        }
+      }
+    }
+  }
+
+  void take_jobs() {
+    while (runs_.size() < capacity_ && !plan_.ends()) {
+      const std::size_t job = plan_.next_job.fetch_add(1);
+      if (job >= plan_.jobs.size()) {
+        return;
+      }
+      add(job);
+    }
+  }
+
+  void add(std::size_t job) {
+    runs_.emplace_back(plan_, job);
+    if (capacity_ > 1) {
+      std::ranges::copy(plan_.jobs[job].theta, theta(runs_.size() - 1).begin());
+    }
+  }
+
+  void interrupt() {
+    for (std::size_t row = 0; row < runs_.size(); ++row) {
+      end(runs_[row], Termination::interrupted);
+    }
+  }
+
+  // One step of every run: look, gradient, look for free, update.
+  void advance() {
+    look_by_evaluation();
+    if (any_ended_) {
+      return;  // the gaps are closed first
+    }
+    const std::size_t count = runs_.size();
+    evaluator_.losses_and_gradients(thetas(count),
+                                    runs_[0].batch,
+                                    count == 1 ? &runs_[0].dropout : nullptr,
+                                    std::span(losses_).first(count),
+                                    std::span(gradients_).first(count * dimension_));
+    for (std::size_t row = 0; row < count; ++row) {
+      finish_step(row);
+    }
+  }
+
+  void finish_step(std::size_t row) {
+    Run& run = runs_[row];
+    TrainSummary& summary = run.job->summary;
+    const double loss = losses_[row];
+    summary.gradient_samples += run.batch.count;
+    if (plan_.loss_is_metric && summary.steps == run.next_look) {
+      plan_next_look(run);
+      look_for_free(row, loss);
+      if (run.ended) {
+        return;
+      }
+    }
+    if (summary.steps == 0) {
+      run.first_loss = loss;
+    }
+    if (!std::isfinite(loss) ||
+        (options_.divergence_factor > 0.0 && loss > options_.divergence_factor * run.first_loss)) {
+      end(run, Termination::diverged);
+      return;
+    }
+    const auto gradient = std::span<const float>(gradients_).subspan(row * dimension_, dimension_);
+    const bool scheduled = options_.schedule.kind != Schedule::Kind::constant;
+    run.optimizer.step(theta(row),
+                       gradient,
+                       scheduled ? options_.schedule.at(summary.steps) : 1.0,
+                       options_.clip_norm > 0.0 ? clip_factor(gradient, options_.clip_norm) : 1.0);
+    ++summary.steps;
+    if (options_.loss_window > 0) {
+      run.window_sum += loss;
+      if (summary.steps % options_.loss_window == 0) {
+        const double mean = run.window_sum / static_cast<double>(options_.loss_window);
+        run.window_sum = 0.0;
+        advance_target(row, mean);
+      }
+    }
+    if (run.renewed && !run.ended && summary.steps < options_.max_steps) {
+      run.batch = run.source->next();
+    }
+  }
+
+  void plan_next_look(Run& run) const {
+    run.next_look = std::min(run.next_look + options_.check_every, options_.max_steps);
+  }
+
+  // Looks at the metric of the runs whose turn it is, where no training step tells it.
+  void look_by_evaluation() {
+    std::size_t count = 0;
+    for (std::size_t row = 0; row < runs_.size(); ++row) {
+      const std::size_t steps = runs_[row].job->summary.steps;
+      if (steps == runs_[row].next_look && (!plan_.loss_is_metric || steps == options_.max_steps)) {
+        plan_next_look(runs_[row]);
+        due_[count++] = row;
+      }
+    }
+    if (count == 0) {
+      return;
+    }
+    if (options_.metric == Metric::error_rate) {
+      for (std::size_t i = 0; i < count; ++i) {
+        look_at_errors(due_[i]);
+      }
+    } else {
+      look_at_values(std::span(due_).first(count));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      Run& run = runs_[due_[i]];
+      if (!run.ended && run.job->summary.steps == options_.max_steps) {
+        end(run, Termination::budget);
+      }
+    }
+  }
+
+  void look_at_values(std::span<const std::size_t> rows) {
+    const std::span<double> values = std::span(values_).first(rows.size());
+    std::span<const float> looked_at = thetas(runs_.size());
+    if (rows.size() < runs_.size()) {
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        std::ranges::copy(theta(rows[i]), looked_at_.begin() + offset(i));
+      }
+      looked_at = std::span<const float>(looked_at_).first(rows.size() * dimension_);
+    }
+    evaluator_.metrics(options_.split, options_.metric, looked_at, values);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      runs_[rows[i]].job->summary.forward_samples += plan_.split_samples;
+      record(rows[i], values[i]);
+      advance_target(rows[i], values[i]);
+    }
+  }
+
+  // A pass over a split of images is long: it ends when the target is known to be missed.
+  void look_at_errors(std::size_t row) {
+    Run& run = runs_[row];
+    const Evaluation evaluation = evaluator_.metric_unless_above(
+        options_.split, options_.metric, theta(row), run.job->targets[run.target]);
+    run.job->summary.forward_samples += evaluation.samples;
+    const double seen_of_all =
+        static_cast<double>(evaluation.samples) / static_cast<double>(plan_.split_samples);
+    record(row, evaluation.complete ? evaluation.value : evaluation.value / seen_of_all);
+    if (evaluation.complete) {
+      advance_target(row, evaluation.value);
+    }
+  }
+
+  void look_for_free(std::size_t row, double loss) {
+    Run& run = runs_[row];
+    if (!reaches(loss, run.job->targets[run.target], options_.comparison)) {
+      record(row, loss);
+      return;
+    }
+    double value = 0.0;
+    evaluator_.metrics(options_.split, options_.metric, theta(row), std::span(&value, 1));
+    run.job->summary.forward_samples += plan_.split_samples;
+    record(row, value);
+    advance_target(row, value);
+  }
+
+  void record(std::size_t row, double value) {
+    const Run& run = runs_[row];
+    TrainSummary& summary = run.job->summary;
+    if (std::isnan(summary.first_metric)) {
+      summary.first_metric = value;
+    }
+    summary.last_metric = value;
+    summary.best_metric = std::fmin(summary.best_metric, value);
+    if (plan_.progress) {
+      plan_.progress({.job = run.index,
+                      .steps = summary.steps,
+                      .metric = value,
+                      .target = run.job->targets[run.target]});
+    }
+  }
+
+  // Passes the targets that `value` reaches; the run ends with the last one.
+  void advance_target(std::size_t row, double value) {
+    Run& run = runs_[row];
+    TrainJob& job = *run.job;
+    while (!run.ended && reaches(value, job.targets[run.target], options_.comparison)) {
+      const std::size_t reached = run.target;
+      if (reached + 1 == job.targets.size()) {
+        end(run, Termination::reached);
+      } else {
+        ++run.target;
+      }
+      if (job.on_target) {
+        const std::span<const float> now = theta(row);
+        Snapshot snapshot{.target = job.targets[reached],
+                          .theta = std::vector<float>(now.begin(), now.end()),
+                          .summary = job.summary};
+        snapshot.summary.termination = Termination::reached;
+        job.on_target(reached, snapshot);
+      }
+    }
+  }
+
+  void end(Run& run, Termination termination) {
+    run.job->summary.termination = termination;
+    run.ended = true;
+    any_ended_ = true;
+  }
+
+  // Closes the gaps with the last rows.
+  void remove_ended() {
+    for (std::size_t row = runs_.size(); row-- > 0;) {
+      if (!runs_[row].ended) {
+        continue;
+      }
+      const std::size_t last = runs_.size() - 1;
+      if (capacity_ > 1) {
+        std::ranges::copy(theta(row), runs_[row].job->theta.begin());
+        if (row != last) {
+          std::ranges::copy(theta(last), theta(row).begin());
+        }
+      }
+      if (row != last) {
+        runs_[row] = std::move(runs_[last]);
+      }
+      runs_.pop_back();
+    }
+    any_ended_ = false;
+  }
+
+  std::ptrdiff_t offset(std::size_t row) const {
+    return static_cast<std::ptrdiff_t>(row * dimension_);
+  }
+
+  Plan& plan_;
+  const TrainOptions& options_;
+  Evaluator& evaluator_;
+  std::size_t capacity_;
+  std::size_t dimension_;
+  std::vector<Run> runs_;
+  std::vector<float> thetas_;     // (capacity, P), row i of run i; unused if capacity is 1
+  std::vector<float> looked_at_;  // (capacity, P), scratch
+  std::vector<float> gradients_;  // (capacity, P)
+  std::vector<double> losses_;    // (capacity)
+  std::vector<std::size_t> due_;  // rows whose metric is looked at
+  std::vector<double> values_;    // their metrics
+  bool any_ended_ = false;
+  bool refills_ = false;
+};
+
+// The one batch that all jobs train on at every step, if there is one; `keeper` owns it.
+std::optional<BatchView> find_shared_batch(const Plan& plan, std::unique_ptr<BatchSource>& keeper) {
+  const auto source_of = [&](const TrainJob& job) {
+    return plan.objective.batches(
+        job.seed, stream_name({job.stream, batches_purpose}), plan.options.batch_size);
+  };
+  keeper = source_of(plan.jobs[0]);
+  if (!keeper->constant()) {
+    return std::nullopt;
+  }
+  const BatchView batch = keeper->next();
+  for (const TrainJob& job : plan.jobs.subspan(1)) {
+    const auto source = source_of(job);
+    if (!source->constant()) {
+      return std::nullopt;
+    }
+    const BatchView other = source->next();
+    if (other.inputs != batch.inputs || other.targets != batch.targets ||
+        other.labels != batch.labels || other.count != batch.count) {
+      return std::nullopt;
+    }
+  }
+  return batch;
+}
+
+// Marks the plan as failed when left by an exception, so that the other workers end too.
+template <typename Function>
+void guarded(Plan& plan, const Function& work) {
+  try {
+    work();
+  } catch (...) {
+    plan.failed.store(true);
+    throw;
+  }
+}
+
+}  // namespace
+
+bool reaches(double value, double target, Comparison comparison) {
+  return comparison == Comparison::at_most ? value <= target : value < target;
+}
+
+std::string_view name_of(Termination termination) {
+  for (const auto& [value, name] : termination_names) {
+    if (value == termination) {
+      return name;
+    }
+  }
+  return "?";
+}
+
+Termination termination_of(std::string_view name) {
+  for (const auto& [value, known] : termination_names) {
+    if (known == name) {
+      return value;
+    }
+  }
+  throw DataError(fmt::format(
+      "termination: expected reached, budget, diverged or interrupted; found '{}'", name));
+}
+
+void TrainOptions::validate() const {
+  const Optimizer checked(optimizer, 0);
+  isthmus::validate(schedule);
+  if (!(clip_norm >= 0.0) || !std::isfinite(clip_norm)) {
+    refuse("clip_norm", ">= 0", clip_norm);
+  }
+  if (check_every == 0) {
+    refuse("check_every", ">= 1", check_every);
+  }
+  if (max_steps == 0) {
+    refuse("max_steps", ">= 1", max_steps);
+  }
+  if (!(divergence_factor >= 0.0) || !std::isfinite(divergence_factor)) {
+    refuse("divergence_factor", ">= 0", divergence_factor);
+  }
+}
+
+Evaluators::Evaluators(const Objective& objective, Workers& workers)
+    : objective_(&objective), workers_(&workers), evaluators_(workers.size()) {
+}
+
+Evaluator& Evaluators::of(std::size_t worker) {
+  std::unique_ptr<Evaluator>& evaluator = evaluators_.at(worker);
+  if (!evaluator) {
+    evaluator = objective_->evaluator();
+  }
+  return *evaluator;
+}
+
+void train(Evaluators& evaluators,
+           std::span<TrainJob> jobs,
+           const TrainOptions& options,
+           const Stop* stop,
+           const std::function<void(const TrainProgress&)>& progress) {
+  const Objective& objective = evaluators.objective();
+  options.validate();
+  if (!objective.supports(options.metric)) {
+    throw UsageError(
+        fmt::format("metric: this objective cannot compute {}", name_of(options.metric)));
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    validate_job(objective, jobs[i], i);
+  }
+  if (jobs.empty()) {
+    return;
+  }
+  Plan plan{.objective = objective,
+            .options = options,
+            .jobs = jobs,
+            .stop = stop,
+            .progress = progress,
+            .loss_is_metric = options.batch_size == 0 &&
+                              objective.training_loss_is(options.metric, options.split),
+            .split_samples = objective.samples(options.split),
+            .shared_batch = std::nullopt};
+  for (TrainJob& job : jobs) {
+    // What is said of a job that a request to stop keeps from starting.
+    job.summary = {.termination = Termination::interrupted,
+                   .first_metric = not_a_number,
+                   .last_metric = not_a_number,
+                   .best_metric = not_a_number};
+  }
+  std::size_t capacity = 1;
+  std::unique_ptr<BatchSource> keeper;
+  if (jobs.size() > 1) {
+    const std::size_t batch_size =
+        options.batch_size > 0 ? options.batch_size : objective.samples(Split::train);
+    evaluators.workers().for_each(1, [&](std::size_t, std::size_t worker) {
+      capacity = evaluators.of(worker).preferred_population(batch_size);
+    });
+  }
+  if (capacity > 1) {
+    plan.shared_batch = find_shared_batch(plan, keeper);
+  }
+  if (!plan.shared_batch) {
+    evaluators.workers().for_each(jobs.size(), [&](std::size_t job, std::size_t worker) {
+      guarded(plan, [&] { Cohort(plan, evaluators.of(worker), 1).train_one(job); });
+    });
+    return;
+  }
+  const std::size_t workers = evaluators.workers().size();
+  const std::size_t share = (jobs.size() + workers - 1) / workers;
+  capacity = std::min({capacity, jobs.size(), std::max(share, smallest_share)});
+  const std::size_t cohorts = std::min(workers, (jobs.size() + capacity - 1) / capacity);
+  evaluators.workers().for_each(cohorts, [&](std::size_t, std::size_t worker) {
+    guarded(plan, [&] { Cohort(plan, evaluators.of(worker), capacity).train_all(); });
+  });
+}
+
+}  // namespace isthmus

@@ -17,6 +17,8 @@
 namespace isthmus {
 namespace {
 
+constexpr int json_depth_limit = 100;
+
 std::string reason(int error) {
   return std::strerror(error);
 }
@@ -60,9 +62,18 @@ void make_folder(const std::filesystem::path& path) {
 
 Json read_json(const std::filesystem::path& path) {
   const std::string text = read_file(path);
+  // The JSON library copies and prints nested values by recursion: a hostile file would overrun the
+  // stack.
+  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > json_depth_limit) {
+      throw DataError(fmt::format(
+          "{}: expected JSON of at most {} levels, found more", path.string(), json_depth_limit));
+    }
+    return true;
+  };
   try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    return Json::parse(text, check_depth);
+  } catch (const Json::exception& error) {
     throw DataError(fmt::format("{}: not valid JSON ({})", path.string(), error.what()));
   }
 }

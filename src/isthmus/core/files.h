@@ -20,7 +20,8 @@ void write_file(const std::filesystem::path& path, std::string_view content);
 /// Makes a folder and those above it. Throws WriteError.
 void make_folder(const std::filesystem::path& path);
 
-/// The JSON value in a file. Throws as read_file, and DataError with the place of a syntax error.
+/// The JSON value in a file. Throws as read_file, and DataError with the place of a syntax error,
+/// or for a nesting of more than 100 levels.
 Json read_json(const std::filesystem::path& path);
 
 /// Writes JSON, indented, ending in a newline, as write_file does.

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# The two commands of the README, and those of a developer. Everything is built in build/PRESET.
+
+BUILD := build/release
+ISTHMUS := $(BUILD)/isthmus
+DEMO ?= runs/demo
+
+.PHONY: all demo test bench lint format sanitize tsan clean
+
+all: $(BUILD)/CMakeCache.txt
+	cmake --build $(BUILD)
+
+# The main job on the embedded default: ten quadratic pairs at three thresholds, and a pair of
+# convnets on the images of Debian's dataset-fashion-mnist.
+demo:
+	@scripts/install-packages build
+	@cmake --preset release -DISTHMUS_BUILD_TESTS=OFF -DISTHMUS_BUILD_BENCH=OFF >/dev/null
+	@echo "Building $(ISTHMUS)"
+	@cmake --build $(BUILD) --target isthmus -- --quiet
+	@scripts/demo $(ISTHMUS) $(DEMO)
+
+test:
+	@scripts/install-packages build test
+	@cmake --preset release -DISTHMUS_BUILD_TESTS=ON >/dev/null
+	cmake --build $(BUILD)
+	ctest --test-dir $(BUILD) --output-on-failure -j 2
+
+$(BUILD)/CMakeCache.txt:
+	cmake --preset release
+
+bench:
+	@scripts/install-packages build bench
+	@cmake --preset release -DISTHMUS_BUILD_BENCH=ON >/dev/null
+	cmake --build $(BUILD) --target benches
+
+sanitize:
+	cmake --workflow --preset sanitize
+
+tsan:
+	cmake --workflow --preset tsan
+
+lint:
+	scripts/lint
+
+format:
+	git ls-files '*.h' '*.cpp' | xargs clang-format -i
+
+clean:
+	rm -rf build

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// `connect` and `sweep`: the same study, asked for in two ways.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "context.h"
+#include "isthmus/core/files.h"
+#include "isthmus/core/workers.h"
+#include "isthmus/study/study.h"
+#include "progress.h"
+#include "run_output.h"
+#include "study_flags.h"
+
+namespace isthmus::app {
+namespace {
+
+struct StudyCommand {
+  StudyFlags flags;
+  std::optional<std::string> from;
+  std::optional<std::string> to;
+  std::optional<std::string> out;
+  bool resume = false;
+  bool json = false;
+  bool published = false;  // without thresholds: those of the published curve
+};
+
+void take_published_thresholds(StudyOptions& options) {
+  for (const Task& task : tasks()) {
+    if (task.name == options.problem.task && !task.published_thresholds.empty()) {
+      options.thresholds = task.published_thresholds;
+    }
+  }
+}
+
+// Where a run goes that was not given a place: named by its configuration, so that repeating a
+// command goes on with its run.
+std::filesystem::path default_folder(const StudyOptions& options, const Json& config) {
+  return std::filesystem::path("runs") / fmt::format("{}-{}-{}",
+                                                     options.problem.task,
+                                                     name_of(options.protocol),
+                                                     sha256(config.dump()).substr(0, 8));
+}
+
+void run_command(const StudyCommand& command, const Stop& stop) {
+  StudyOptions options = command.flags.options();
+  if (command.published && !command.flags.threshold && command.flags.thresholds.empty()) {
+    take_published_thresholds(options);
+  }
+  if (command.from) {
+    options.from = *command.from;
+  }
+  if (command.to) {
+    options.to = *command.to;
+  }
+  options.validate();
+  Json config = run_configuration(options);
+  add_end_point_digests(options, config);
+  const std::shared_ptr<const Dataset> data =
+      load_data(options.problem, command.flags.data_folder());
+  const bool named = command.out.has_value();
+  const std::filesystem::path folder =
+      named ? std::filesystem::path(*command.out) : default_folder(options, config);
+  RunDirectory run(folder, config, command.resume || !named);
+  Workers workers(command.flags.worker_count());
+  {
+    ProgressDisplay display(options);
+    run_study(options, data, run, workers, &stop, [&](const StudyProgress& event) {
+      display.show(event);
+    });
+  }
+  write_figures(folder);
+  print_run(folder, command.json);
+}
+
+void add_study(Context& context,
+               const char* name,
+               const char* description,
+               const char* footer,
+               bool end_points) {
+  auto command = std::make_shared<StudyCommand>();
+  command->published = !end_points;
+  CLI::App* parser = context.parser->add_subcommand(name, description);
+  parser->footer(footer);
+  StudyFlags& flags = command->flags;
+  parser->add_option(
+      "--threshold", flags.threshold, "L0, in the metric's unit; an error rate of 2 % is 0.02");
+  parser->add_option("--thresholds", flags.thresholds, "Several: A,B,...")->delimiter(',');
+  parser->add_option("--pairs", flags.pairs, "Pairs of end points at each threshold");
+  if (end_points) {
+    parser->add_option(
+        "--from", command->from, "End point A: a safetensors file (docs/networks.md)");
+    parser->add_option("--to", command->to, "End point B");
+  }
+  parser->add_option("--out", command->out, "The run directory [runs/TASK-PROTOCOL-HASH]");
+  parser->add_flag("--resume", command->resume, "Go on with the run in --out");
+  parser->add_flag("--json", command->json, "Print the summary as JSON");
+  flags.add_problem(*parser);
+  flags.add_string(*parser);
+  flags.add_training(*parser);
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
+}
+
+}  // namespace
+
+void add_connect(Context& context) {
+  add_study(context,
+            "connect",
+            "Join two networks below a threshold, and measure the path.\n\n"
+            "Trains two end points of a task from different starts to the threshold L0 (or takes "
+            "two given\n"
+            "ones), joins them by greedy string sampling, and writes a run directory with the "
+            "path, tables\n"
+            "and figures. Lengths are over all parameters, and over weights alone as published; "
+            "beads count\n"
+            "both end points.",
+            "\nExamples:\n"
+            "  isthmus connect quadratic --threshold 0.01 --pairs 10\n"
+            "  isthmus connect mnist --threshold 0.02 --out runs/mnist-2\n"
+            "  isthmus connect mnist-mlp --from A.safetensors --to B.safetensors --threshold 0.05\n"
+            "  isthmus connect --network net.json --dataset fashion-mnist --threshold 0.15\n"
+            "The run directory is described in docs/run_directory.md. Ctrl-C keeps what is "
+            "finished; the same\n"
+            "command with --resume goes on and ends with the same files.",
+            true);
+}
+
+void add_sweep(Context& context) {
+  add_study(context,
+            "sweep",
+            "Connect many pairs at many thresholds: the curves of length and beads.\n\n"
+            "Without --thresholds those of the published curve are taken. Under the strict "
+            "protocol each\n"
+            "end point is trained once, and kept as it passes each threshold.",
+            "\nExamples:\n"
+            "  isthmus sweep quadratic --pairs 100\n"
+            "  isthmus sweep cubic --pairs 300 --protocol paper --risk oracle --out runs/cubic\n"
+            "  isthmus sweep mnist --thresholds 0.04,0.02,0.015 --pairs 5 --out runs/mnist\n"
+            "The figure draws the published points beside these (docs/published).",
+            false);
+}
+
+}  // namespace isthmus::app

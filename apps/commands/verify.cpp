@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "context.h"
+#include "isthmus/core/error.h"
+#include "isthmus/core/run_schema.h"
+#include "isthmus/study/study.h"
+
+namespace isthmus::app {
+namespace {
+
+struct VerifyCommand {
+  std::string target;
+  std::optional<std::size_t> points;
+  std::optional<std::string> split;
+  std::optional<std::string> metric;
+  std::optional<double> threshold;
+  std::optional<std::string> data;
+  std::size_t threads = 0;
+  bool json = false;
+};
+
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& target) {
+  if (!std::filesystem::exists(target)) {
+    throw MissingInput(fmt::format("{}: no such file or run directory", target.string()));
+  }
+  if (!std::filesystem::is_directory(target)) {
+    return {target};
+  }
+  std::vector<std::filesystem::path> files;
+  const std::filesystem::path paths = target / run_files::paths;
+  if (std::filesystem::is_directory(paths)) {
+    for (const auto& entry : std::filesystem::directory_iterator(paths)) {
+      if (entry.path().extension() == ".safetensors") {
+        files.push_back(entry.path());
+      }
+    }
+  }
+  if (files.empty()) {
+    throw MissingInput(fmt::format(
+        "{}: no run directory: it has no {}/*.safetensors", target.string(), run_files::paths));
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+Json to_json(const std::filesystem::path& file, const Verification& result) {
+  Json segments = Json::array();
+  for (const SegmentCheck& check : result.segments) {
+    segments.push_back({{"max", check.worst_value}, {"t", check.worst_t}});
+  }
+  return {{"file", file.string()},
+          {"task", result.problem.task},
+          {"metric", name_of(result.grid.metric)},
+          {"split", name_of(result.grid.split)},
+          {"points", result.grid.points},
+          {"threshold", result.threshold},
+          {"tolerance", result.tolerance},
+          {"below", result.below},
+          {"max_metric", result.max_metric},
+          {"max_t", result.max_t},
+          {"beads", result.beads},
+          {"normalized_length", result.length.normalized},
+          {"normalized_length_weights", result.length_weights.normalized},
+          {"segments", std::move(segments)}};
+}
+
+void run_command(const VerifyCommand& command, const Stop& stop) {
+  VerifyOptions options;
+  options.points = command.points;
+  if (command.split) {
+    options.split = split_of(*command.split);
+  }
+  if (command.metric) {
+    options.metric = metric_of(*command.metric);
+  }
+  options.threshold = command.threshold;
+  if (command.data) {
+    options.data_folder = *command.data;
+  }
+  Workers workers(command.threads > 0 ? command.threads
+                                      : std::max(1U, std::thread::hardware_concurrency()));
+  Json list = Json::array();
+  std::size_t below = 0;
+  const std::vector<std::filesystem::path> files = files_of(command.target);
+  for (const std::filesystem::path& file : files) {
+    const Verification result = verify_path(file, options, workers, &stop);
+    below += result.below ? 1 : 0;
+    if (command.json) {
+      list.push_back(to_json(file, result));
+      continue;
+    }
+    fmt::print(
+        "{}: {} on {} ({} points a segment): max {:.6g} at {:.4f} of the path, {} {:.6g}; "
+        "{} beads, length {:.4f} (weights {:.4f})\n",
+        file.filename().string(),
+        name_of(result.grid.metric),
+        name_of(result.grid.split),
+        result.grid.points,
+        result.max_metric,
+        result.max_t,
+        result.below ? "at most" : "ABOVE",
+        result.threshold * result.tolerance,
+        result.beads,
+        result.length.normalized,
+        result.length_weights.normalized);
+  }
+  if (command.json) {
+    fmt::print("{}\n", list.dump(2));
+  } else if (files.size() > 1) {
+    fmt::print("{} of {} paths stay at or below their threshold\n", below, files.size());
+  }
+}
+
+}  // namespace
+
+void add_verify(Context& context) {
+  auto command = std::make_shared<VerifyCommand>();
+  CLI::App* parser = context.parser->add_subcommand(
+      "verify",
+      "Evaluate saved paths again, from their files and the data alone.\n\n"
+      "Takes one path file or all paths of a run directory, and looks at every point of a grid of "
+      "each\n"
+      "segment, both ends included. The network, the data set and the threshold are in the file.");
+  parser->footer(
+      "\nExamples:\n"
+      "  isthmus verify runs/mnist-2\n"
+      "  isthmus verify runs/mnist-2/paths/0.02_0.safetensors --points 101 --split train");
+  parser->add_option("target", command->target, "A path file or a run directory")->required();
+  parser->add_option("--points", command->points, "Grid points of a segment [as in the file]");
+  parser->add_option("--split", command->split, "test or train [as in the file]");
+  parser->add_option("--metric", command->metric, "See `isthmus connect --help` [as in the file]");
+  parser->add_option(
+      "--threshold", command->threshold, "Compare with this, tolerance 1 [as in the file]");
+  parser->add_option("--data", command->data, "Folder with data sets")->type_name("DIR");
+  parser->add_option("--threads", command->threads, "Worker threads [all cores]");
+  parser->add_flag("--json", command->json, "Print JSON");
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
+}
+
+}  // namespace isthmus::app

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "isthmus/core/stop.h"
+
+namespace isthmus::app {
+
+/// What every command gets. A command is added to the parser with its options; the work runs after
+/// parsing, so that errors of the command line come first.
+struct Context {
+  CLI::App* parser = nullptr;
+  Stop* stop = nullptr;          ///< raised by Ctrl-C
+  std::function<void()> chosen;  ///< the work of the command that was asked for
+};
+
+void add_connect(Context& context);
+void add_sweep(Context& context);
+void add_verify(Context& context);
+void add_report(Context& context);
+void add_train(Context& context);
+void add_check_gradient(Context& context);
+void add_data(Context& context);
+void add_list(Context& context);
+
+}  // namespace isthmus::app

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "run_output.h"
+
+#include <fmt/format.h>
+
+#include "isthmus/core/files.h"
+#include "isthmus/report/figure.h"
+#include "isthmus/report/profile.h"
+#include "isthmus/report/run.h"
+#include "isthmus/report/table.h"
+
+namespace isthmus::app {
+
+void add_end_point_digests(const StudyOptions& options, Json& config) {
+  if (options.from) {
+    config["from_sha256"] = sha256(read_file(*options.from));
+    config["to_sha256"] = sha256(read_file(*options.to));
+  }
+}
+
+void write_figures(const std::filesystem::path& folder) {
+  const RunRecord run = read_run(folder);
+  write_file(folder / run_files::figure, svg_figure(figure_data(run)));
+  if (run.cells.size() != 1) {
+    return;
+  }
+  const CellRow& cell = run.cells.front();
+  if (const auto profile = read_profile(run, cell.threshold, cell.pair)) {
+    write_file(folder / "profile.svg", svg_profile(*profile));
+  }
+}
+
+void print_run(const std::filesystem::path& folder, bool json) {
+  const RunRecord run = read_run(folder);
+  if (json) {
+    Json report = report_json(run);
+    report["run"] = folder.string();
+    fmt::print("{}\n", report.dump(2));
+    return;
+  }
+  fmt::print("{}\nRun:    {}\nFigure: {}\n",
+             report_text(run, TableForm::text),
+             folder.string(),
+             (folder / run_files::figure).string());
+}
+
+}  // namespace isthmus::app

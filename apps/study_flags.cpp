@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+#include "study_flags.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <thread>
+
+#include "isthmus/core/error.h"
+
+namespace isthmus::app {
+namespace {
+
+template <class Value>
+void set(Value& target, const std::optional<Value>& given) {
+  if (given) {
+    target = *given;
+  }
+}
+
+double learning_rate_of(const OptimizerOptions& optimizer) {
+  return std::visit([](const auto& kind) { return kind.learning_rate; }, optimizer);
+}
+
+void set_learning_rate(OptimizerOptions& optimizer, double rate) {
+  std::visit([rate](auto& kind) { kind.learning_rate = rate; }, optimizer);
+}
+
+OptimizerOptions optimizer_of(const std::string& name, double rate) {
+  if (name == "adam") {
+    return Adam{.learning_rate = rate};
+  }
+  if (name == "rmsprop") {
+    return RmsProp{.learning_rate = rate};
+  }
+  if (name == "sgd") {
+    return Sgd{.learning_rate = rate};
+  }
+  if (name == "momentum") {
+    return Sgd{.learning_rate = rate, .momentum = 0.9};
+  }
+  throw UsageError(
+      fmt::format("optimizer: expected adam, rmsprop, sgd or momentum, got '{}'", name));
+}
+
+OtherSplit other_split_of(const std::string& name) {
+  if (name == "grid") {
+    return OtherSplit::grid;
+  }
+  if (name == "dangerous") {
+    return OtherSplit::dangerous;
+  }
+  if (name == "none") {
+    return OtherSplit::none;
+  }
+  throw UsageError(fmt::format("other-split: expected grid, dangerous or none, got '{}'", name));
+}
+
+}  // namespace
+
+void StudyFlags::add_problem(CLI::App& command) {
+  command.add_option("task",
+                     task,
+                     "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp (see "
+                     "`isthmus list`), or leave it out and give --network");
+  const auto group = "Problem";
+  command
+      .add_option("--network",
+                  network,
+                  "A network of your own: a JSON file with its stack of layers (docs/networks.md)")
+      ->group(group);
+  command.add_option("--dataset", dataset, "With --network: the IDX data set it is for")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option(
+          "--data",
+          data,
+          "Folder with data sets (DIR/mnist/...) or with one set's files; else ISTHMUS_DATA, "
+          "the user's data folder, the system's package folder")
+      ->type_name("DIR")
+      ->group(group);
+  command.add_option("--seed", seed, "Equal seeds give equal files")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option(
+          "--protocol",
+          protocol,
+          "strict: Algorithm 1 as stated, fast settings; paper: the published scripts' rules")
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--risk",
+                  risk,
+                  "Generated tasks: oracle (midpoint rule of the input distribution; default) or "
+                  "empirical (random points)")
+      ->group(group);
+  command
+      .add_option(
+          "--risk-points", risk_points, "Points of that risk [256 for oracle, 10000 for empirical]")
+      ->group(group);
+  command
+      .add_option(
+          "--split", split, "The split whose metric defines the level set: test or train [test]")
+      ->group(group);
+  command
+      .add_option(
+          "--metric",
+          metric,
+          "What the threshold bounds: mean_absolute_error, mean_squared_error, cross_entropy, "
+          "error_rate (a fraction), perplexity [the task's]")
+      ->group(group);
+  command
+      .add_flag("--double-softmax",
+                double_softmax,
+                "Convnet tasks: a softmax before the cross-entropy's own, as the published script")
+      ->group(group);
+  command
+      .add_option(
+          "--threads", threads, "Worker threads; the result does not depend on them [all cores]")
+      ->group(group);
+}
+
+void StudyFlags::add_training(CLI::App& command) {
+  const auto group = "Training";
+  command.add_option("--optimizer", optimizer, "adam, rmsprop, sgd or momentum (sgd, 0.9)")
+      ->group(group);
+  command
+      .add_option(
+          "--learning-rate", learning_rate, "Of beads (and of end points, unless given apart)")
+      ->group(group);
+  command.add_option("--endpoint-learning-rate", endpoint_learning_rate, "Of end points")
+      ->group(group);
+  command.add_option("--batch-size", batch_size, "Samples a step; 0: all")->group(group);
+  command
+      .add_option("--check-every", check_every, "Steps between two looks at the full-split metric")
+      ->group(group);
+  command.add_option("--clip-norm", clip_norm, "Largest norm of a gradient; 0: no clipping")
+      ->group(group);
+  command
+      .add_option(
+          "--endpoint-max-steps", endpoint_max_steps, "Budget of one end point, gradient steps")
+      ->group(group);
+}
+
+void StudyFlags::add_string(CLI::App& command) {
+  const auto group = "String";
+  command
+      .add_option(
+          "--alpha", alpha, "A bead trains until its metric is at most alpha * L0, in (0, 1]")
+      ->group(group);
+  command
+      .add_option("--tolerance",
+                  tolerance,
+                  "A segment passes below tolerance * L0; >= 1 [1; paper: 1.1, 1.02]")
+      ->group(group);
+  command
+      .add_option(
+          "--points", points, "Grid points of a segment, both ends included [101; image tasks 21]")
+      ->group(group);
+  command
+      .add_option("--t-star", t_star, "Where a bead goes: half, or argmax of the segment's grid")
+      ->group(group);
+  command.add_option("--max-rounds", max_rounds, "Rounds of inserting beads [12; paper: 10]")
+      ->group(group);
+  command.add_option("--max-beads", max_beads, "Beads of one string, end points included")
+      ->group(group);
+  command.add_option("--max-steps", max_steps, "Budget of one bead, gradient steps")->group(group);
+  command
+      .add_option(
+          "--max-total-steps", max_total_steps, "Budget of all beads of a string, gradient steps")
+      ->group(group);
+  command
+      .add_option("--max-seconds",
+                  max_seconds,
+                  "No round of a string starts after this time (depends on the machine)")
+      ->group(group);
+  command
+      .add_option(
+          "--other-split",
+          other_split,
+          "Where the other split is looked at along a path: grid, dangerous (the worst point "
+          "of each segment), none")
+      ->group(group);
+}
+
+StudyOptions StudyFlags::options() const {
+  const Protocol rules = protocol_of(protocol);
+  StudyOptions study;
+  if (network && !task.empty()) {
+    throw UsageError("give a task or --network, not both");
+  }
+  if (network) {
+    study = default_options(read_network(*network), dataset, rules);
+  } else if (task.empty()) {
+    throw UsageError("give a task (see `isthmus list`) or --network FILE");
+  } else {
+    const Task& known = task_of(task);
+    study = default_options(known, rules, double_softmax);
+  }
+  study.seed = seed;
+  set(study.pairs, pairs);
+  if (threshold && !thresholds.empty()) {
+    throw UsageError("give --threshold or --thresholds, not both");
+  }
+  if (threshold) {
+    study.thresholds = {*threshold};
+  }
+  if (!thresholds.empty()) {
+    study.thresholds = thresholds;
+    std::ranges::sort(study.thresholds, std::greater<>());
+  }
+  if (study.thresholds.empty()) {
+    throw UsageError("threshold: a network of your own has no default; give --threshold");
+  }
+  if (study.problem.generated()) {
+    study.problem.risk = risk ? risk_of(*risk) : Risk::oracle;
+    study.problem.risk_points =
+        risk_points.value_or(study.problem.risk == Risk::oracle ? 256 : 10000);
+    if (study.problem.risk_points == 0) {
+      throw UsageError("risk-points: expected at least 1, got 0");
+    }
+  } else if (risk || risk_points) {
+    throw UsageError(
+        fmt::format("risk: only generated tasks have one, not {}", study.problem.task));
+  }
+  if (split) {
+    study.string.grid.split = split_of(*split);
+  }
+  if (metric) {
+    study.string.grid.metric = metric_of(*metric);
+  }
+  set(study.string.alpha, alpha);
+  set(study.string.tolerance, tolerance);
+  set(study.string.grid.points, points);
+  if (t_star) {
+    study.string.t_star = t_star_of(*t_star);
+  }
+  set(study.string.max_rounds, max_rounds);
+  set(study.string.max_beads, max_beads);
+  set(study.string.max_total_steps, max_total_steps);
+  set(study.string.max_seconds, max_seconds);
+  set(study.string.training.max_steps, max_steps);
+  set(study.endpoints.max_steps, endpoint_max_steps);
+  for (TrainOptions* training : {&study.endpoints, &study.string.training}) {
+    if (optimizer) {
+      training->optimizer = optimizer_of(*optimizer, learning_rate_of(training->optimizer));
+    }
+    if (learning_rate) {
+      set_learning_rate(training->optimizer, *learning_rate);
+    }
+    set(training->batch_size, batch_size);
+    set(training->check_every, check_every);
+    set(training->clip_norm, clip_norm);
+  }
+  if (endpoint_learning_rate) {
+    set_learning_rate(study.endpoints.optimizer, *endpoint_learning_rate);
+  }
+  if (other_split) {
+    study.other_split = other_split_of(*other_split);
+  }
+  return study;
+}
+
+std::size_t StudyFlags::worker_count() const {
+  return threads > 0 ? threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+std::optional<std::filesystem::path> StudyFlags::data_folder() const {
+  return data ? std::optional<std::filesystem::path>(*data) : std::nullopt;
+}
+
+}  // namespace isthmus::app

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "isthmus/study/task.h"
+
+namespace isthmus::app {
+
+/// The options that `connect`, `sweep`, `train` and `check-gradient` share. What is not given takes
+/// the task's default under the protocol.
+struct StudyFlags {
+  std::string task;
+  std::optional<std::string> network;
+  std::string dataset = "mnist";
+  std::optional<std::string> data;
+  std::optional<double> threshold;
+  std::vector<double> thresholds;
+  std::optional<std::size_t> pairs;
+  std::uint64_t seed = 1;
+  std::string protocol = "strict";
+  std::optional<std::string> risk;
+  std::optional<std::size_t> risk_points;
+  std::optional<std::string> split;
+  std::optional<std::string> metric;
+  std::optional<double> alpha;
+  std::optional<double> tolerance;
+  std::optional<std::size_t> points;
+  std::optional<std::string> t_star;
+  std::optional<std::size_t> max_rounds;
+  std::optional<std::size_t> max_beads;
+  std::optional<std::size_t> max_steps;
+  std::optional<std::size_t> max_total_steps;
+  std::optional<double> max_seconds;
+  std::optional<std::size_t> endpoint_max_steps;
+  std::optional<std::string> optimizer;
+  std::optional<double> learning_rate;
+  std::optional<double> endpoint_learning_rate;
+  std::optional<std::size_t> batch_size;
+  std::optional<std::size_t> check_every;
+  std::optional<double> clip_norm;
+  std::optional<std::string> other_split;
+  bool double_softmax = false;
+  std::size_t threads = 0;  ///< 0: as many as the machine has
+
+  /// Task, network, data and seed.
+  void add_problem(CLI::App& command);
+  /// Optimizer, steps and cadence.
+  void add_training(CLI::App& command);
+  /// Everything about strings.
+  void add_string(CLI::App& command);
+
+  /// The options of a study: the task's defaults, overridden by what was given. Throws UsageError,
+  /// DataError or MissingInput (the network's file).
+  StudyOptions options() const;
+  std::size_t worker_count() const;
+  std::optional<std::filesystem::path> data_folder() const;
+};
+
+}  // namespace isthmus::app

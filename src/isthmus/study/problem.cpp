@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/study/problem.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <utility>
+
+#include "isthmus/core/error.h"
+#include "isthmus/data/generated.h"
+#include "isthmus/data/locations.h"
+#include "isthmus/objective/network_objective.h"
+
+namespace isthmus {
+namespace {
+
+std::optional<Polynomial> polynomial_of(std::string_view name) {
+  for (const Polynomial task : {Polynomial::quadratic, Polynomial::cubic}) {
+    if (name == name_of(task)) {
+      return task;
+    }
+  }
+  return std::nullopt;
+}
+
+Loss loss_of(std::string_view name) {
+  for (const Loss loss : {Loss::absolute, Loss::squared, Loss::cross_entropy}) {
+    if (name == name_of(loss)) {
+      return loss;
+    }
+  }
+  throw DataError(
+      fmt::format("problem: loss: expected absolute, squared or cross_entropy, found '{}'", name));
+}
+
+}  // namespace
+
+std::string_view name_of(Risk risk) {
+  return risk == Risk::oracle ? "oracle" : "empirical";
+}
+
+Risk risk_of(std::string_view name) {
+  for (const Risk risk : {Risk::oracle, Risk::empirical}) {
+    if (name == name_of(risk)) {
+      return risk;
+    }
+  }
+  throw UsageError(fmt::format("risk: expected oracle or empirical, got '{}'", name));
+}
+
+bool Problem::generated() const {
+  return polynomial_of(data).has_value();
+}
+
+Json to_json(const Problem& problem) {
+  Json json{{"task", problem.task}, {"data", problem.data}, {"loss", name_of(problem.loss)}};
+  if (problem.generated()) {
+    json["risk"] = name_of(problem.risk);
+    json["risk_points"] = problem.risk_points;
+    if (problem.risk == Risk::empirical) {
+      json["test_seed"] = problem.test_seed;
+      json["test_stream"] = problem.test_stream;
+    }
+  }
+  json["network"] = to_json(problem.network);
+  return json;
+}
+
+Problem problem_from_json(const Json& json) {
+  try {
+    Problem problem;
+    problem.task = json.at("task").get<std::string>();
+    problem.data = json.at("data").get<std::string>();
+    problem.loss = loss_of(json.at("loss").get<std::string>());
+    problem.network = network_from_json(json.at("network"));
+    if (problem.generated()) {
+      problem.risk = risk_of(json.at("risk").get<std::string>());
+      problem.risk_points = json.at("risk_points").get<std::size_t>();
+      if (problem.risk == Risk::empirical) {
+        problem.test_seed = json.at("test_seed").get<std::uint64_t>();
+        problem.test_stream = json.at("test_stream").get<std::uint64_t>();
+      }
+    }
+    return problem;
+  } catch (const Json::exception& error) {
+    throw DataError(fmt::format("problem: a field is missing or malformed ({})", error.what()));
+  } catch (const UsageError& error) {
+    throw DataError(fmt::format("problem: {}", error.what()));
+  }
+}
+
+std::shared_ptr<const Dataset> load_data(const Problem& problem,
+                                         const std::optional<std::filesystem::path>& data_folder) {
+  if (problem.generated()) {
+    return nullptr;
+  }
+  auto data = std::make_shared<const Dataset>(
+      load_idx_dataset(find_dataset(problem.data, data_folder), problem.data));
+  const std::size_t outputs = output_size(problem.network);
+  if (problem.network.input != data->train.input_shape) {
+    throw UsageError(
+        fmt::format("network: its input is ({}), the images of {} are ({}): change \"input\"",
+                    fmt::join(problem.network.input, ", "),
+                    problem.data,
+                    fmt::join(data->train.input_shape, ", ")));
+  }
+  if (outputs != data->classes) {
+    throw UsageError(fmt::format(
+        "network: it has {} outputs, {} has {} classes: change the last layer's out_features",
+        outputs,
+        problem.data,
+        data->classes));
+  }
+  return data;
+}
+
+std::unique_ptr<Objective> make_objective(const Problem& problem,
+                                          std::shared_ptr<const Dataset> data) {
+  NetworkObjectiveOptions options;
+  options.network = problem.network;
+  options.loss = problem.loss;
+  const std::optional<Polynomial> polynomial = polynomial_of(problem.data);
+  if (!polynomial) {
+    options.data = std::move(data);
+    return make_network_objective(options);
+  }
+  auto generated = std::make_shared<Dataset>();
+  generated->name = problem.data;
+  if (problem.risk == Risk::oracle) {
+    generated->train = midpoint_samples(*polynomial, problem.risk_points);
+    generated->test = generated->train;
+  } else {
+    generated->test =
+        random_samples(*polynomial, problem.risk_points, problem.test_seed, problem.test_stream);
+    generated->train = generated->test;
+    const std::size_t points = problem.risk_points;
+    options.draw_training_set = [task = *polynomial, points](std::uint64_t seed,
+                                                             std::uint64_t stream) {
+      return random_samples(task, points, seed, stream);
+    };
+  }
+  options.data = std::move(generated);
+  return make_network_objective(options);
+}
+
+}  // namespace isthmus

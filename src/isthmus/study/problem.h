@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "isthmus/core/json.h"
+#include "isthmus/data/dataset.h"
+#include "isthmus/net/engine.h"
+#include "isthmus/net/network.h"
+#include "isthmus/objective/objective.h"
+
+namespace isthmus {
+
+/// How the risk of a generated task is taken.
+enum class Risk {
+  oracle,     ///< a midpoint rule of the known input distribution, for training and test alike
+  empirical,  ///< random points: each training run draws its own, each test set is drawn once
+};
+
+std::string_view name_of(Risk risk);
+/// Throws UsageError.
+Risk risk_of(std::string_view name);
+
+/// What is minimised, and on which data: all that is needed to compute a loss from a theta. It goes
+/// into every path file, so that a path can be verified from the file and the data alone.
+struct Problem {
+  std::string task;  ///< the name it was asked for by, e.g. "quadratic"
+  std::string data;  ///< "quadratic", "cubic" (generated), or the name of an IDX data set
+  Network network;
+  Loss loss = Loss::absolute;
+  /// Generated data alone:
+  Risk risk = Risk::oracle;
+  std::size_t risk_points = 256;
+  /// Empirical risk alone: the stream of the test set.
+  std::uint64_t test_seed = 0;
+  std::uint64_t test_stream = 0;
+
+  bool generated() const;
+};
+
+Json to_json(const Problem& problem);
+/// Throws DataError that names the field.
+Problem problem_from_json(const Json& json);
+
+/// Reads an IDX data set for a problem; nothing for generated data. Throws MissingInput or
+/// DataError, and UsageError if the network's input or output does not fit the data.
+std::shared_ptr<const Dataset> load_data(const Problem& problem,
+                                         const std::optional<std::filesystem::path>& data_folder);
+
+/// The objective of a problem on its data (see load_data).
+std::unique_ptr<Objective> make_objective(const Problem& problem,
+                                          std::shared_ptr<const Dataset> data);
+
+}  // namespace isthmus

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "isthmus/core/run_schema.h"
+#include "isthmus/core/stop.h"
+#include "isthmus/core/workers.h"
+#include "isthmus/study/run_directory.h"
+#include "isthmus/study/task.h"
+
+namespace isthmus {
+
+/// What a study tells while it goes on. Calls come one at a time, from any thread.
+struct StudyProgress {
+  enum class Kind {
+    started,           ///< cells_done were finished before
+    endpoint_step,     ///< a look at the metric while an end point trains
+    endpoint_reached,  ///< an end point has reached `threshold`
+    string,            ///< see `string`
+    cell_finished,     ///< see `row`
+  };
+  Kind kind = Kind::started;
+  std::size_t cells_done = 0;
+  std::size_t cells_total = 0;
+  std::size_t pair = 0;
+  double threshold = 0.0;
+  char end_point = 'A';
+  TrainProgress training{};  ///< endpoint_step
+  StringProgress string{};   ///< string
+  CellRow row{};             ///< cell_finished
+};
+
+struct StudyResult {
+  std::vector<CellRow> cells;  ///< thresholds descending, pairs ascending
+  std::vector<CurveRow> curve;
+  double seconds = 0.0;  ///< of this process
+  double processor_seconds = 0.0;
+};
+
+/// Trains pairs of end points to each threshold, joins them by greedy string sampling, measures the
+/// paths and keeps everything in `run`. Cells that `run` has already are not computed again. The
+/// files do not depend on the number of workers, nor on how often the study was interrupted.
+/// Throws Interrupted when `stop` is raised: the same call goes on where this one stopped.
+StudyResult run_study(const StudyOptions& options,
+                      std::shared_ptr<const Dataset> data,
+                      RunDirectory& run,
+                      Workers& workers,
+                      const Stop* stop = nullptr,
+                      const std::function<void(const StudyProgress&)>& progress = nullptr);
+
+/// The configuration that a run of these options keeps: see RunDirectory.
+Json run_configuration(const StudyOptions& options);
+
+/// Trains one end point, as run_study would for this pair and side ('A' or 'B').
+TrainJob train_end_point(const StudyOptions& options,
+                         Evaluators& evaluators,
+                         std::size_t pair,
+                         char side,
+                         const Stop* stop = nullptr,
+                         const std::function<void(const TrainProgress&)>& progress = nullptr);
+
+/// The problem of one pair: as in the options, with the test set of that pair where it is drawn.
+/// Ten pairs share one, as in the jobs of the published study.
+Problem problem_of(const StudyOptions& options, std::size_t pair);
+
+/// What a saved path turns out to be, from the file and the data alone.
+struct Verification {
+  Problem problem;
+  SegmentGrid grid;
+  double threshold = 0.0;  ///< as in the file
+  double tolerance = 1.0;
+  std::vector<SegmentCheck> segments;
+  double max_metric = 0.0;
+  double max_t = 0.0;  ///< (segment + t) / (M - 1)
+  PathLength length;
+  PathLength length_weights;
+  std::size_t beads = 0;
+  bool below = false;  ///< every grid point reaches tolerance * threshold
+};
+
+/// What to look at instead of what the file says.
+struct VerifyOptions {
+  std::optional<std::size_t> points;
+  std::optional<Split> split;
+  std::optional<Metric> metric;
+  std::optional<double> threshold;  ///< with tolerance 1
+  std::optional<std::filesystem::path> data_folder;
+};
+
+/// Re-evaluates a saved path on every point of a grid, both ends of each segment included.
+/// Throws as read_path and load_data.
+Verification verify_path(const std::filesystem::path& file,
+                         const VerifyOptions& options,
+                         Workers& workers,
+                         const Stop* stop = nullptr);
+
+}  // namespace isthmus

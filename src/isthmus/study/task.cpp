@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/study/task.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "isthmus/core/error.h"
+
+namespace isthmus {
+namespace {
+
+// Networks.
+
+// 1-4-4-1, a sigmoid after every layer, no biases: 24 parameters.
+Network quadratic_network() {
+  const Linear hidden{
+      .out_features = 4, .bias = false, .weight_init = {Initializer::Kind::uniform, 1.0}};
+  Linear output = hidden;
+  output.out_features = 1;
+  const Activation sigmoid{Activation::Kind::sigmoid};
+  return {.input = {1}, .layers = {hidden, sigmoid, hidden, sigmoid, output, sigmoid}};
+}
+
+// 1-4-4-1 with biases and a linear output: 33 parameters.
+Network cubic_network() {
+  const Linear hidden{.out_features = 4,
+                      .weight_init = {Initializer::Kind::uniform, 1.0},
+                      .bias_init = {Initializer::Kind::normal, 1.0}};
+  Linear output = hidden;
+  output.out_features = 1;
+  const Activation sigmoid{Activation::Kind::sigmoid};
+  return {.input = {1}, .layers = {hidden, sigmoid, hidden, sigmoid, output}};
+}
+
+// The published convnet: 3,274,634 parameters.
+Network mnist_network(bool softmax_output) {
+  const Initializer weights{Initializer::Kind::truncated_normal, 0.1};
+  const Initializer biases{Initializer::Kind::constant, 0.1};
+  const auto conv = [&](std::size_t channels) {
+    return Conv2d{.out_channels = channels,
+                  .kernel = 5,
+                  .padding = Padding::same,
+                  .weight_init = weights,
+                  .bias_init = biases};
+  };
+  const auto dense = [&](std::size_t features) {
+    return Linear{.out_features = features, .weight_init = weights, .bias_init = biases};
+  };
+  const Activation relu{Activation::Kind::relu};
+  const Pool2d pool{.padding = Padding::same};
+  Network network{.input = {1, 28, 28},
+                  .layers = {conv(32),
+                             relu,
+                             pool,
+                             conv(64),
+                             relu,
+                             pool,
+                             Flatten{},
+                             dense(1024),
+                             relu,
+                             Dropout{0.5},
+                             dense(10)}};
+  if (softmax_output) {
+    network.layers.emplace_back(Activation{Activation::Kind::softmax});
+  }
+  return network;
+}
+
+Network mnist_mlp_network() {
+  const Activation relu{Activation::Kind::relu};
+  return {.input = {1, 28, 28},
+          .layers = {Flatten{},
+                     Linear{.out_features = 32},
+                     relu,
+                     Linear{.out_features = 32},
+                     relu,
+                     Linear{.out_features = 10}}};
+}
+
+// Settings. Each is explained, with the measurement behind it, in docs/defaults.md.
+
+void set_generated(StudyOptions& options) {
+  options.problem.loss = Loss::absolute;
+  options.string.grid.metric = Metric::mean_absolute_error;
+  options.string.grid.points = 101;
+  options.string.alpha = 0.95;
+  options.endpoints.optimizer = Adam{.learning_rate = 0.001};
+  options.endpoints.max_steps = 400000;
+  options.string.training.optimizer = Adam{.learning_rate = 0.01};
+  options.string.training.max_steps = 50000;
+  options.other_split = OtherSplit::grid;
+  if (options.protocol == Protocol::strict) {
+    return;
+  }
+  // QUADRATICS.py and CUBICS.py: end points look at the test set after rounds of 500 steps and at
+  // the mean training loss of every 5; beads look at the test set after every 15.
+  options.string.tolerance = 1.1;
+  options.endpoints.check_every = 500;
+  options.endpoints.loss_window = 5;
+  options.string.training.optimizer = Adam{.learning_rate = 0.001};
+  options.string.training.check_every = 15;
+  options.string.training.max_steps = 200000;
+}
+
+void set_images(StudyOptions& options) {
+  options.problem.loss = Loss::cross_entropy;
+  options.string.grid.metric = Metric::error_rate;
+  options.string.grid.points = 21;
+  options.string.alpha = 0.98;
+  options.endpoints.optimizer = Adam{.learning_rate = 0.001};
+  options.endpoints.batch_size = 128;
+  options.endpoints.check_every = 50;
+  options.endpoints.max_steps = 20000;
+  options.string.training = options.endpoints;
+  options.other_split = OtherSplit::dangerous;
+  if (options.protocol == Protocol::strict) {
+    return;
+  }
+  // MNIST.py: Adam 1e-4, batches of 100, a look at the test set every 100 batches for end points
+  // and every 550 for beads, the bead at the largest grid point.
+  options.string.tolerance = 1.02;
+  options.string.t_star = TStar::argmax;
+  options.endpoints.optimizer = Adam{.learning_rate = 0.0001};
+  options.endpoints.batch_size = 100;
+  options.endpoints.check_every = 100;
+  options.endpoints.max_steps = 100000;
+  options.string.training = options.endpoints;
+  options.string.training.check_every = 550;
+}
+
+void set_paper_rules(StudyOptions& options) {
+  if (options.protocol == Protocol::strict) {
+    return;
+  }
+  options.string.always_insert = true;
+  options.string.max_rounds = 10;
+  options.string.grid.points -= 1;
+  options.string.grid.include_end = false;
+  for (TrainOptions* training : {&options.endpoints, &options.string.training}) {
+    training->comparison = Comparison::below;
+    training->skip_first_check = true;
+  }
+}
+
+Json to_json(const TrainOptions& training) {
+  Json json{{"optimizer", to_json(training.optimizer)},
+            {"batch_size", training.batch_size},
+            {"check_every", training.check_every},
+            {"skip_first_check", training.skip_first_check},
+            {"loss_window", training.loss_window},
+            {"max_steps", training.max_steps},
+            {"clip_norm", training.clip_norm},
+            {"comparison", training.comparison == Comparison::below ? "below" : "at_most"}};
+  return json;
+}
+
+}  // namespace
+
+std::string_view name_of(Protocol protocol) {
+  return protocol == Protocol::strict ? "strict" : "paper";
+}
+
+Protocol protocol_of(std::string_view name) {
+  for (const Protocol protocol : {Protocol::strict, Protocol::paper}) {
+    if (name == name_of(protocol)) {
+      return protocol;
+    }
+  }
+  throw UsageError(fmt::format("protocol: expected strict or paper, got '{}'", name));
+}
+
+void StudyOptions::validate() const {
+  if (thresholds.empty()) {
+    throw UsageError("thresholds: expected at least one");
+  }
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    if (!(thresholds[i] > 0.0) || !std::isfinite(thresholds[i])) {
+      throw UsageError(fmt::format("threshold: expected a number > 0, got {}", thresholds[i]));
+    }
+    if (i > 0 && thresholds[i] >= thresholds[i - 1]) {
+      throw UsageError(
+          fmt::format("thresholds: expected different ones, got {} twice", thresholds[i]));
+    }
+  }
+  if (pairs == 0) {
+    throw UsageError("pairs: expected at least 1, got 0");
+  }
+  if (from.has_value() != to.has_value()) {
+    throw UsageError("--from and --to: give both end points, or neither");
+  }
+  if (from && pairs != 1) {
+    throw UsageError(fmt::format("pairs: two given end points are 1 pair, got {}", pairs));
+  }
+  GreedyOptions one = string;
+  one.threshold = thresholds.front();
+  one.validate();
+  endpoints.validate();
+}
+
+Json to_json(const StudyOptions& options) {
+  Json json{{"task", options.problem.task},
+            {"protocol", name_of(options.protocol)},
+            {"thresholds", options.thresholds},
+            {"pairs", options.pairs},
+            {"seed", options.seed},
+            {"metric", name_of(options.string.grid.metric)},
+            {"split", name_of(options.string.grid.split)},
+            {"alpha", options.string.alpha},
+            {"tolerance", options.string.tolerance},
+            {"points", options.string.grid.points},
+            {"include_end", options.string.grid.include_end},
+            {"t_star", name_of(options.string.t_star)},
+            {"always_insert", options.string.always_insert},
+            {"max_rounds", options.string.max_rounds},
+            {"max_beads", options.string.max_beads}};
+  if (options.problem.generated()) {
+    json["risk"] = name_of(options.problem.risk);
+  }
+  // Limits that are off have no JSON number; null says so.
+  json["max_total_steps"] =
+      options.string.max_total_steps == std::numeric_limits<std::size_t>::max()
+          ? Json(nullptr)
+          : Json(options.string.max_total_steps);
+  json["max_seconds"] =
+      std::isfinite(options.string.max_seconds) ? Json(options.string.max_seconds) : Json(nullptr);
+  json["other_split"] = options.other_split == OtherSplit::grid        ? "grid"
+                        : options.other_split == OtherSplit::dangerous ? "dangerous"
+                                                                       : "none";
+  json["endpoints"] = to_json(options.endpoints);
+  json["beads"] = to_json(options.string.training);
+  if (options.from) {
+    json["from"] = options.from->filename().string();
+    json["to"] = options.to->filename().string();
+  }
+  json["problem"] = to_json(options.problem);
+  return json;
+}
+
+const std::vector<Task>& tasks() {
+  static const std::vector<Task> known{
+      {.name = "quadratic",
+       .summary = "y = 0.5 x^2 + 0.25 x + 0.1 on [0, 1], 1-4-4-1 sigmoid net, mean absolute error",
+       .threshold = 0.01,
+       .published_thresholds =
+           {0.125, 0.1, 0.075, 0.05, 0.025, 0.01, 0.0075, 0.005, 0.0025, 0.001}},
+      {.name = "cubic",
+       .summary = "y = 8 x^3 - 10 x^2 + 3 x on [0, 1], 1-4-4-1 sigmoid net with biases, mean "
+                  "absolute error",
+       .threshold = 0.05,
+       .published_thresholds = {0.32,  0.24,  0.2,   0.18,  0.17, 0.168, 0.164, 0.162, 0.16,
+                                0.158, 0.156, 0.154, 0.152, 0.15, 0.14,  0.12,  0.1,   0.08,
+                                0.07,  0.06,  0.05,  0.04,  0.03, 0.02,  0.01}},
+      {.name = "mnist",
+       .summary = "MNIST, the published convnet (3,274,634 parameters), test error rate",
+       .threshold = 0.02,
+       .published_thresholds =
+           {0.04, 0.02, 0.015, 0.01, 0.009, 0.0085, 0.008, 0.00775, 0.0075, 0.007}},
+      {.name = "fashion-mnist",
+       .summary = "Fashion-MNIST, the same convnet, test error rate",
+       .threshold = 0.15,
+       .published_thresholds = {}},
+      {.name = "mnist-mlp",
+       .summary = "MNIST, 784-32-32-10 ReLU perceptron (26,506 parameters), test error rate",
+       .threshold = 0.06,
+       .published_thresholds = {}},
+  };
+  return known;
+}
+
+const Task& task_of(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Task& task : tasks()) {
+    if (task.name == name) {
+      return task;
+    }
+    names.push_back(task.name);
+  }
+  throw UsageError(fmt::format("task: expected one of {}, got '{}'", fmt::join(names, ", "), name));
+}
+
+StudyOptions default_options(const Task& task, Protocol protocol, bool softmax_output) {
+  StudyOptions options;
+  options.protocol = protocol;
+  options.problem.task = task.name;
+  options.problem.data = task.name == "mnist-mlp" ? "mnist" : std::string(task.name);
+  options.thresholds = {task.threshold};
+  if (task.name == "quadratic" || task.name == "cubic") {
+    options.problem.network = task.name == "quadratic" ? quadratic_network() : cubic_network();
+    set_generated(options);
+  } else {
+    options.problem.network =
+        task.name == "mnist-mlp" ? mnist_mlp_network() : mnist_network(softmax_output);
+    set_images(options);
+  }
+  set_paper_rules(options);
+  return options;
+}
+
+StudyOptions default_options(const Network& network, const std::string& data, Protocol protocol) {
+  StudyOptions options;
+  options.protocol = protocol;
+  options.problem.task = "network";
+  options.problem.data = data;
+  options.problem.network = network;
+  set_images(options);
+  set_paper_rules(options);
+  return options;
+}
+
+}  // namespace isthmus

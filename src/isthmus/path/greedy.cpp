@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <utility>
@@ -43,9 +44,11 @@ class GreedyString {
   }
 
   StringSummary run(std::span<const float> a, std::span<const float> b) {
+    const auto start = std::chrono::steady_clock::now();
     nodes_.push_back({.number = 0, .theta = {a.begin(), a.end()}, .value = {}});
     nodes_.push_back({.number = 1, .theta = {b.begin(), b.end()}, .value = {}});
     checks_.resize(1);
+    open_segments_ = 1;
     evaluate_ends();
     if (!end_points_hold()) {
       return finish(Verdict::endpoint_not_reached, end_point_reason());
@@ -55,16 +58,17 @@ class GreedyString {
     } else {
       check_open();
     }
-    const auto start = std::chrono::steady_clock::now();
-    while (open_segments() > 0) {
+    while (count_open() > 0) {
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       if (std::string limit = limit_met(elapsed.count()); !limit.empty()) {
         return finish(Verdict::not_connected, std::move(limit));
       }
       ++summary_.rounds;
+      open_segments_ = count_open();
       tell({.kind = StringProgress::Kind::round_started});
       const std::vector<std::size_t> fresh = insert();
       train_beads(fresh);
+      summary_.cost.forward_samples_beads += evaluate(fresh);
       if (std::string stuck = stuck_bead(fresh); !stuck.empty()) {
         return finish(Verdict::not_connected, std::move(stuck));
       }
@@ -78,7 +82,7 @@ class GreedyString {
     if (progress_) {
       event.round = summary_.rounds;
       event.beads = nodes_.size();
-      event.open_segments = open_segments();
+      event.open_segments = open_segments_;
       progress_(event);
     }
   }
@@ -89,23 +93,34 @@ class GreedyString {
     }
   }
 
-  std::size_t open_segments() const {
+  std::size_t count_open() const {
     return static_cast<std::size_t>(std::ranges::count_if(
         checks_,
         [](const std::optional<SegmentCheck>& check) { return !check || !check->passed; }));
   }
 
-  void evaluate_ends() {
-    evaluators_.workers().for_each(2, [&](std::size_t i, std::size_t worker) {
+  // Looks at the nodes at some places whose value is not known. Returns the samples it took.
+  std::uint64_t evaluate(std::span<const std::size_t> places) {
+    std::vector<Node*> unknown;
+    for (const std::size_t place : places) {
+      if (!nodes_[place].value) {
+        unknown.push_back(&nodes_[place]);
+      }
+    }
+    evaluators_.workers().for_each(unknown.size(), [&](std::size_t i, std::size_t worker) {
+      obey_stop();
       double value = 0.0;
       evaluators_.of(worker).metrics(
-          options_.grid.split, options_.grid.metric, nodes_[i].theta, {&value, 1});
-      nodes_[i].value = value;
+          options_.grid.split, options_.grid.metric, unknown[i]->theta, {&value, 1});
+      unknown[i]->value = value;
     });
+    return unknown.size() * evaluators_.objective().samples(options_.grid.split);
+  }
+
+  void evaluate_ends() {
+    summary_.cost.forward_samples_checks += evaluate(std::array<std::size_t, 2>{0, 1});
     summary_.value_a = *nodes_[0].value;
     summary_.value_b = *nodes_[1].value;
-    summary_.cost.forward_samples_checks +=
-        2 * evaluators_.objective().samples(options_.grid.split);
   }
 
   // The published scripts do not look at their end points again.
@@ -126,14 +141,13 @@ class GreedyString {
   std::string limit_met(double seconds) const {
     if (summary_.rounds >= options_.max_rounds) {
       return fmt::format("{} of {} segments exceed the threshold after {} rounds (the limit)",
-                         open_segments(),
+                         count_open(),
                          checks_.size(),
                          summary_.rounds);
     }
-    if (nodes_.size() + open_segments() > options_.max_beads) {
-      return fmt::format("the string would need {} beads; the limit is {}",
-                         nodes_.size() + open_segments(),
-                         options_.max_beads);
+    if (const std::size_t beads = nodes_.size() + count_open(); beads > options_.max_beads) {
+      return fmt::format(
+          "the string would need {} beads; the limit is {}", beads, options_.max_beads);
     }
     if (steps_ >= options_.max_total_steps) {
       return fmt::format(
@@ -177,6 +191,7 @@ class GreedyString {
       Node& node = nodes_[place];
       if (journal_) {
         if (std::optional<BeadRecord> record = journal_->find_bead(node.number)) {
+          ISTHMUS_ASSERT(record->theta.size() == node.theta.size(), "a bead of this string");
           node.theta = std::move(record->theta);
           take(node, record->summary);
           continue;
@@ -195,27 +210,35 @@ class GreedyString {
       jobs.push_back(std::move(job));
       job_places.push_back(place);
     }
-    train(evaluators_, jobs, options_.training, stop_, [&](const TrainProgress& training) {
-      tell({.kind = StringProgress::Kind::bead_step,
-            .bead = nodes_[job_places[training.job]].number,
-            .training = training});
-    });
-    obey_stop();
+    std::function<void(const TrainProgress&)> listener;  // none costs nothing at every look
+    if (progress_) {
+      listener = [&](const TrainProgress& training) {
+        tell({.kind = StringProgress::Kind::bead_step,
+              .bead = nodes_[job_places[training.job]].number,
+              .training = training});
+      };
+    }
+    train(evaluators_, jobs, options_.training, stop_, listener);
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       Node& node = nodes_[job_places[i]];
       node.theta = std::move(jobs[i].theta);
-      if (journal_ && jobs[i].summary.termination != Termination::reached) {
+      const Termination termination = jobs[i].summary.termination;
+      if (journal_ && termination != Termination::reached &&
+          termination != Termination::interrupted) {
         journal_->keep_bead(node.number, {.theta = node.theta, .summary = jobs[i].summary});
       }
-      take(node, jobs[i].summary);
+    }
+    obey_stop();
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      take(nodes_[job_places[i]], jobs[i].summary);
     }
   }
 
   void take(Node& node, const TrainSummary& summary) {
-    if (summary.termination == Termination::reached) {
-      node.value = summary.last_metric;
-    } else {
+    if (summary.termination != Termination::reached) {
       ++summary_.beads_unreached;
+    } else if (options_.training.loss_window == 0) {
+      node.value = summary.last_metric;  // a mean training loss is not a value of this theta
     }
     steps_ += summary.steps;
     summary_.cost.gradient_samples_beads += summary.gradient_samples;
@@ -225,24 +248,14 @@ class GreedyString {
 
   // A bead that stays above the bound itself can never be part of a path below it. (One that missed
   // its target may still lie below the bound: then the string goes on.)
-  std::string stuck_bead(std::span<const std::size_t> fresh) {
+  std::string stuck_bead(std::span<const std::size_t> fresh) const {
     for (const std::size_t place : fresh) {
-      Node& node = nodes_[place];
-      if (node.value) {
-        continue;
-      }
-      double value = 0.0;
-      evaluators_.workers().for_each(1, [&](std::size_t, std::size_t worker) {
-        evaluators_.of(worker).metrics(
-            options_.grid.split, options_.grid.metric, node.theta, {&value, 1});
-      });
-      summary_.cost.forward_samples_beads += evaluators_.objective().samples(options_.grid.split);
-      node.value = value;
-      if (!reaches(value, options_.grid.bound, options_.grid.comparison)) {
+      const Node& node = nodes_[place];
+      if (!reaches(*node.value, options_.grid.bound, options_.grid.comparison)) {
         return fmt::format("bead {} stayed at {} {:.6g} (its target is {:.6g}; budget {} steps)",
                            node.number,
                            name_of(options_.grid.metric),
-                           value,
+                           *node.value,
                            options_.alpha * options_.threshold,
                            options_.training.max_steps);
       }
@@ -260,8 +273,7 @@ class GreedyString {
     check(open, options_.grid, journal_);
   }
 
-  // Checks some segments. A value of a bead counts as known only if its training ended with a look
-  // at the full split by the same rule.
+  // Checks some segments, the known values of their ends being free.
   void check(std::span<const std::size_t> places, const SegmentGrid& grid, StringJournal* journal) {
     std::vector<std::optional<SegmentCheck>> found(places.size());
     evaluators_.workers().for_each(places.size(), [&](std::size_t i, std::size_t worker) {
@@ -270,10 +282,11 @@ class GreedyString {
       const Node& right = nodes_[places[i] + 1];
       if (journal) {
         found[i] = journal->find_check(left.number, right.number);
+        ISTHMUS_ASSERT(!found[i] || found[i]->values.size() == grid.points, "a check of this grid");
       }
       if (!found[i]) {
         found[i] = check_segment(
-            evaluators_.of(worker), left.theta, right.theta, grid, left.value, right.value);
+            evaluators_.of(worker), left.theta, right.theta, grid, left.value, right.value, stop_);
         if (journal) {
           journal->keep_check(left.number, right.number, *found[i]);
         }
@@ -293,7 +306,8 @@ class GreedyString {
   void complete_checks() {
     std::vector<std::size_t> partial;
     for (std::size_t i = 0; i < checks_.size(); ++i) {
-      if (!checks_[i] || !checks_[i]->passed) {
+      const bool looked = checks_[i] && !checks_[i]->values.empty();
+      if (!looked || (!checks_[i]->passed && options_.grid.stop_at_failure)) {
         partial.push_back(i);
       }
     }
@@ -316,7 +330,7 @@ class GreedyString {
     const auto segments = static_cast<double>(checks_.size());
     for (std::size_t i = 0; i < checks_.size(); ++i) {
       const SegmentCheck& check = *checks_[i];
-      if (i == 0 || std::isnan(check.worst_value) || check.worst_value > summary_.max_metric) {
+      if (i == 0 || worse(check.worst_value, summary_.max_metric)) {
         summary_.max_metric = check.worst_value;
         summary_.max_t = (static_cast<double>(i) + check.worst_t) / segments;
       }
@@ -332,6 +346,7 @@ class GreedyString {
   const std::function<void(const StringProgress&)>& progress_;
   std::vector<Node> nodes_;
   std::vector<std::optional<SegmentCheck>> checks_;  // of the segment behind node i
+  std::size_t open_segments_ = 0;                    // when the round started
   std::size_t steps_ = 0;
   StringSummary summary_;
 };

@@ -44,7 +44,8 @@ struct GreedyOptions {
   std::size_t max_total_steps = std::numeric_limits<std::size_t>::max();
   /// No round starts after this many seconds; a limit that depends on the machine.
   double max_seconds = std::numeric_limits<double>::infinity();
-  SegmentGrid grid{};       ///< its bound is set from threshold and tolerance
+  /// Its bound, comparison and stop_at_failure follow from threshold, tolerance, training, t_star.
+  SegmentGrid grid{};
   TrainOptions training{};  ///< of the beads; its metric and split are those of the grid
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< names this pair and threshold; each bead derives its own
@@ -71,7 +72,7 @@ class StringJournal {
   virtual void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) = 0;
 };
 
-/// What a string tells while it grows. Calls may come from worker threads.
+/// What a string tells while it grows. Calls may come from any worker thread, also at once.
 struct StringProgress {
   enum class Kind { round_started, bead_step, bead_trained, segment_checked };
   Kind kind = Kind::round_started;
@@ -110,8 +111,9 @@ struct StringSummary {
 
 /// Joins two end points. a and b (P) stay as they are, and are the first and the last bead. Beads
 /// and segments of a round run in parallel; the result does not depend on the number of workers.
-/// Throws UsageError for invalid options and Interrupted when `stop` is raised; that a bead does
-/// not reach its target, or the string does not close, is an outcome with its numbers.
+/// Throws UsageError for invalid options and Interrupted when `stop` is raised, and passes on what
+/// the objective or the journal throw, after all workers have come to rest; that a bead does not
+/// reach its target, or the string does not close, is an outcome with its numbers.
 StringSummary connect_greedy(Evaluators& evaluators,
                              std::span<const float> a,
                              std::span<const float> b,

@@ -10,9 +10,8 @@
 namespace isthmus {
 namespace {
 
-// The larger of two values; NaN is the largest of all.
-double larger(double a, double b) {
-  return std::isnan(a) || a > b ? a : b;
+double worst_of(double a, double b) {
+  return worse(a, b) ? a : b;
 }
 
 }  // namespace
@@ -41,14 +40,15 @@ Barrier barrier_of(std::span<const ProfilePoint> profile,
                    double length,
                    double value_a,
                    double value_b) {
-  double largest = -std::numeric_limits<double>::infinity();
-  double above_line = largest;
+  const double end = worst_of(value_a, value_b);
+  double largest = end;
+  double above_line = 0.0;
   for (const ProfilePoint& point : profile) {
     const double s = length > 0.0 ? point.arc_length / length : 0.0;
-    largest = larger(point.value, largest);
-    above_line = larger(point.value - ((1.0 - s) * value_a + s * value_b), above_line);
+    largest = worst_of(point.value, largest);
+    above_line = worst_of(point.value - ((1.0 - s) * value_a + s * value_b), above_line);
   }
-  return {.over_max = largest - std::max(value_a, value_b),
+  return {.over_max = largest - end,
           .over_mean = largest - (value_a + value_b) / 2.0,
           .over_linear = above_line};
 }
@@ -58,30 +58,37 @@ double largest_on(Evaluators& evaluators,
                   std::span<const SegmentCheck> segments,
                   const SegmentGrid& grid,
                   Split split,
-                  OtherSplit which) {
+                  OtherSplit which,
+                  const Stop* stop) {
+  ISTHMUS_ASSERT(segments.size() == path.segments(), "one check for each segment");
   if (which == OtherSplit::none) {
     return std::numeric_limits<double>::quiet_NaN();
   }
   std::vector<double> largest(segments.size(), -std::numeric_limits<double>::infinity());
   evaluators.workers().for_each(segments.size(), [&](std::size_t i, std::size_t worker) {
-    std::vector<double> points{segments[i].worst_t};
+    std::vector<double> points;
     if (which == OtherSplit::grid) {
-      points.clear();
-      for (std::size_t k = 0; k < grid.points; ++k) {
+      // A bead between two segments is looked at as the end of the one before it.
+      for (std::size_t k = i > 0 && grid.include_end ? 1 : 0; k < grid.points; ++k) {
         points.push_back(grid.t(k));
       }
+    } else {
+      points.push_back(segments[i].worst_t);
     }
     std::vector<float> theta(path.dimension);
     for (const double t : points) {
+      if (stop && stop->requested()) {
+        throw Interrupted("stopped on request");
+      }
       interpolate(path.bead(i), path.bead(i + 1), t, theta);
       double value = 0.0;
       evaluators.of(worker).metrics(split, grid.metric, theta, {&value, 1});
-      largest[i] = larger(value, largest[i]);
+      largest[i] = worst_of(value, largest[i]);
     }
   });
   double result = largest.empty() ? std::numeric_limits<double>::quiet_NaN() : largest.front();
   for (const double value : largest) {
-    result = larger(value, result);
+    result = worst_of(value, result);
   }
   return result;
 }
@@ -93,10 +100,8 @@ std::vector<SegmentCheck> check_path(Evaluators& evaluators,
   grid.validate();
   std::vector<SegmentCheck> checks(path.segments());
   evaluators.workers().for_each(checks.size(), [&](std::size_t i, std::size_t worker) {
-    if (stop && stop->requested()) {
-      throw Interrupted("stopped on request");
-    }
-    checks[i] = check_segment(evaluators.of(worker), path.bead(i), path.bead(i + 1), grid);
+    checks[i] =
+        check_segment(evaluators.of(worker), path.bead(i), path.bead(i + 1), grid, {}, {}, stop);
   });
   return checks;
 }

@@ -35,7 +35,9 @@ std::vector<ProfilePoint> profile_of(const Path& path,
                                      std::span<const SegmentCheck> segments,
                                      const SegmentGrid& grid);
 
-/// value_a and value_b are the full-split metric of the end points.
+/// value_a and value_b are the full-split metric of the end points, which belong to the path even
+/// if its grid left one out: no barrier is negative, except over_mean by rounding. NaN if any value
+/// is.
 Barrier barrier_of(std::span<const ProfilePoint> profile,
                    double length,
                    double value_a,
@@ -48,15 +50,18 @@ enum class OtherSplit {
   none,
 };
 
-/// The largest value of `metric` on `split` over the chosen points of a path; NaN for none.
+/// The largest value of the grid's metric on `split` over the chosen points of a path; NaN if one
+/// of them is, or for none. Throws Interrupted when `stop` is raised.
 double largest_on(Evaluators& evaluators,
                   const Path& path,
                   std::span<const SegmentCheck> segments,
                   const SegmentGrid& grid,
                   Split split,
-                  OtherSplit which);
+                  OtherSplit which,
+                  const Stop* stop = nullptr);
 
-/// Re-evaluates every segment of a path on a grid, in parallel, from nothing but its beads.
+/// Re-evaluates every segment of a path on a grid, in parallel, from nothing but its beads. Throws
+/// UsageError for an invalid grid and Interrupted when `stop` is raised.
 std::vector<SegmentCheck> check_path(Evaluators& evaluators,
                                      const Path& path,
                                      const SegmentGrid& grid,

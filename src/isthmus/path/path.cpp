@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/path/path.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "isthmus/core/error.h"
 
 namespace isthmus {
 
@@ -10,6 +13,12 @@ void interpolate(std::span<const float> a,
                  std::span<const float> b,
                  double t,
                  std::span<float> theta) {
+  ISTHMUS_ASSERT(a.size() == theta.size() && b.size() == theta.size(), "vectors of one length");
+  // Not by the formula, which turns -0 into +0, and anything beside an infinity into NaN.
+  if (t == 0.0 || t == 1.0) {
+    std::ranges::copy(t == 0.0 ? a : b, theta.begin());
+    return;
+  }
   const double left = 1.0 - t;
   for (std::size_t i = 0; i < theta.size(); ++i) {
     theta[i] = static_cast<float>(left * static_cast<double>(a[i]) + t * static_cast<double>(b[i]));
@@ -20,6 +29,8 @@ double distance(std::span<const float> a,
                 std::span<const float> b,
                 const Layout& layout,
                 Coordinates coordinates) {
+  ISTHMUS_ASSERT(a.size() == layout.dimension() && b.size() == layout.dimension(),
+                 "vectors of the layout");
   double sum = 0.0;
   for (const Tensor& tensor : layout.tensors()) {
     if (coordinates == Coordinates::weights && tensor.role != Role::weight) {

@@ -22,7 +22,8 @@ struct Path {
 };
 
 /// theta(t) = (1 - t) a + t b, computed in double and rounded once to float: the definition of the
-/// points between two beads everywhere in this project. t = 0 and t = 1 give a and b themselves.
+/// points between two beads everywhere in this project. t = 0 and t = 1 give a and b themselves,
+/// bit for bit, whatever they hold.
 void interpolate(std::span<const float> a,
                  std::span<const float> b,
                  double t,

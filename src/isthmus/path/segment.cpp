@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "isthmus/core/error.h"
 #include "isthmus/path/path.h"
@@ -22,8 +23,9 @@ class Check {
   Check(Evaluator& evaluator,
         std::span<const float> a,
         std::span<const float> b,
-        const SegmentGrid& grid)
-      : evaluator_(evaluator), a_(a), b_(b), grid_(grid), seen_(grid.points, false) {
+        const SegmentGrid& grid,
+        const Stop* stop)
+      : evaluator_(evaluator), a_(a), b_(b), grid_(grid), stop_(stop), seen_(grid.points, false) {
     result_.values.assign(grid.points, unknown);
   }
 
@@ -33,8 +35,10 @@ class Check {
     if (complete) {
       result_.values[k] = value;
     }
-    const bool largest = looked_ == 0 || std::isnan(value) || value > result_.worst_value;
-    if (largest && !std::isnan(result_.worst_value)) {
+    // Of equal values (error rates) the smallest t counts, so that the order of looking does not.
+    const bool equal = !worse(value, result_.worst_value) && !worse(result_.worst_value, value);
+    if (looked_ == 0 || worse(value, result_.worst_value) ||
+        (equal && grid_.t(k) < result_.worst_t)) {
       result_.worst_value = value;
       result_.worst_t = grid_.t(k);
     }
@@ -50,6 +54,9 @@ class Check {
       if (seen_[k]) {
         continue;
       }
+      if (stop_ && stop_->requested()) {
+        throw Interrupted("stopped on request in the middle of a segment");
+      }
       interpolate(a_, b_, grid_.t(k), theta_);
       const double bound =
           grid_.stop_at_failure ? grid_.bound : std::numeric_limits<double>::infinity();
@@ -61,6 +68,12 @@ class Check {
       }
     }
     return true;
+  }
+
+  std::vector<std::size_t> all() const {
+    std::vector<std::size_t> points(grid_.points);
+    std::iota(points.begin(), points.end(), std::size_t{0});
+    return points;
   }
 
   // The grid points nearest to the eighths of the segment, the middle first.
@@ -75,7 +88,8 @@ class Check {
     return points;
   }
 
-  // The points not looked at, the one with the largest interpolated value first.
+  // The points not looked at, the one with the largest interpolated value first. All values seen
+  // before are numbers: any other ends a check that stops at failures.
   std::vector<std::size_t> rest() const {
     std::vector<std::pair<double, std::size_t>> expected;
     std::size_t left = 0;  // the coarse points include both ends of the grid
@@ -109,6 +123,7 @@ class Check {
   std::span<const float> a_;
   std::span<const float> b_;
   const SegmentGrid& grid_;
+  const Stop* stop_;
   std::vector<bool> seen_;
   std::vector<float> theta_;
   std::size_t looked_ = 0;
@@ -132,13 +147,17 @@ SegmentCheck check_segment(Evaluator& evaluator,
                            std::span<const float> b,
                            const SegmentGrid& grid,
                            std::optional<double> value_a,
-                           std::optional<double> value_b) {
-  Check check(evaluator, a, b, grid);
+                           std::optional<double> value_b,
+                           const Stop* stop) {
+  ISTHMUS_ASSERT(a.size() == b.size(), "end points of one length");
+  Check check(evaluator, a, b, grid, stop);
   bool go_on = !value_a || check.take(0, *value_a);
   if (go_on && value_b && grid.include_end) {
     go_on = check.take(grid.points - 1, *value_b);
   }
-  if (go_on && check.look(check.coarse())) {
+  if (!grid.stop_at_failure) {
+    check.look(check.all());
+  } else if (go_on && check.look(check.coarse())) {
     check.look(check.rest());
   }
   return check.finish();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "isthmus/core/stop.h"
 #include "isthmus/objective/objective.h"
 #include "isthmus/train/train.h"
 
@@ -32,25 +34,34 @@ struct SegmentGrid {
   void validate() const;
 };
 
+/// The order in which values are dangerous: larger is worse, and NaN is the worst of all.
+inline bool worse(double value, double than) {
+  return std::isnan(value) ? !std::isnan(than) : value > than;
+}
+
 /// What a check saw of the segment (1 - t) a + t b.
 struct SegmentCheck {
   bool passed = false;         ///< every grid point was looked at on the full split and passes
   double worst_value = 0.0;    ///< largest value seen (a lower bound of it where a pass over the
                                ///< data was stopped because the bound was exceeded); NaN counts as
                                ///< the largest
-  double worst_t = 0.0;        ///< the most dangerous t: where that was
+  double worst_t = 0.0;        ///< the most dangerous t: the smallest where that was
   std::vector<double> values;  ///< (points): full-split values; NaN where the check did not look
   std::uint64_t samples = 0;   ///< forward samples spent
 };
 
-/// Looks at the grid of one segment: first at the eighths of it, then at the rest in the order of
-/// the values that interpolation between those suggests, largest first, so that a failing segment
-/// costs few evaluations. Known full-split values of the two ends cost nothing.
+/// Looks at the grid of one segment. If it is to stop at the first failure: at the eighths of the
+/// segment, the middle first, then at the rest in the order of the values that interpolation
+/// between those suggests, largest first, so that a failing segment
+/// costs few evaluations. Known full-split values of the two ends cost nothing. Allocates a few
+/// vectors of grid.points numbers and one of P. Throws Interrupted between two looks when `stop` is
+/// raised.
 SegmentCheck check_segment(Evaluator& evaluator,
                            std::span<const float> a,
                            std::span<const float> b,
                            const SegmentGrid& grid,
                            std::optional<double> value_a = std::nullopt,
-                           std::optional<double> value_b = std::nullopt);
+                           std::optional<double> value_b = std::nullopt,
+                           const Stop* stop = nullptr);
 
 }  // namespace isthmus

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# The kernels of the population engine are compiled once for each instruction set; the rest of the program
+# runs on any processor of the platform. They are optimised in every build type (tests of millions of
+# evaluations run in Debug too) and never with -ffast-math: they rely on the rounding that they wrote down.
+set(population "${CMAKE_CURRENT_LIST_DIR}/population")
+set(x86_kernels "${population}/kernels_avx2.cpp" "${population}/kernels_avx512.cpp")
+set_source_files_properties("${population}/kernels_plain.cpp" PROPERTIES COMPILE_OPTIONS "-O3")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+  set_source_files_properties("${population}/kernels_avx2.cpp" PROPERTIES
+    COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mtune=haswell")
+  set_source_files_properties("${population}/kernels_avx512.cpp" PROPERTIES
+    COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mavx512f;-mavx512dq;-mprefer-vector-width=512;-mtune=skylake-avx512;-Wno-maybe-uninitialized")
+  set_source_files_properties("${population}/simd.cpp" "${population}/population.cpp" PROPERTIES
+    COMPILE_DEFINITIONS ISTHMUS_POPULATION_X86)
+else()
+  set_source_files_properties(${x86_kernels} PROPERTIES HEADER_FILE_ONLY ON)
+endif()

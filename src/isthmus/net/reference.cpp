@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <variant>
+#include <vector>
+
+#include "isthmus/core/error.h"
+#include "isthmus/net/engine.h"
+
+namespace isthmus {
+namespace {
+
+using Values = std::vector<double>;
+
+std::size_t size_of(const Shape& shape) {
+  std::size_t size = 1;
+  for (const std::size_t extent : shape) {
+    size *= extent;
+  }
+  return size;
+}
+
+// Rows or columns of padding before the image: half of what is missing, the odd one goes behind.
+std::size_t padding_before(
+    Padding padding, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride) {
+  const std::size_t reach = (out - 1) * stride + kernel;
+  return padding == Padding::same && reach > in ? (reach - in) / 2 : 0;
+}
+
+// Calls visit(y, x, row, column) for every element (y, x) of the image under the window of output
+// (row, column of output given), with its place inside the window.
+struct Window {
+  std::size_t kernel;
+  std::size_t stride;
+  Padding padding;
+
+  template <class Visit>
+  void each(const Shape& in, const Shape& out, std::size_t oy, std::size_t ox, Visit visit) const {
+    const std::size_t top = padding_before(padding, in[1], out[1], kernel, stride);
+    const std::size_t left = padding_before(padding, in[2], out[2], kernel, stride);
+    for (std::size_t row = 0; row < kernel; ++row) {
+      for (std::size_t column = 0; column < kernel; ++column) {
+        // Unsigned: places before the image wrap round to numbers far behind it.
+        const std::size_t y = oy * stride + row - top;
+        const std::size_t x = ox * stride + column - left;
+        if (y < in[1] && x < in[2]) {
+          visit(y, x, row, column);
+        }
+      }
+    }
+  }
+};
+
+// One sample through the layers; `at` walks along theta.
+class Pass {
+ public:
+  Pass(const double* theta, Values values) : at_(theta), values_(std::move(values)) {}
+
+  void layer(const Layer& layer, const Shape& in, const Shape& out) {
+    std::visit([&](const auto& kind) { apply(kind, in, out); }, layer);
+  }
+  const Values& values() const { return values_; }
+
+ private:
+  void apply(const Linear& linear, const Shape& in, const Shape& out) {
+    const std::size_t inputs = in[0];
+    const double* const weight = take(out[0] * inputs);
+    const double* const bias = linear.bias ? take(out[0]) : nullptr;
+    Values result(out[0]);
+    for (std::size_t o = 0; o < out[0]; ++o) {
+      double sum = bias ? bias[o] : 0.0;
+      for (std::size_t i = 0; i < inputs; ++i) {
+        sum += weight[o * inputs + i] * values_[i];
+      }
+      result[o] = sum;
+    }
+    values_ = std::move(result);
+  }
+
+  void apply(const Conv2d& conv, const Shape& in, const Shape& out) {
+    const std::size_t k = conv.kernel;
+    const double* const weight = take(out[0] * in[0] * k * k);
+    const double* const bias = conv.bias ? take(out[0]) : nullptr;
+    const Window window{k, conv.stride, conv.padding};
+    each_output(out, [&](std::size_t channel, std::size_t oy, std::size_t ox) {
+      double sum = bias ? bias[channel] : 0.0;
+      for (std::size_t c = 0; c < in[0]; ++c) {
+        const double* const filter = weight + (channel * in[0] + c) * k * k;
+        window.each(in, out, oy, ox, [&](auto y, auto x, auto row, auto column) {
+          sum += filter[row * k + column] * values_[(c * in[1] + y) * in[2] + x];
+        });
+      }
+      return sum;
+    });
+  }
+
+  void apply(const Pool2d& pool, const Shape& in, const Shape& out) {
+    const Window window{pool.kernel, pool.stride, pool.padding};
+    each_output(out, [&](std::size_t channel, std::size_t oy, std::size_t ox) {
+      double sum = 0.0;
+      double top = -std::numeric_limits<double>::infinity();
+      double count = 0.0;
+      window.each(in, out, oy, ox, [&](auto y, auto x, auto, auto) {
+        const double value = values_[(channel * in[1] + y) * in[2] + x];
+        sum += value;
+        top = value > top || std::isnan(value) ? value : top;
+        count += 1.0;
+      });
+      return pool.kind == Pool2d::Kind::max ? top : sum / count;
+    });
+  }
+
+  void apply(const Activation& activation, const Shape&, const Shape&) {
+    if (activation.kind == Activation::Kind::softmax) {
+      const double top = *std::ranges::max_element(values_);
+      double total = 0.0;
+      for (double& value : values_) {
+        value = std::exp(value - top);
+        total += value;
+      }
+      for (double& value : values_) {
+        value /= total;
+      }
+      return;
+    }
+    for (double& value : values_) {
+      value = elementwise(activation.kind, value);
+    }
+  }
+
+  void apply(const Dropout&, const Shape&, const Shape&) {}
+  void apply(const Flatten&, const Shape&, const Shape&) {}
+
+  static double elementwise(Activation::Kind kind, double x) {
+    switch (kind) {
+      case Activation::Kind::relu:
+        return x < 0.0 ? 0.0 : x;
+      case Activation::Kind::sigmoid:
+        return 1.0 / (1.0 + std::exp(-x));
+      case Activation::Kind::tanh:
+        return std::tanh(x);
+      case Activation::Kind::softmax:
+        break;
+    }
+    throw InternalError("reference: softmax is not elementwise");
+  }
+
+  template <class Compute>
+  void each_output(const Shape& out, Compute compute) {
+    Values result(size_of(out));
+    for (std::size_t channel = 0; channel < out[0]; ++channel) {
+      for (std::size_t y = 0; y < out[1]; ++y) {
+        for (std::size_t x = 0; x < out[2]; ++x) {
+          result[(channel * out[1] + y) * out[2] + x] = compute(channel, y, x);
+        }
+      }
+    }
+    values_ = std::move(result);
+  }
+
+  const double* take(std::size_t count) {
+    const double* const taken = at_;
+    at_ += count;
+    return taken;
+  }
+
+  const double* at_;
+  Values values_;
+};
+
+double sample_loss(std::span<const double> outputs,
+                   const BatchView& batch,
+                   std::size_t sample,
+                   Loss loss) {
+  if (loss == Loss::cross_entropy) {
+    const std::int32_t label = batch.labels[sample];
+    if (label < 0 || static_cast<std::size_t>(label) >= outputs.size()) {
+      throw UsageError(fmt::format("reference: expected labels in [0, {}), sample {} has {}",
+                                   outputs.size(),
+                                   sample,
+                                   label));
+    }
+    const double top = *std::ranges::max_element(outputs);
+    double total = 0.0;
+    for (const double output : outputs) {
+      total += std::exp(output - top);
+    }
+    return std::log(total) + top - outputs[static_cast<std::size_t>(label)];
+  }
+  double sum = 0.0;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const double error =
+        outputs[k] - static_cast<double>(batch.targets[sample * outputs.size() + k]);
+    sum += loss == Loss::squared ? error * error : std::abs(error);
+  }
+  return sum / static_cast<double>(outputs.size());
+}
+
+void check_size(const char* what, std::size_t expected, std::size_t found) {
+  if (expected != found) {
+    throw UsageError(
+        fmt::format("reference: expected {} numbers in {}, got {}", expected, what, found));
+  }
+}
+
+}  // namespace
+
+void reference_forward(const Network& network,
+                       std::span<const double> theta,
+                       const BatchView& batch,
+                       std::span<double> outputs) {
+  const std::vector<Shape> extents = shapes(network);
+  const std::size_t features = size_of(extents.front());
+  const std::size_t width = size_of(extents.back());
+  check_size("theta", layout_of(network).dimension(), theta.size());
+  check_size("outputs", batch.count * width, outputs.size());
+  for (std::size_t sample = 0; sample < batch.count; ++sample) {
+    const float* const input = batch.inputs + sample * features;
+    Pass pass(theta.data(), Values(input, input + features));
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      pass.layer(network.layers[i], extents[i], extents[i + 1]);
+    }
+    std::ranges::copy(pass.values(), outputs.begin() + static_cast<std::ptrdiff_t>(sample * width));
+  }
+}
+
+double reference_loss(const Network& network,
+                      std::span<const double> theta,
+                      const BatchView& batch,
+                      Loss loss) {
+  const std::size_t width = output_size(network);
+  Values outputs(batch.count * width);
+  reference_forward(network, theta, batch, outputs);
+  double sum = 0.0;
+  for (std::size_t sample = 0; sample < batch.count; ++sample) {
+    sum += sample_loss(std::span(outputs).subspan(sample * width, width), batch, sample, loss);
+  }
+  return sum / static_cast<double>(batch.count);
+}
+
+}  // namespace isthmus

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/report/figure.h"
 #include "isthmus/report/profile.h"
 #include "isthmus/report/run.h"

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "isthmus/core/json.h"
+#include "isthmus/core/json_fwd.h"
 #include "isthmus/study/task.h"
 
 namespace isthmus::app {

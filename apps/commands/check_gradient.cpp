@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/objective/gradient_check.h"
 #include "isthmus/study/study.h"

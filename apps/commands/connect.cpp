@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
 #include "isthmus/study/study.h"
 #include "progress.h"

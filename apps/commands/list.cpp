@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "context.h"
+#include "isthmus/core/json.h"
 #include "isthmus/study/task.h"
 
 namespace isthmus::app {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "context.h"
+#include "isthmus/core/json.h"
 #include "isthmus/report/run.h"
 #include "isthmus/report/table.h"
 #include "run_output.h"

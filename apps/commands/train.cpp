@@ -9,6 +9,7 @@
 #include "context.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
 #include "study_flags.h"

@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
 #include "isthmus/study/study.h"
 

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/output_file.h"
 
 namespace isthmus {

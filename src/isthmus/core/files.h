@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "isthmus/core/json.h"
+#include "isthmus/core/json_fwd.h"
 
 namespace isthmus {
 

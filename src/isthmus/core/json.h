@@ -3,9 +3,4 @@
 
 #include <nlohmann/json.hpp>
 
-namespace isthmus {
-
-/// JSON with its keys in the order in which they were written, so that equal runs are equal files.
-using Json = nlohmann::ordered_json;
-
-}  // namespace isthmus
+#include "isthmus/core/json_fwd.h"

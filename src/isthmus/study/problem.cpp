@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/data/generated.h"
 #include "isthmus/data/locations.h"
 #include "isthmus/objective/network_objective.h"

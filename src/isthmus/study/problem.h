@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "isthmus/core/json.h"
+#include "isthmus/core/json_fwd.h"
 #include "isthmus/data/dataset.h"
 #include "isthmus/net/engine.h"
 #include "isthmus/net/network.h"

@@ -14,6 +14,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/data/safetensors.h"
 
 namespace isthmus {

@@ -18,6 +18,7 @@
 #include "build_info.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/study/endpoints.h"
 
@@ -236,7 +237,8 @@ class StudyRun {
       for (std::size_t side = 0; side < 2; ++side) {
         const auto& file = side == 0 ? *options_.from : *options_.to;
         const LoadedNetwork network = read_network_weights(file, layout);
-        ends[side].assign(targets.size(), EndPoint{.theta = network.theta, .reached = true, .summary = {}});
+        ends[side].assign(targets.size(),
+                          EndPoint{.theta = network.theta, .reached = true, .summary = {}});
       }
       return ends;
     }

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "isthmus/core/json.h"
+#include "isthmus/core/json_fwd.h"
 #include "isthmus/path/greedy.h"
 #include "isthmus/path/measures.h"
 #include "isthmus/study/problem.h"

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/study/study.h"
 
 namespace isthmus {

@@ -10,6 +10,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 
 namespace isthmus {
 namespace {

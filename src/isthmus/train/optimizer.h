@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "isthmus/core/json.h"
+#include "isthmus/core/json_fwd.h"
 #include "isthmus/train/update_kernels.h"
 
 namespace isthmus {

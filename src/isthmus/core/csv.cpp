@@ -2,6 +2,7 @@
 #include "isthmus/core/csv.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 #include <cmath>
@@ -139,7 +140,7 @@ std::string csv_line(std::span<const std::string_view> fields) {
 }
 
 std::string csv_number(double value) {
-  return std::isnan(value) ? "nan" : format_number(value);
+  return std::isfinite(value) ? format_number(value) : "nan";
 }
 
 }  // namespace isthmus

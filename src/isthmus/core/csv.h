@@ -41,7 +41,8 @@ class CsvTable {
 /// "a,b,c\n".
 std::string csv_line(std::span<const std::string_view> fields);
 
-/// As format_number, and "nan" for every NaN whatever its sign.
+/// As format_number, and "nan" for whatever is not finite: an infinity is no value that could be
+/// averaged or drawn.
 std::string csv_number(double value);
 
 }  // namespace isthmus

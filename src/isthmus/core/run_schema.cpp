@@ -221,7 +221,7 @@ MeanError mean_error(const std::vector<double>& values) {
   MeanError result;
   double sum = 0;
   for (const double value : values) {
-    if (!std::isnan(value)) {
+    if (std::isfinite(value)) {
       sum += value;
       ++result.count;
     }
@@ -236,7 +236,7 @@ MeanError mean_error(const std::vector<double>& values) {
   }
   double squares = 0;
   for (const double value : values) {
-    if (!std::isnan(value)) {
+    if (std::isfinite(value)) {
       squares += (value - result.mean) * (value - result.mean);
     }
   }

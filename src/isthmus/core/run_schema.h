@@ -25,7 +25,8 @@ inline constexpr std::string_view cells = "cells.csv";
 inline constexpr std::string_view curve = "curve.csv";
 inline constexpr std::string_view figure = "figure.svg";
 inline constexpr std::string_view timing = "timing.json";
-inline constexpr std::string_view paths = "paths";  ///< a folder, see path_file_name
+inline constexpr std::string_view cell_details = "cells";  ///< a folder, one JSON file a cell
+inline constexpr std::string_view paths = "paths";         ///< a folder, see path_file_name
 }  // namespace run_files
 
 /// "THRESHOLD_PAIR.safetensors", e.g. "0.01_3.safetensors".
@@ -117,8 +118,8 @@ std::vector<CurveRow> parse_curve(std::string_view text, const std::string& name
 /// The curve of some cells: one row a threshold, descending. Does not depend on the cells' order.
 std::vector<CurveRow> curve_of(std::vector<CellRow> cells);
 
-/// Mean and its standard error (sample standard deviation / sqrt(n)) of the values that are not
-/// NaN; the mean of none and the error of fewer than two are NaN.
+/// Mean and its standard error (sample standard deviation / sqrt(n)) of the finite values; the mean
+/// of none and the error of fewer than two are NaN.
 struct MeanError {
   double mean = no_value;
   double error = no_value;

@@ -94,9 +94,10 @@ TEST(Csv, ShowsDamageWithoutPrintingIt) {
   EXPECT_NE(message.find("zzz...\""), std::string::npos) << message;
 }
 
-TEST(Csv, WritesEveryNanAlike) {
+TEST(Csv, WritesWhatIsNotFiniteAsNan) {
   EXPECT_EQ(csv_number(std::numeric_limits<double>::quiet_NaN()), "nan");
   EXPECT_EQ(csv_number(-std::numeric_limits<double>::quiet_NaN()), "nan");
+  EXPECT_EQ(csv_number(std::numeric_limits<double>::infinity()), "nan");
   EXPECT_EQ(csv_number(0.1), "0.1");
   EXPECT_EQ(csv_line(columns), "a,b\n");
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "isthmus/objective/objective.h"
+
+namespace isthmus {
+
+/// Memory for some samples as floats. It grows to the largest block asked for and then stays.
+class SampleBlock {
+ public:
+  /// Samples [first, first + count), in their order. Float inputs are not copied: the view points
+  /// into `samples`, else into this block; it is valid until the next call.
+  BatchView range(const Samples& samples, std::size_t first, std::size_t count);
+
+  /// The samples of these indices, in this order, copied.
+  BatchView gather(const Samples& samples, std::span<const std::uint32_t> indices);
+
+ private:
+  std::vector<float> inputs_;
+  std::vector<float> targets_;
+  std::vector<std::int32_t> labels_;
+};
+
+/// Batches of `batch_size` in [1, samples->count] in epochs, each in a new order drawn from
+/// Rng(seed, stream); the last, smaller batch of an epoch is dropped.
+std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,
+                                         std::size_t batch_size,
+                                         std::uint64_t seed,
+                                         std::uint64_t stream);
+
+/// The same batch at every step; `owner` keeps its memory.
+std::unique_ptr<BatchSource> make_constant_batch(BatchView batch,
+                                                 std::shared_ptr<const void> owner);
+
+/// value = byte / 255, rounded as Samples::copy_input does.
+void bytes_to_floats(std::span<const std::uint8_t> bytes, float* values);
+
+}  // namespace isthmus

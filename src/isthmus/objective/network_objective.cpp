@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/objective/network_objective.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <utility>
+#include <variant>
+
+#include "isthmus/core/error.h"
+#include "isthmus/objective/batches.h"
+
+namespace isthmus {
+namespace {
+
+// What the stream of a training run is split into.
+constexpr std::uint64_t draw_purpose = 1;
+constexpr std::uint64_t order_purpose = 2;
+
+// Samples in one engine call of an evaluation. Narrow networks take a split of floats whole: their
+// scratch is small, and every call costs a set-up. Wide ones run best on blocks that fit the cache.
+constexpr std::size_t narrow = 64;
+constexpr std::size_t narrow_block = 16384;
+constexpr std::size_t wide_block = 128;
+
+std::size_t size_of(const Shape& shape) {
+  std::size_t size = 1;
+  for (const std::size_t extent : shape) {
+    size *= extent;
+  }
+  return size;
+}
+
+std::size_t block_for(const Network& network) {
+  const bool is_narrow = std::ranges::all_of(
+      shapes(network), [](const Shape& shape) { return size_of(shape) <= narrow; });
+  return is_narrow ? narrow_block : wide_block;
+}
+
+bool has_dropout(const Network& network) {
+  return std::ranges::any_of(
+      network.layers, [](const Layer& layer) { return std::holds_alternative<Dropout>(layer); });
+}
+
+void validate_samples(const Samples& samples,
+                      std::string_view where,
+                      const NetworkObjectiveOptions& options) {
+  if (samples.count == 0) {
+    throw UsageError(fmt::format("{}: expected at least one sample, got none", where));
+  }
+  const std::size_t inputs = size_of(options.network.input);
+  if (samples.features() != inputs ||
+      samples.values.size() + samples.bytes.size() != samples.count * inputs) {
+    throw UsageError(
+        fmt::format("{}: expected {} numbers in each sample (the network's input), got {}",
+                    where,
+                    inputs,
+                    (samples.values.size() + samples.bytes.size()) / samples.count));
+  }
+  const std::size_t outputs = output_size(options.network);
+  const bool needs_labels = options.loss == Loss::cross_entropy;
+  if (samples.labels.size() != (needs_labels || !samples.labels.empty() ? samples.count : 0)) {
+    throw UsageError(fmt::format(
+        "{}: expected a label for each of {} samples, got {}{}",
+        where,
+        samples.count,
+        samples.labels.size(),
+        needs_labels ? " (for real targets, choose the loss absolute or squared)" : ""));
+  }
+  for (const std::int32_t label : samples.labels) {
+    if (label < 0 || static_cast<std::size_t>(label) >= outputs) {
+      throw UsageError(fmt::format(
+          "{}: expected labels in [0, {}) (the network's outputs), got {}", where, outputs, label));
+    }
+  }
+  if (!needs_labels && samples.targets.size() != samples.count * outputs) {
+    throw UsageError(
+        fmt::format("{}: the loss {} needs {} targets for each sample (the network's outputs), "
+                    "got {}",
+                    where,
+                    name_of(options.loss),
+                    outputs,
+                    samples.outputs()));
+  }
+}
+
+bool same_content(const Samples& a, const Samples& b) {
+  return a.count == b.count && a.input_shape == b.input_shape && a.values == b.values &&
+         a.bytes == b.bytes && a.labels == b.labels && a.targets == b.targets;
+}
+
+template <typename Value>
+std::vector<Value> permuted(const std::vector<Value>& values,
+                            std::span<const std::uint32_t> order,
+                            std::size_t width) {
+  std::vector<Value> result;
+  result.reserve(values.size());
+  if (!values.empty()) {
+    for (const std::uint32_t index : order) {
+      const auto row = values.begin() + static_cast<std::ptrdiff_t>(index * width);
+      result.insert(result.end(), row, row + static_cast<std::ptrdiff_t>(width));
+    }
+  }
+  return result;
+}
+
+void validate_order(std::span<const std::uint32_t> order, std::size_t count) {
+  std::vector<bool> seen(count, false);
+  for (const std::uint32_t index : order) {
+    if (index < count) {
+      seen[index] = true;
+    }
+  }
+  if (order.size() != count || !std::ranges::all_of(seen, [](bool is_seen) { return is_seen; })) {
+    throw UsageError(fmt::format(
+        "test_order: expected every index of the {} test samples once, got another list of {}",
+        count,
+        order.size()));
+  }
+}
+
+Samples permuted(const Samples& samples, std::span<const std::uint32_t> order) {
+  return {.count = samples.count,
+          .input_shape = samples.input_shape,
+          .values = permuted(samples.values, order, samples.features()),
+          .bytes = permuted(samples.bytes, order, samples.features()),
+          .labels = permuted(samples.labels, order, 1),
+          .targets = permuted(samples.targets, order, samples.outputs())};
+}
+
+Loss loss_of(Metric metric) {
+  switch (metric) {
+    case Metric::mean_absolute_error:
+      return Loss::absolute;
+    case Metric::mean_squared_error:
+      return Loss::squared;
+    case Metric::cross_entropy:
+    case Metric::perplexity:
+    case Metric::error_rate:
+      break;
+  }
+  return Loss::cross_entropy;
+}
+
+// What the objective and its evaluators share.
+struct Shared {
+  explicit Shared(NetworkObjectiveOptions given)
+      : options(std::move(given)), layout(layout_of(options.network)) {
+    if (!options.data) {
+      throw UsageError("data: expected a data set, got none");
+    }
+    const Dataset& data = *options.data;
+    validate_samples(data.train, fmt::format("data set {}, train", data.name), options);
+    validate_samples(data.test, fmt::format("data set {}, test", data.name), options);
+    // Aliases: the splits live as long as the data set.
+    train = std::shared_ptr<const Samples>(options.data, &data.train);
+    test = std::shared_ptr<const Samples>(options.data, &data.test);
+    splits_are_equal = same_content(data.train, data.test);
+    if (!options.test_order.empty()) {
+      validate_order(options.test_order, data.test.count);
+      test = std::make_shared<const Samples>(permuted(data.test, options.test_order));
+    }
+    block = block_for(options.network);
+  }
+
+  const Samples& split(Split which) const { return which == Split::train ? *train : *test; }
+
+  // The whole train split as one batch of floats, made when first asked for.
+  BatchView full_batch() {
+    std::call_once(full_batch_made, [this] { full = full_block.range(*train, 0, train->count); });
+    return full;
+  }
+
+  NetworkObjectiveOptions options;
+  Layout layout;
+  std::shared_ptr<const Samples> train;
+  std::shared_ptr<const Samples> test;  // in the order of evaluation
+  bool splits_are_equal = false;
+  std::size_t block = 0;
+
+ private:
+  std::once_flag full_batch_made;
+  SampleBlock full_block;
+  BatchView full;
+};
+
+class NetworkEvaluator final : public Evaluator {
+ public:
+  explicit NetworkEvaluator(std::shared_ptr<Shared> shared)
+      : shared_(std::move(shared)),
+        dimension_(shared_->layout.dimension()),
+        outputs_(output_size(shared_->options.network)),
+        engine_(make_engine(shared_->options.network, shared_->block)) {}
+
+  void metrics(Split split,
+               Metric metric,
+               std::span<const float> thetas,
+               std::span<double> values) override {
+    ISTHMUS_ASSERT(thetas.size() == values.size() * dimension_, "thetas has shape (B, P)");
+    if (metric == Metric::error_rate) {
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const double never = std::numeric_limits<double>::infinity();
+        values[i] = errors(split, thetas.subspan(i * dimension_, dimension_), never).value;
+      }
+      return;
+    }
+    // Where thetas do not share lanes, one after the other: an engine may keep what it has derived
+    // from a theta.
+    const bool shares_lanes = engine_->preferred_population(shared_->block) > 1;
+    const std::size_t group = shares_lanes ? values.size() : 1;
+    for (std::size_t i = 0; i < values.size(); i += group) {
+      mean_losses(split,
+                  loss_of(metric),
+                  thetas.subspan(i * dimension_, group * dimension_),
+                  values.subspan(i, group));
+    }
+    if (metric == Metric::perplexity) {
+      for (double& value : values) {
+        value = std::exp(value);
+      }
+    }
+  }
+
+  Evaluation metric_unless_above(Split split,
+                                 Metric metric,
+                                 std::span<const float> theta,
+                                 double bound) override {
+    ISTHMUS_ASSERT(theta.size() == dimension_, "theta has P numbers");
+    if (metric == Metric::error_rate) {
+      return errors(split, theta, bound);
+    }
+    Evaluation evaluation{.samples = shared_->split(split).count};
+    metrics(split, metric, theta, std::span(&evaluation.value, 1));
+    return evaluation;
+  }
+
+  void losses_and_gradients(std::span<const float> thetas,
+                            const BatchView& batch,
+                            Rng* dropout,
+                            std::span<double> losses,
+                            std::span<float> gradients) override {
+    engine_->losses_and_gradients(thetas, batch, shared_->options.loss, dropout, losses, gradients);
+  }
+
+  std::size_t preferred_population(std::size_t batch_size) const override {
+    return engine_->preferred_population(batch_size);
+  }
+
+ private:
+  void mean_losses(Split split,
+                   Loss loss,
+                   std::span<const float> thetas,
+                   std::span<double> values) {
+    const Samples& samples = shared_->split(split);
+    block_losses_.resize(std::max(block_losses_.size(), values.size()));
+    const std::span<double> losses = std::span(block_losses_).first(values.size());
+    std::ranges::fill(values, 0.0);
+    for (std::size_t first = 0; first < samples.count; first += shared_->block) {
+      const std::size_t count = std::min(shared_->block, samples.count - first);
+      engine_->losses(thetas, block_.range(samples, first, count), loss, losses);
+      const double share = static_cast<double>(count) / static_cast<double>(samples.count);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] += share * losses[i];
+      }
+    }
+  }
+
+  // The error rate, unless it is known to exceed `bound` before the end of the pass.
+  Evaluation errors(Split split, std::span<const float> theta, double bound) {
+    const Samples& samples = shared_->split(split);
+    Evaluation evaluation;
+    std::size_t wrong = 0;
+    while (evaluation.samples < samples.count) {
+      const std::size_t count = std::min(shared_->block, samples.count - evaluation.samples);
+      wrong += count_wrong(theta, block_.range(samples, evaluation.samples, count));
+      evaluation.samples += count;
+      evaluation.value = static_cast<double>(wrong) / static_cast<double>(samples.count);
+      if (evaluation.value > bound) {
+        break;
+      }
+    }
+    evaluation.complete = evaluation.samples == samples.count;
+    return evaluation;
+  }
+
+  std::size_t count_wrong(std::span<const float> theta, const BatchView& batch) {
+    logits_.resize(std::max(logits_.size(), batch.count * outputs_));
+    const std::span<float> logits = std::span(logits_).first(batch.count * outputs_);
+    engine_->forward(theta, batch, logits);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < batch.count; ++i) {
+      const float* row = logits.data() + i * outputs_;
+      const auto label = static_cast<std::size_t>(batch.labels[i]);
+      bool is_right = !std::isnan(row[label]);
+      for (std::size_t k = 0; k < outputs_; ++k) {
+        // Not greater is not enough: a tie is wrong, and so is a NaN anywhere.
+        is_right = is_right && (k == label || row[label] > row[k]);
+      }
+      wrong += is_right ? 0 : 1;
+    }
+    return wrong;
+  }
+
+  std::shared_ptr<Shared> shared_;
+  std::size_t dimension_;
+  std::size_t outputs_;
+  std::unique_ptr<Engine> engine_;
+  SampleBlock block_;
+  std::vector<double> block_losses_;
+  std::vector<float> logits_;
+};
+
+class NetworkObjective final : public Objective {
+ public:
+  explicit NetworkObjective(NetworkObjectiveOptions options)
+      : shared_(std::make_shared<Shared>(std::move(options))),
+        has_dropout_(has_dropout(shared_->options.network)) {}
+
+  const Layout& layout() const override { return shared_->layout; }
+  std::size_t samples(Split split) const override { return shared_->split(split).count; }
+  Loss loss() const override { return shared_->options.loss; }
+
+  bool supports(Metric metric) const override {
+    const bool has_labels = !shared_->test->labels.empty() && !shared_->train->labels.empty();
+    const std::size_t outputs = output_size(shared_->options.network);
+    const bool has_targets =
+        shared_->test->outputs() == outputs && shared_->train->outputs() == outputs;
+    return loss_of(metric) == Loss::cross_entropy ? has_labels : has_targets;
+  }
+
+  std::unique_ptr<Evaluator> evaluator() const override {
+    return std::make_unique<NetworkEvaluator>(shared_);
+  }
+
+  std::unique_ptr<BatchSource> batches(std::uint64_t seed,
+                                       std::uint64_t stream,
+                                       std::size_t batch_size) const override {
+    std::shared_ptr<const Samples> samples = shared_->train;
+    if (shared_->options.draw_training_set) {
+      samples = std::make_shared<const Samples>(
+          shared_->options.draw_training_set(seed, stream_name({stream, draw_purpose})));
+      validate_samples(*samples, "a drawn training set", shared_->options);
+    }
+    if (batch_size > samples->count) {
+      throw UsageError(fmt::format("batch_size: expected at most {} (the training samples), got {}",
+                                   samples->count,
+                                   batch_size));
+    }
+    if (batch_size > 0) {
+      return make_epochs(
+          std::move(samples), batch_size, seed, stream_name({stream, order_purpose}));
+    }
+    if (shared_->options.draw_training_set) {
+      return make_drawn_batch(std::move(samples));
+    }
+    return make_constant_batch(shared_->full_batch(), shared_);
+  }
+
+  bool training_loss_is(Metric metric, Split split) const override {
+    const bool is_the_loss = metric != Metric::perplexity && metric != Metric::error_rate &&
+                             loss_of(metric) == shared_->options.loss;
+    const bool is_the_data =
+        !shared_->options.draw_training_set && (split == Split::train || shared_->splits_are_equal);
+    return is_the_loss && is_the_data && !has_dropout_;
+  }
+
+  void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const override {
+    Rng rng(seed, stream);
+    isthmus::initialise(shared_->options.network, rng, theta);
+  }
+
+ private:
+  // A whole drawn set as one batch that owns it.
+  static std::unique_ptr<BatchSource> make_drawn_batch(std::shared_ptr<const Samples> samples) {
+    struct Owner {
+      std::shared_ptr<const Samples> samples;
+      SampleBlock block;
+    };
+    const auto owner = std::make_shared<Owner>(Owner{std::move(samples), {}});
+    const BatchView batch = owner->block.range(*owner->samples, 0, owner->samples->count);
+    return make_constant_batch(batch, owner);
+  }
+
+  std::shared_ptr<Shared> shared_;
+  bool has_dropout_;
+};
+
+}  // namespace
+
+std::unique_ptr<Objective> make_network_objective(NetworkObjectiveOptions options) {
+  return std::make_unique<NetworkObjective>(std::move(options));
+}
+
+}  // namespace isthmus

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "isthmus/core/error.h"
+#include "isthmus/net/dnn/loss.h"
+#include "isthmus/net/dnn/plan.h"
+#include "isthmus/net/engine.h"
+
+namespace isthmus {
+namespace {
+
+using dnn::Mode;
+using dnn::Plan;
+using dnn::Step;
+
+// Samples a pass in evaluation: enough for products of matrices to run at full speed, few enough
+// for the activations between two layers to stay in the cache.
+constexpr std::size_t evaluation_block = 128;
+
+class DnnEngine final : public Engine {
+ public:
+  DnnEngine(const Network& network, std::size_t largest_batch);
+
+  std::size_t dimension() const override { return layout_.dimension(); }
+  std::size_t outputs() const override { return outputs_; }
+  void forward(std::span<const float> theta,
+               const BatchView& batch,
+               std::span<float> outputs) override;
+  void losses(std::span<const float> thetas,
+              const BatchView& batch,
+              Loss loss,
+              std::span<double> losses) override;
+  void losses_and_gradients(std::span<const float> thetas,
+                            const BatchView& batch,
+                            Loss loss,
+                            Rng* dropout,
+                            std::span<double> losses,
+                            std::span<float> gradients) override;
+  std::size_t preferred_population(std::size_t) const override { return 1; }
+
+ private:
+  Plan& plan(std::size_t count, Mode mode);
+  // Passes the batch through the network in blocks: visit(first sample, count, outputs).
+  template <class Visit>
+  void evaluate(const float* theta, const BatchView& batch, const Visit& visit);
+  void check(std::size_t thetas, const BatchView& batch, std::size_t results) const;
+
+  Network network_;
+  Layout layout_;
+  std::size_t features_;
+  std::size_t outputs_;
+  std::size_t block_;
+  bool has_dropout_;
+  dnnl::stream stream_;
+  std::map<std::pair<std::size_t, Mode>, std::unique_ptr<Plan>> plans_;
+};
+
+DnnEngine::DnnEngine(const Network& network, std::size_t largest_batch)
+    : network_(network),
+      layout_(layout_of(network)),
+      features_(std::accumulate(
+          network.input.begin(), network.input.end(), std::size_t{1}, std::multiplies<>())),
+      outputs_(output_size(network)),
+      block_(std::clamp<std::size_t>(largest_batch, 1, evaluation_block)),
+      has_dropout_(std::ranges::any_of(
+          network.layers,
+          [](const Layer& layer) { return std::holds_alternative<Dropout>(layer); })),
+      stream_(dnn::cpu()) {
+}
+
+Plan& DnnEngine::plan(std::size_t count, Mode mode) {
+  std::unique_ptr<Plan>& found = plans_[{count, mode}];
+  if (!found) {
+    found = std::make_unique<Plan>(network_, layout_, count, mode);
+  }
+  return *found;
+}
+
+void DnnEngine::check(std::size_t thetas, const BatchView& batch, std::size_t results) const {
+  if (thetas != results * dimension()) {
+    throw UsageError(fmt::format(
+        "thetas: expected (B, P) = ({}, {}), got {} numbers", results, dimension(), thetas));
+  }
+  if (batch.count == 0 || batch.inputs == nullptr) {
+    throw UsageError("batch: expected at least one sample, got none");
+  }
+}
+
+template <class Visit>
+void DnnEngine::evaluate(const float* theta, const BatchView& batch, const Visit& visit) {
+  const Step step{.theta = theta, .stream = stream_};
+  const dnn::OneThread one_thread;
+  std::size_t first = 0;
+  while (first < batch.count) {
+    const std::size_t count = std::min(block_, batch.count - first);
+    Plan& plan = this->plan(count, Mode::evaluation);
+    const dnn::FlushDenormals flush_denormals;
+    plan.load(step);
+    do {
+      visit(first, count, plan.forward(step, batch.inputs + first * features_));
+      first += count;
+    } while (first + count <= batch.count);
+  }
+}
+
+void DnnEngine::forward(std::span<const float> theta,
+                        const BatchView& batch,
+                        std::span<float> outputs) {
+  check(theta.size(), batch, 1);
+  if (outputs.size() != batch.count * outputs_) {
+    throw UsageError(fmt::format("outputs: expected (count, K) = ({}, {}), got {} numbers",
+                                 batch.count,
+                                 outputs_,
+                                 outputs.size()));
+  }
+  evaluate(theta.data(), batch, [&](std::size_t first, std::size_t count, const float* values) {
+    std::copy_n(values, count * outputs_, outputs.data() + first * outputs_);
+  });
+}
+
+void DnnEngine::losses(std::span<const float> thetas,
+                       const BatchView& batch,
+                       Loss loss,
+                       std::span<double> losses) {
+  check(thetas.size(), batch, losses.size());
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    double sum = 0.0;
+    evaluate(thetas.data() + i * dimension(),
+             batch,
+             [&](std::size_t first, std::size_t count, const float* values) {
+               const BatchView part{
+                   .count = count,
+                   .targets = batch.targets == nullptr ? nullptr : batch.targets + first * outputs_,
+                   .labels = batch.labels == nullptr ? nullptr : batch.labels + first};
+               sum += dnn::sum_of_losses(loss, part, outputs_, values, nullptr, 0.0);
+             });
+    losses[i] = sum / static_cast<double>(batch.count);
+  }
+}
+
+void DnnEngine::losses_and_gradients(std::span<const float> thetas,
+                                     const BatchView& batch,
+                                     Loss loss,
+                                     Rng* dropout,
+                                     std::span<double> losses,
+                                     std::span<float> gradients) {
+  check(thetas.size(), batch, losses.size());
+  if (gradients.size() != thetas.size()) {
+    throw UsageError(fmt::format("gradients: expected as many numbers as thetas, {}, got {}",
+                                 thetas.size(),
+                                 gradients.size()));
+  }
+  if (has_dropout_ && (dropout == nullptr || losses.size() != 1)) {
+    throw UsageError(
+        fmt::format("dropout: expected a random generator and one theta a call, got {} and {}",
+                    dropout == nullptr ? "no generator" : "a generator",
+                    losses.size()));
+  }
+  const dnn::OneThread one_thread;
+  Plan& plan = this->plan(batch.count, Mode::training);
+  const dnn::FlushDenormals flush_denormals;
+  const double scale = 1.0 / static_cast<double>(batch.count);
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    const Step step{.theta = thetas.data() + i * dimension(),
+                    .gradient = gradients.data() + i * dimension(),
+                    .dropout = dropout,
+                    .stream = stream_};
+    plan.load(step);
+    const float* values = plan.forward(step, batch.inputs);
+    losses[i] =
+        scale * dnn::sum_of_losses(loss, batch, outputs_, values, plan.output_gradient(), scale);
+    plan.backward(step);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> make_dnn_engine(const Network& network, std::size_t largest_batch) {
+  return std::make_unique<DnnEngine>(network, largest_batch);
+}
+
+}  // namespace isthmus

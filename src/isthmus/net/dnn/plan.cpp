@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/net/dnn/plan.h"
+
+#include <functional>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "isthmus/core/error.h"
+
+namespace isthmus::dnn {
+namespace {
+
+const Tensor* find(const Layout& layout, const std::string& name) {
+  for (const Tensor& tensor : layout.tensors()) {
+    if (tensor.name == name) {
+      return &tensor;
+    }
+  }
+  return nullptr;
+}
+
+const Activation* elementwise(const Layer* layer) {
+  const auto* activation = layer == nullptr ? nullptr : std::get_if<Activation>(layer);
+  return activation != nullptr && activation->kind != Activation::Kind::softmax ? activation
+                                                                                : nullptr;
+}
+
+bool is_max_pool(const Layer* layer) {
+  const auto* pool = layer == nullptr ? nullptr : std::get_if<Pool2d>(layer);
+  return pool != nullptr && pool->kind == Pool2d::Kind::max;
+}
+
+}  // namespace
+
+// Walks the layers and strings stages together, merging what can be: a layer with parameters
+// applies the elementwise function behind it, and a maximum pool the derivative of the ReLU before
+// it (four times fewer numbers for a 2 x 2 pool; the same result, since a maximum above zero is
+// that of an active unit).
+class Plan::Builder {
+ public:
+  Builder(Plan& plan, const Network& network, const Layout& layout, Mode mode)
+      : plan_(plan), network_(network), layout_(layout), mode_(mode) {}
+
+  void run(std::size_t count);
+
+ private:
+  const Layer* layer(std::size_t index) const {
+    return index < network_.layers.size() ? &network_.layers[index] : nullptr;
+  }
+  void add(std::size_t index);
+  void add_weighted(std::size_t index);
+  Site site() const {
+    return {
+        .workspace = plan_.workspace_, .mode = mode_, .input = current_, .propagate = trainable_};
+  }
+  void append(Built built) {
+    plan_.stages_.push_back(std::move(built.stage));
+    current_ = built.output;
+  }
+
+  Plan& plan_;
+  const Network& network_;
+  const Layout& layout_;
+  Mode mode_;
+  Blob current_;
+  bool trainable_ = false;     // a stage so far has parameters
+  bool skip_next_ = false;     // the next layer is already applied
+  bool relu_pending_ = false;  // the next stage, a pool, accounts for the ReLU's derivative
+};
+
+void Plan::Builder::add_weighted(std::size_t index) {
+  const Layer* next = layer(index + 1);
+  const Activation* activation = elementwise(next);
+  Site here = site();
+  here.weight = find(layout_, std::to_string(index) + ".weight");
+  here.bias = find(layout_, std::to_string(index) + ".bias");
+  ISTHMUS_ASSERT(here.weight != nullptr, "a layer has no weight in the layout");
+  if (activation != nullptr) {
+    here.fused = activation->kind;
+    skip_next_ = true;
+  }
+  if (!trainable_) {
+    plan_.first_trainable_ = plan_.stages_.size();
+  }
+  if (const auto* linear = std::get_if<Linear>(layer(index))) {
+    append(build_linear(here, *linear));
+  } else {
+    relu_pending_ = here.fused == Activation::Kind::relu && is_max_pool(layer(index + 2));
+    append(build_convolution(here, std::get<Conv2d>(*layer(index)), relu_pending_));
+  }
+  trainable_ = true;
+}
+
+void Plan::Builder::add(std::size_t index) {
+  if (std::exchange(skip_next_, false)) {
+    return;
+  }
+  const Layer& here = *layer(index);
+  if (std::holds_alternative<Linear>(here) || std::holds_alternative<Conv2d>(here)) {
+    add_weighted(index);
+  } else if (const auto* pool = std::get_if<Pool2d>(&here)) {
+    append(build_pool(site(), *pool, std::exchange(relu_pending_, false)));
+  } else if (const auto* activation = std::get_if<Activation>(&here)) {
+    append(build_activation(site(), activation->kind));
+  } else if (const auto* dropout = std::get_if<Dropout>(&here)) {
+    if (mode_ == Mode::training) {
+      append(build_dropout(site(), *dropout));
+    }
+  } else {
+    append(build_flatten(site()));
+  }
+}
+
+void Plan::Builder::run(std::size_t count) {
+  const Shape& input = network_.input;
+  current_.count = count;
+  current_.flat = input.size() == 1;
+  if (input.size() == 3) {
+    current_.channels = input[0];
+    current_.height = input[1];
+    current_.width = input[2];
+  } else {
+    current_.channels =
+        std::accumulate(input.begin(), input.end(), std::size_t{1}, std::multiplies<>());
+  }
+  const dnnl::memory::desc desc = current_.flat
+                                      ? flat_desc(count, current_.channels)
+                                      : image_desc(current_, dnnl::memory::format_tag::nchw);
+  const dnnl::memory unbound = plan_.workspace_.unbound(desc);
+  current_.value = plan_.workspace_.view(unbound, desc);
+  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+    add(i);
+  }
+  append(build_flatten(site()));  // outputs of a network that ends in images
+  plan_.output_ = current_;
+  plan_.workspace_.seal();
+}
+
+Plan::Plan(const Network& network, const Layout& layout, std::size_t count, Mode mode) {
+  Builder(*this, network, layout, mode).run(count);
+}
+
+void Plan::load(const Step& step) {
+  for (const auto& stage : stages_) {
+    stage->load(step);
+  }
+}
+
+const float* Plan::forward(const Step& step, const float* inputs) {
+  workspace_.bind_input(inputs);
+  for (const auto& stage : stages_) {
+    stage->forward(step);
+  }
+  return output_.values();
+}
+
+void Plan::backward(const Step& step) {
+  for (std::size_t i = stages_.size(); i > first_trainable_; --i) {
+    stages_[i - 1]->backward(step);
+  }
+}
+
+}  // namespace isthmus::dnn

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "isthmus/net/dnn/stage.h"
+
+namespace isthmus::dnn {
+namespace {
+
+// One window of a pool, clipped to the image.
+struct Clip {
+  std::size_t top, bottom, left, right;
+  float size() const { return static_cast<float>((bottom - top) * (right - left)); }
+};
+
+// A pool of our own and not oneDNN's: that one's maximum loses NaN, and its backward pass cannot
+// take in the ReLU before it. Both only read and write memory; a plain loop over the channels of a
+// block keeps up with it.
+class Pool final : public Stage {
+ public:
+  Pool(const Site& site, const Pool2d& pool, bool mask);
+
+  void forward(const Step& step) override;
+  void backward(const Step& step) override;
+  const Blob& output() const { return output_; }
+
+ private:
+  std::size_t planes() const { return input_.count * input_.groups(); }
+  std::size_t input_plane() const { return input_.height * input_.width * input_.block; }
+  std::size_t output_plane() const { return output_.height * output_.width * output_.block; }
+  Clip clip(std::size_t row, std::size_t column) const;
+  // Calls visit(clip, output offset) for every window of one plane.
+  template <class Visit>
+  void for_each_window(std::size_t plane, const Visit& visit) const;
+
+  template <std::size_t Lanes>
+  void forward_max();
+  void forward_average() const;
+  void backward_max() const;
+  void backward_average() const;
+  // What comes back through one output, past the ReLU if that is to be done here.
+  float gradient_at(std::size_t output) const {
+    return mask_ && output_.values()[output] <= 0.0F ? 0.0F : output_.gradients()[output];
+  }
+
+  Pool2d pool_;
+  bool mask_;
+  bool keep_winners_;
+  Blob input_;
+  Blob output_;
+  std::size_t pad_top_ = 0;
+  std::size_t pad_left_ = 0;
+  // For each output the offset of its pixel in the input's plane, in pixels.
+  std::vector<std::int32_t> winners_;
+};
+
+std::size_t pad_before(const Pool2d& pool, std::size_t input, std::size_t output) {
+  if (pool.padding == Padding::valid) {
+    return 0;
+  }
+  const std::size_t reach = (output - 1) * pool.stride + pool.kernel;
+  return reach > input ? (reach - input) / 2 : 0;
+}
+
+std::size_t along(const Pool2d& pool, std::size_t size) {
+  return pool.padding == Padding::same ? (size + pool.stride - 1) / pool.stride
+                                       : (size - pool.kernel) / pool.stride + 1;
+}
+
+Pool::Pool(const Site& site, const Pool2d& pool, bool mask)
+    : pool_(pool),
+      mask_(mask),
+      keep_winners_(site.training() && site.propagate && pool.kind == Pool2d::Kind::max),
+      input_(site.input) {
+  Blob shape = input_;
+  shape.height = along(pool, input_.height);
+  shape.width = along(pool, input_.width);
+  const auto tag = input_.block == 16  ? dnnl::memory::format_tag::nChw16c
+                   : input_.block == 8 ? dnnl::memory::format_tag::nChw8c
+                   : input_.block == 4 ? dnnl::memory::format_tag::nChw4c
+                   : input_.block == 1 ? dnnl::memory::format_tag::nchw
+                                       : dnnl::memory::format_tag::nhwc;
+  output_ =
+      make_blob(site.workspace, shape, image_desc(shape, tag), site.training() && site.propagate);
+  pad_top_ = pad_before(pool, input_.height, output_.height);
+  pad_left_ = pad_before(pool, input_.width, output_.width);
+  if (keep_winners_) {
+    winners_.resize(output_.size());
+  }
+}
+
+Clip Pool::clip(std::size_t row, std::size_t column) const {
+  const auto from = [](std::size_t begin, std::size_t pad) {
+    return begin > pad ? begin - pad : 0;
+  };
+  const std::size_t y = row * pool_.stride;
+  const std::size_t x = column * pool_.stride;
+  return {.top = from(y, pad_top_),
+          .bottom = std::min(y + pool_.kernel - pad_top_, input_.height),
+          .left = from(x, pad_left_),
+          .right = std::min(x + pool_.kernel - pad_left_, input_.width)};
+}
+
+template <class Visit>
+void Pool::for_each_window(std::size_t plane, const Visit& visit) const {
+  std::size_t output = plane * output_plane();
+  for (std::size_t row = 0; row < output_.height; ++row) {
+    for (std::size_t column = 0; column < output_.width; ++column) {
+      visit(clip(row, column), output);
+      output += output_.block;
+    }
+  }
+}
+
+template <std::size_t Lanes>
+void Pool::forward_max() {
+  for (std::size_t plane = 0; plane < planes(); ++plane) {
+    const float* in = input_.values() + plane * input_plane();
+    for_each_window(plane, [&](const Clip& clip, std::size_t output) {
+      for (std::size_t lane = 0; lane < input_.block; lane += Lanes) {
+        float best[Lanes];
+        std::int32_t winner[Lanes];
+        const std::size_t first = clip.top * input_.width + clip.left;
+        std::memcpy(best, in + first * input_.block + lane, sizeof best);
+        std::fill_n(winner, Lanes, static_cast<std::int32_t>(first));
+        for (std::size_t y = clip.top; y < clip.bottom; ++y) {
+          for (std::size_t x = clip.left; x < clip.right; ++x) {
+            const std::size_t pixel = y * input_.width + x;
+            const float* value = in + pixel * input_.block + lane;
+            for (std::size_t i = 0; i < Lanes; ++i) {
+              const bool wins =
+                  (value[i] > best[i]) | (value[i] != value[i]);  // NaN wins and stays
+              best[i] = wins ? value[i] : best[i];
+              winner[i] = wins ? static_cast<std::int32_t>(pixel) : winner[i];
+            }
+          }
+        }
+        std::memcpy(output_.values() + output + lane, best, sizeof best);
+        if (keep_winners_) {
+          std::memcpy(winners_.data() + output + lane, winner, sizeof winner);
+        }
+      }
+    });
+  }
+}
+
+void Pool::backward_max() const {
+  for (std::size_t plane = 0; plane < planes(); ++plane) {
+    float* in = input_.gradients() + plane * input_plane();
+    std::fill_n(in, input_plane(), 0.0F);
+    const std::size_t begin = plane * output_plane();
+    for (std::size_t i = 0; i < output_plane(); i += output_.block) {
+      for (std::size_t lane = 0; lane < output_.block; ++lane) {
+        const auto pixel = static_cast<std::size_t>(winners_[begin + i + lane]);
+        in[pixel * input_.block + lane] += gradient_at(begin + i + lane);
+      }
+    }
+  }
+}
+
+void Pool::forward_average() const {
+  const std::size_t block = input_.block;
+  for (std::size_t plane = 0; plane < planes(); ++plane) {
+    const float* in = input_.values() + plane * input_plane();
+    for_each_window(plane, [&](const Clip& clip, std::size_t output) {
+      float* mean = output_.values() + output;
+      std::fill_n(mean, block, 0.0F);
+      for (std::size_t y = clip.top; y < clip.bottom; ++y) {
+        for (std::size_t x = clip.left; x < clip.right; ++x) {
+          const float* value = in + (y * input_.width + x) * block;
+          for (std::size_t lane = 0; lane < block; ++lane) {
+            mean[lane] += value[lane];
+          }
+        }
+      }
+      for (std::size_t lane = 0; lane < block; ++lane) {
+        mean[lane] /= clip.size();
+      }
+    });
+  }
+}
+
+void Pool::backward_average() const {
+  const std::size_t block = input_.block;
+  for (std::size_t plane = 0; plane < planes(); ++plane) {
+    float* in = input_.gradients() + plane * input_plane();
+    std::fill_n(in, input_plane(), 0.0F);
+    for_each_window(plane, [&](const Clip& clip, std::size_t output) {
+      for (std::size_t lane = 0; lane < block; ++lane) {
+        const float share = output_.gradients()[output + lane] / clip.size();
+        for (std::size_t y = clip.top; y < clip.bottom; ++y) {
+          for (std::size_t x = clip.left; x < clip.right; ++x) {
+            in[(y * input_.width + x) * block + lane] += share;
+          }
+        }
+      }
+    });
+  }
+}
+
+void Pool::forward(const Step&) {
+  if (pool_.kind == Pool2d::Kind::average) {
+    forward_average();
+  } else if (input_.block % 16 == 0) {
+    forward_max<16>();
+  } else if (input_.block % 8 == 0) {
+    forward_max<8>();
+  } else {
+    forward_max<1>();
+  }
+}
+
+void Pool::backward(const Step&) {
+  if (!input_.gradient) {
+    return;
+  }
+  if (pool_.kind == Pool2d::Kind::average) {
+    backward_average();
+  } else {
+    backward_max();
+  }
+}
+
+}  // namespace
+
+Built build_pool(const Site& site, const Pool2d& pool, bool mask) {
+  auto stage = std::make_unique<Pool>(site, pool, mask);
+  const Blob output = stage->output();
+  return {std::move(stage), output};
+}
+
+}  // namespace isthmus::dnn

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Writes tests/golden/dnn.json: outputs, losses and gradients of small networks of every layer kind,
+computed by PyTorch in double precision on inputs that are rounded to float32.
+
+    python3 tools/golden_dnn.py [tests/golden/dnn.json]
+
+PyTorch has no padding "same" with its strides, nor an average that leaves out the padding, in the form
+used here, so both are written out: zeros (or minus infinity) are put around the image explicitly, an
+odd total with its larger part at the end.
+"""
+import json
+import pathlib
+import sys
+
+import torch
+import torch.nn.functional as F
+
+DIGITS = 9  # enough to name every float32
+
+
+def same_padding(size, kernel, stride):
+    out = -(-size // stride)
+    total = max((out - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def padded(x, layer, value):
+    if layer.get("padding", "valid") == "valid":
+        return x
+    kernel, stride = layer["kernel"], layer["stride"]
+    top, bottom = same_padding(x.shape[2], kernel, stride)
+    left, right = same_padding(x.shape[3], kernel, stride)
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def apply(layer, x, parameters):
+    kind = layer["type"]
+    if kind == "linear":
+        return F.linear(x, parameters["weight"], parameters.get("bias"))
+    if kind == "conv2d":
+        return F.conv2d(padded(x, layer, 0.0), parameters["weight"], parameters.get("bias"), layer["stride"])
+    if kind == "max_pool2d":
+        return F.max_pool2d(padded(x, layer, -torch.inf), layer["kernel"], layer["stride"])
+    if kind == "avg_pool2d":
+        sums = F.avg_pool2d(padded(x, layer, 0.0), layer["kernel"], layer["stride"])
+        counts = F.avg_pool2d(padded(torch.ones_like(x), layer, 0.0), layer["kernel"], layer["stride"])
+        return sums / counts
+    if kind == "flatten":
+        return x.flatten(1)
+    if kind == "softmax":
+        return torch.softmax(x, 1)
+    return {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}[kind](x)
+
+
+def linear(out_features, bias=True):
+    return {"type": "linear", "out_features": out_features, "bias": bias}
+
+
+def conv(out_channels, kernel, stride=1, padding="valid", bias=True):
+    return {"type": "conv2d", "out_channels": out_channels, "kernel": kernel, "stride": stride,
+            "padding": padding, "bias": bias}
+
+
+def pool(kind, kernel, stride, padding="valid"):
+    return {"type": kind + "_pool2d", "kernel": kernel, "stride": stride, "padding": padding}
+
+
+RELU, SIGMOID, TANH, SOFTMAX, FLATTEN = ({"type": t} for t in ("relu", "sigmoid", "tanh", "softmax", "flatten"))
+
+CASES = [
+    ("dense_relu", [7], [linear(9), RELU, linear(4)], 5, "cross_entropy"),
+    ("dense_sigmoid_without_bias", [3], [linear(6, False), SIGMOID, linear(2, False), SIGMOID], 6, "absolute"),
+    ("dense_tanh", [3], [linear(20), TANH, linear(3)], 4, "squared"),
+    ("double_softmax", [5], [linear(8), RELU, linear(4), SOFTMAX], 5, "cross_entropy"),
+    ("softmax_squared", [5], [linear(4), SOFTMAX, linear(3), SOFTMAX], 3, "squared"),
+    ("mnist_in_small", [1, 9, 9],
+     [conv(4, 5, 1, "same"), RELU, pool("max", 2, 2, "same"), conv(6, 3, 1, "same"), RELU, pool("max", 2, 2),
+      FLATTEN, linear(8), RELU, linear(3)], 3, "cross_entropy"),
+    ("even_kernel_same", [2, 5, 6], [conv(3, 4, 1, "same"), TANH, conv(2, 2, 1, "same"), FLATTEN, linear(2)], 2,
+     "squared"),
+    ("strided_same", [3, 7, 8], [conv(17, 3, 2, "same"), SIGMOID, conv(5, 2, 3, "same", False), FLATTEN], 2,
+     "squared"),
+    ("strided_valid", [2, 9, 8], [conv(16, 3, 2), RELU, conv(5, 2, 1), RELU, FLATTEN, linear(3)], 3,
+     "cross_entropy"),
+    ("kernel_below_stride_same", [2, 7, 7], [conv(4, 1, 3, "same"), RELU, FLATTEN, linear(3)], 2, "cross_entropy"),
+    ("winograd_sized", [16, 6, 6], [conv(16, 3, 1, "same"), RELU, FLATTEN, linear(3)], 2,
+     "cross_entropy"),
+    ("average_pool_same", [2, 7, 6], [conv(5, 3, 1, "same"), RELU, pool("avg", 3, 2, "same"), conv(4, 2), TANH,
+                                      pool("avg", 2, 1), FLATTEN, linear(3)], 3, "cross_entropy"),
+    ("overlapping_max_pool", [2, 8, 8], [conv(18, 3), TANH, pool("max", 3, 2, "same"), conv(3, 2), RELU,
+                                         pool("max", 2, 1), FLATTEN, linear(3)], 2, "absolute"),
+    ("activation_behind_pool", [1, 6, 6], [conv(4, 3), pool("max", 2, 2), TANH, conv(3, 2), pool("avg", 1, 1),
+                                           RELU, FLATTEN], 4, "squared"),
+    ("pool_first", [3, 6, 6], [pool("max", 2, 2), RELU, pool("avg", 2, 1, "same"), conv(4, 2), RELU, FLATTEN,
+                               linear(2)], 2, "cross_entropy"),
+    ("one_sample", [1, 5, 5], [conv(2, 3), RELU, FLATTEN, linear(2)], 1, "cross_entropy"),
+]
+
+
+def rounded(shape, generator, scale=1.0):
+    values = scale * torch.randn(shape, generator=generator)
+    return values.to(torch.float32).to(torch.float64)
+
+
+def numbers(tensor):
+    return [float(f"{v:.{DIGITS}g}") for v in tensor.detach().flatten().tolist()]
+
+
+def run(index, name, shape, layers, count, loss_name):
+    generator = torch.Generator().manual_seed(1000 + index)
+    x = rounded([count] + shape, generator)
+    h = x
+    parameters = []
+    for i, layer in enumerate(layers):
+        own = {}
+        if layer["type"] in ("linear", "conv2d"):
+            if layer["type"] == "linear":
+                weight, out = [layer["out_features"], h.shape[1]], layer["out_features"]
+            else:
+                k, out = layer["kernel"], layer["out_channels"]
+                weight = [out, h.shape[1], k, k]
+            own["weight"] = rounded(weight, generator, 0.4).requires_grad_()
+            if layer["bias"]:
+                own["bias"] = rounded([out], generator, 0.4).requires_grad_()
+            parameters += [(f"{i}.{key}", value) for key, value in own.items()]
+        h = apply(layer, h, own)
+    record = {"name": name, "network": {"input": shape, "layers": layers}, "count": count, "loss_name": loss_name,
+              "inputs": numbers(x)}
+    outputs = h
+    if loss_name == "cross_entropy":
+        labels = torch.randint(0, outputs.shape[1], (count,), generator=generator)
+        loss = F.cross_entropy(outputs, labels)
+        record["labels"] = labels.tolist()
+    else:
+        targets = rounded(outputs.shape, generator)
+        loss = (F.l1_loss if loss_name == "absolute" else F.mse_loss)(outputs, targets)
+        record["targets"] = numbers(targets)
+    loss.backward()
+    record["parameters"] = {key: numbers(value) for key, value in parameters}
+    record["outputs"] = numbers(outputs)
+    record["loss"] = loss.item()
+    record["gradients"] = {key: numbers(value.grad) for key, value in parameters}
+    return record
+
+
+def main():
+    default = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden" / "dnn.json"
+    path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    cases = [run(i, *case) for i, case in enumerate(CASES)]
+    text = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
+    path.write_text(f'{{"made_by": "tools/golden_dnn.py", "torch": "{torch.__version__}", "cases": [\n{text}\n]}}\n')
+    print(f"{path}: {len(cases)} networks, {path.stat().st_size} bytes, PyTorch {torch.__version__}")
+
+
+if __name__ == "__main__":
+    main()

@@ -52,10 +52,9 @@ struct SegmentCheck {
 
 /// Looks at the grid of one segment. If it is to stop at the first failure: at the eighths of the
 /// segment, the middle first, then at the rest in the order of the values that interpolation
-/// between those suggests, largest first, so that a failing segment
-/// costs few evaluations. Known full-split values of the two ends cost nothing. Allocates a few
-/// vectors of grid.points numbers and one of P. Throws Interrupted between two looks when `stop` is
-/// raised.
+/// between those suggests, largest first, so that a failing segment costs few evaluations; else in
+/// grid order. Known full-split values of the two ends cost nothing. Allocates a few vectors of
+/// grid.points numbers and one of P. Throws Interrupted between two looks when `stop` is raised.
 SegmentCheck check_segment(Evaluator& evaluator,
                            std::span<const float> a,
                            std::span<const float> b,

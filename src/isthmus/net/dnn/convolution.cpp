@@ -78,7 +78,7 @@ struct Question {
   Window window;
   memory::desc weight;
   memory::desc bias;  // empty if there is none
-  memory::desc destination;
+  const Blob& output;
 };
 
 // Three primitives that agree on the order of source and destination.
@@ -94,12 +94,18 @@ struct Answer {
 constexpr auto direction = dnnl::prop_kind::forward_training;
 constexpr auto algorithm = dnnl::algorithm::convolution_auto;
 
+struct Orders {
+  Tag source, destination;
+};
+
 bool is_reference(std::string_view implementation) {
   return implementation.substr(0, 3) == "ref";
 }
 
-Answer ask(const Site& site, const Question& question, const memory::desc& source) {
-  const auto& [window, weight, bias, destination] = question;
+Answer ask(const Site& site, const Question& question, Orders orders) {
+  const auto& [window, weight, bias, output] = question;
+  const memory::desc source = image_desc(site.input, orders.source);
+  const memory::desc destination = image_desc(output, orders.destination);
   Answer answer;
   answer.forward = describe<dnnl::convolution_forward>(attributes_for(site),
                                                        direction,
@@ -142,15 +148,19 @@ Answer ask(const Site& site, const Question& question, const memory::desc& sourc
 }
 
 // oneDNN's own choice looks at the forward pass alone; with few channels it may leave the backward
-// passes no fast kernel. So blocked orders, filled up with zeros, are tried as well.
+// passes no fast kernel, so other orders of source and destination are tried then.
 Answer choose(const Site& site, const Question& question) {
-  Answer best = ask(site, question, image_desc(site.input, Tag::any));
-  for (const Tag tag : {Tag::nChw16c, Tag::nChw8c, Tag::nchw}) {
+  constexpr Orders others[] = {{Tag::nChw16c, Tag::any},
+                               {Tag::nhwc, Tag::nhwc},
+                               {Tag::nChw8c, Tag::any},
+                               {Tag::nchw, Tag::nchw}};
+  Answer best = ask(site, question, {Tag::any, Tag::any});
+  for (const Orders& orders : others) {
     if (best.slow == 0) {
       break;
     }
     try {
-      const Answer next = ask(site, question, image_desc(site.input, tag));
+      const Answer next = ask(site, question, orders);
       if (next.slow < best.slow) {
         best = next;
       }
@@ -199,7 +209,7 @@ Convolution::Convolution(const Site& site, const Conv2d& conv, bool gradient_mas
                           .bias = site.bias != nullptr
                                       ? memory::desc({extent(conv.out_channels)}, f32, Tag::a)
                                       : memory::desc(),
-                          .destination = image_desc(shape, Tag::any)};
+                          .output = shape};
   const Answer answer = choose(site, question);
   relayout_.output = site.input;
   if (answer.forward.src_desc() != site.input.value.get_desc()) {

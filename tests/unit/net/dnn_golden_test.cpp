@@ -10,6 +10,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/net/engine.h"
 
 namespace isthmus {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/data/safetensors.h"
 
 namespace isthmus {

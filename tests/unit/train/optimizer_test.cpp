@@ -9,6 +9,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
 
 namespace isthmus {

@@ -9,7 +9,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set_source_files_properties("${population}/kernels_avx2.cpp" PROPERTIES
     COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mtune=haswell")
   set_source_files_properties("${population}/kernels_avx512.cpp" PROPERTIES
-    COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mavx512f;-mavx512dq;-mprefer-vector-width=512;-mtune=skylake-avx512;-Wno-maybe-uninitialized")
+    COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mavx512f;-mavx512dq;-mprefer-vector-width=512;-mtune=skylake-avx512;-Wno-maybe-uninitialized;-Wno-uninitialized")
   set_source_files_properties("${population}/simd.cpp" "${population}/population.cpp" PROPERTIES
     COMPILE_DEFINITIONS ISTHMUS_POPULATION_X86)
 else()

@@ -171,9 +171,9 @@ TEST(Population, LossesAgreeWithTheReferenceForRandomNetworks) {
               network, std::span(exact).subspan(b * dimension, dimension), data.view(), loss);
           const double scale = 1.0 + std::abs(expected);
           EXPECT_NEAR(found[b], expected, 4e-6 * scale)
-              << "seed " << seed << ", " << name_of(level) << ", " << static_cast<int>(loss);
+              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss);
           EXPECT_NEAR(found_wide[b], expected, 2e-14 * scale)
-              << "seed " << seed << ", " << name_of(level) << ", " << static_cast<int>(loss);
+              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss);
         }
       }
     }
@@ -209,7 +209,7 @@ TEST(Population, GradientsAgreeWithCentralDifferencesForRandomNetworks) {
       for (int trial = 0; trial < 6; ++trial) {
         const std::size_t p = rng.below(dimension);
         EXPECT_NEAR(exact.gradients[p], difference(network, theta, p, data.view(), loss), 2e-8)
-            << "seed " << seed << ", " << static_cast<int>(loss) << ", coordinate " << p;
+            << "seed " << seed << ", " << name_of(loss) << ", coordinate " << p;
       }
       for (const Simd level : available_simd()) {
         Population<float> floats(network, level);
@@ -219,10 +219,10 @@ TEST(Population, GradientsAgreeWithCentralDifferencesForRandomNetworks) {
         for (std::size_t p = 0; p < dimension; ++p) {
           const double scale = 1.0 + std::abs(exact.gradients[p]);
           ASSERT_NEAR(found.gradients[p], exact.gradients[p], 1e-5 * scale)
-              << "seed " << seed << ", " << name_of(level) << ", " << static_cast<int>(loss) << ", "
+              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss) << ", "
               << p;
           ASSERT_NEAR(found_wide.gradients[p], exact.gradients[p], 1e-13 * scale)
-              << "seed " << seed << ", " << name_of(level) << ", " << static_cast<int>(loss) << ", "
+              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss) << ", "
               << p;
         }
       }
@@ -312,7 +312,7 @@ TEST(Population, LossOverTenThousandSamplesIsAccurate) {
         engine.losses(theta, data.view(), loss, {&found, 1});
         const double expected = reference_loss(network, exact, data.view(), loss);
         EXPECT_NEAR(found, expected, 1.5e-7 * expected)
-            << name_of(level) << ", " << static_cast<int>(loss);
+            << name_of(level) << ", " << name_of(loss);
       }
     }
   }
@@ -397,7 +397,7 @@ TEST(Population, ANaNAmongTheWeightsMakesTheLossNaN) {
             const Result<float> found = evaluate(engine, thetas, data.view(), loss);
             for (std::size_t b = 0; b < 20; ++b) {
               ASSERT_EQ(std::isnan(found.losses[b]), b == 3)
-                  << name_of(level) << ", " << static_cast<int>(loss) << ", parameter " << p;
+                  << name_of(level) << ", " << name_of(loss) << ", parameter " << p;
             }
           }
         }

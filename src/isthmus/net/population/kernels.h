@@ -36,7 +36,7 @@ struct Plan {
 };
 
 /// A batch, one row a feature: numbers of neighbouring samples are neighbours. Rows are `stride`
-/// numbers apart, readable up to the next multiple of the lanes.
+/// numbers apart and go on, with the last sample repeated, up to the next multiple of the lanes.
 template <class Real>
 struct Samples {
   std::size_t count = 0;
@@ -62,7 +62,7 @@ template <class Real>
 struct Kernels {
   std::size_t lanes;
   std::size_t (*scratch_bytes)(const Plan&);
-  /// Both give the same bits for a theta.
+  /// Both give the same bits for a theta, as long as all values on the way are finite.
   void (*samples_in_lanes)(const Request<Real>&);
   void (*thetas_in_lanes)(const Request<Real>&);
   /// outputs (samples.count, K) of one theta.

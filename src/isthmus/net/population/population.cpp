@@ -162,11 +162,12 @@ Samples<Real> Population<Real>::arrange(const BatchView& batch, const Loss* loss
     }
   }
   const std::size_t stride = rounded_up(batch.count, kernels_->lanes);
-  rows_.assign((plan_.features + width) * stride, Real(0));
+  rows_.resize((plan_.features + width) * stride);
   const auto transpose = [&](const float* columns, std::size_t count, Real* rows) {
     for (std::size_t f = 0; f < count; ++f) {
-      for (std::size_t i = 0; i < batch.count; ++i) {
-        rows[f * stride + i] = static_cast<Real>(columns[i * count + f]);
+      for (std::size_t i = 0; i < stride; ++i) {
+        const std::size_t sample = std::min(i, batch.count - 1);
+        rows[f * stride + i] = static_cast<Real>(columns[sample * count + f]);
       }
     }
   };
@@ -184,17 +185,19 @@ Samples<Real> Population<Real>::arrange(const BatchView& batch, const Loss* loss
       }
       targets[i] = static_cast<Real>(label);
     }
+    std::fill(targets + batch.count, targets + stride, targets[batch.count - 1]);
   } else if (width != 0) {
     transpose(batch.targets, width, targets);
   }
   return {.count = batch.count, .stride = stride, .inputs = rows_.data(), .targets = targets};
 }
 
-// Thetas in lanes spare the reduction over lanes, which counts where a lane gets few samples. The
-// results are the same bits, so this decides about time alone.
+// Thetas in lanes leave no lane idle where there are fewer samples than lanes, and spare the
+// reduction over lanes; samples in lanes need less memory. The results are the same bits, so this
+// decides about time alone. The bounds are measured (bench_population).
 template <class Real>
 bool Population<Real>::thetas_go_in_lanes(std::size_t samples) const {
-  return samples < 4 * kernels_->lanes;
+  return 2 * samples <= kernels_->lanes || (plan_.dimension <= 64 && samples < 8 * kernels_->lanes);
 }
 
 template <class Real>
@@ -217,7 +220,7 @@ void Population<Real>::evaluate(std::span<const Real> thetas,
   const bool in_lanes = thetas_go_in_lanes(batch.count);
   for (std::size_t first = 0; first < losses.size(); first += request.count) {
     const std::size_t left = losses.size() - first;
-    const bool together = in_lanes && 2 * left > kernels_->lanes;
+    const bool together = in_lanes && 4 * left > 3 * kernels_->lanes;
     request.count = together ? std::min(left, kernels_->lanes) : 1;
     request.thetas = thetas.data() + first * dimension;
     request.losses = losses.data() + first;

@@ -93,7 +93,8 @@ class Drop final : public Stage {
         scale_(static_cast<float>(1.0 / (1.0 - dropout.probability))),
         input_(site.input),
         output_(output),
-        factors_(output.size(), 0.0F) {}
+        factors_(output.size(), 0.0F),
+        drawn_(output.block == 1 ? 0 : output.count * output.features()) {}
 
   void forward(const Step& step) override {
     ISTHMUS_ASSERT(step.dropout != nullptr, "dropout without a generator");
@@ -109,25 +110,29 @@ class Drop final : public Stage {
 
  private:
   void draw(Rng& rng) {
-    std::uint64_t bits = 0;
-    int left = 0;
-    const auto factor = [&] {
-      if (left == 0) {
-        bits = rng();
-        left = 4;
+    std::vector<float>& drawn = input_.block == 1 ? factors_ : drawn_;
+    for (std::size_t i = 0; i < drawn.size();) {
+      const std::uint64_t bits = rng();
+      const std::size_t end = std::min(i + 4, drawn.size());
+      for (unsigned shift = 0; i < end; ++i, shift += 16) {
+        drawn[i] = ((bits >> shift) & 0xFFFF) >= threshold_ ? scale_ : 0.0F;
       }
-      const bool keep = (bits & 0xFFFF) >= threshold_;
-      bits >>= 16;
-      --left;
-      return keep ? scale_ : 0.0F;
-    };
+    }
+    if (input_.block != 1) {
+      spread();
+    }
+  }
+
+  // From PyTorch's order to that of the blob.
+  void spread() {
     const std::size_t area = input_.height * input_.width;
+    const float* from = drawn_.data();
     for (std::size_t sample = 0; sample < input_.count; ++sample) {
       for (std::size_t c = 0; c < input_.channels; ++c) {
         const std::size_t group = sample * input_.groups() + c / input_.block;
-        float* at = factors_.data() + group * area * input_.block + c % input_.block;
+        float* to = factors_.data() + group * area * input_.block + c % input_.block;
         for (std::size_t pixel = 0; pixel < area; ++pixel) {
-          at[pixel * input_.block] = factor();
+          to[pixel * input_.block] = *from++;
         }
       }
     }
@@ -143,7 +148,8 @@ class Drop final : public Stage {
   float scale_;
   Blob input_;
   Blob output_;
-  std::vector<float> factors_;
+  std::vector<float> factors_;  // 0 or scale_, in the order of the blob
+  std::vector<float> drawn_;    // the same in PyTorch's, if that is another
 };
 
 Blob output_like_input(const Site& site) {

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+// Times of the dnn engine, as JSON on standard output: the MNIST convnet and a small perceptron at
+// batch 128, one thread and two, beside the machine's rate of sgemm in the same run.
+//
+//     bench_dnn [REPETITIONS]
+//
+// bench/dnn_torch.py runs it in turns with PyTorch and prints the ratios.
+#include <dlfcn.h>
+#include <oneapi/dnnl/dnnl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "isthmus/core/json.h"
+#include "isthmus/core/rng.h"
+#include "isthmus/net/engine.h"
+#include "isthmus/train/optimizer.h"
+
+namespace {
+
+using isthmus::Json;
+
+constexpr std::size_t batch_size = 128;
+constexpr std::size_t evaluation_size = 1280;
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+struct Times {
+  double best = 0.0;
+  double median = 0.0;
+};
+
+// After one call to warm up.
+Times times_of(int repetitions, const std::function<void()>& work) {
+  work();
+  std::vector<double> seconds(static_cast<std::size_t>(repetitions));
+  std::ranges::generate(seconds, [&] { return seconds_of(work); });
+  std::ranges::sort(seconds);
+  return {seconds.front(), seconds[seconds.size() / 2]};
+}
+
+Json milliseconds(const Times& times) {
+  return {{"best_ms", 1e3 * times.best}, {"median_ms", 1e3 * times.median}};
+}
+
+isthmus::Network convnet() {
+  using namespace isthmus;
+  const Activation relu{Activation::Kind::relu};
+  return {.input = {1, 28, 28},
+          .layers = {Conv2d{.out_channels = 32, .kernel = 5, .padding = Padding::same},
+                     relu,
+                     Pool2d{},
+                     Conv2d{.out_channels = 64, .kernel = 5, .padding = Padding::same},
+                     relu,
+                     Pool2d{},
+                     Flatten{},
+                     Linear{.out_features = 1024},
+                     relu,
+                     Dropout{0.5},
+                     Linear{.out_features = 10}}};
+}
+
+isthmus::Network perceptron() {
+  using namespace isthmus;
+  const Activation relu{Activation::Kind::relu};
+  return {.input = {784},
+          .layers = {Linear{.out_features = 32},
+                     relu,
+                     Linear{.out_features = 32},
+                     relu,
+                     Linear{.out_features = 10}}};
+}
+
+// One training run: an engine, parameters, a batch and Adam.
+class Trainer {
+ public:
+  explicit Trainer(const isthmus::Network& network)
+      : engine_(isthmus::make_dnn_engine(network, batch_size)),
+        optimizer_(isthmus::Adam{.learning_rate = 1e-4}, engine_->dimension()),
+        theta_(engine_->dimension()),
+        gradient_(engine_->dimension()) {
+    isthmus::initialise(network, rng_, theta_);
+    inputs_.resize(evaluation_size * 784);
+    std::ranges::generate(inputs_, [&] { return static_cast<float>(rng_.uniform()); });
+    labels_.resize(evaluation_size);
+    std::ranges::generate(labels_, [&] { return static_cast<std::int32_t>(rng_.below(10)); });
+  }
+
+  void differentiate() {
+    double loss = 0.0;
+    engine_->losses_and_gradients(
+        theta_, batch(batch_size), isthmus::Loss::cross_entropy, &rng_, {&loss, 1}, gradient_);
+  }
+  void step() {
+    differentiate();
+    optimizer_.step(theta_, gradient_);
+  }
+  void evaluate() {
+    double loss = 0.0;
+    engine_->losses(theta_, batch(evaluation_size), isthmus::Loss::cross_entropy, {&loss, 1});
+  }
+
+ private:
+  isthmus::BatchView batch(std::size_t count) const {
+    return {.count = count, .inputs = inputs_.data(), .labels = labels_.data()};
+  }
+
+  isthmus::Rng rng_{1};
+  std::unique_ptr<isthmus::Engine> engine_;
+  isthmus::Optimizer optimizer_;
+  std::vector<float> theta_;
+  std::vector<float> gradient_;
+  std::vector<float> inputs_;
+  std::vector<std::int32_t> labels_;
+};
+
+// Multiplications and additions of a step, two a connection and pass. The first layer has no pass
+// for its inputs' gradient, but is counted with three like the others, as is usual.
+double nominal_flops(const isthmus::Network& network) {
+  const std::vector<isthmus::Shape> shapes = isthmus::shapes(network);
+  double connections = 0.0;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    if (const auto* conv = std::get_if<isthmus::Conv2d>(&network.layers[i])) {
+      connections += static_cast<double>(shapes[i + 1][0] * shapes[i + 1][1] * shapes[i + 1][2] *
+                                         shapes[i][0] * conv->kernel * conv->kernel);
+    } else if (std::holds_alternative<isthmus::Linear>(network.layers[i])) {
+      connections += static_cast<double>(shapes[i][0] * shapes[i + 1][0]);
+    }
+  }
+  return 6.0 * connections * batch_size;
+}
+
+// GFLOP/s of oneDNN's product of square matrices, best of a few sizes and repetitions.
+double sgemm_rate() {
+  double best = 0.0;
+  for (const std::int64_t size : {1024, 1536, 2048}) {
+    const auto numbers = static_cast<std::size_t>(size * size);
+    const std::vector<float> a(numbers, 0.5F);
+    const std::vector<float> b(numbers, 0.25F);
+    std::vector<float> c(numbers);
+    const Times times = times_of(5, [&] {
+      dnnl_sgemm(
+          'N', 'N', size, size, size, 1.0F, a.data(), size, b.data(), size, 0.0F, c.data(), size);
+    });
+    best = std::max(best, 2e-9 * static_cast<double>(size * size * size) / times.best);
+  }
+  return best;
+}
+
+Json measure(const isthmus::Network& network, int repetitions, int inner) {
+  Trainer trainer(network);
+  const auto repeated = [&](void (Trainer::*work)()) {
+    Times times = times_of(repetitions, [&] {
+      for (int i = 0; i < inner; ++i) {
+        (trainer.*work)();
+      }
+    });
+    return Times{times.best / inner, times.median / inner};
+  };
+  Json json;
+  const Times step = repeated(&Trainer::step);
+  json["step"] = milliseconds(step);
+  json["gradient"] = milliseconds(repeated(&Trainer::differentiate));
+  json["evaluate_1280"] = milliseconds(repeated(&Trainer::evaluate));
+  json["step_gflops"] = 1e-9 * nominal_flops(network) / step.best;
+  return json;
+}
+
+// Steps a second of two threads at once over those of one, in turns; the best and the median turn.
+Json two_workers(const isthmus::Network& network, int repetitions) {
+  constexpr int steps = 6;
+  Trainer first(network);
+  Trainer second(network);
+  const auto run = [](Trainer& trainer) {
+    for (int i = 0; i < steps; ++i) {
+      trainer.step();
+    }
+  };
+  run(first);
+  run(second);
+  std::vector<double> ratios;
+  for (int i = 0; i < repetitions; ++i) {
+    const double alone = seconds_of([&] { run(first); });
+    const double together = seconds_of([&] {
+      std::thread other([&] { run(second); });
+      run(first);
+      other.join();
+    });
+    ratios.push_back(2.0 * alone / together);
+  }
+  std::ranges::sort(ratios);
+  return {{"best", ratios.back()}, {"median", ratios[ratios.size() / 2]}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int repetitions = argc > 1 ? std::max(1, std::atoi(argv[1])) : 10;
+  // The engine keeps to one thread by itself; the sgemm above does not.
+  if (auto* set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"))) {
+    set(1);
+  }
+  const dnnl_version_t* version = dnnl_version();
+  Json json;
+  json["onednn"] = std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+                   std::to_string(version->patch);
+  json["sgemm_gflops"] = sgemm_rate();
+  json["convnet"] = measure(convnet(), repetitions, 1);
+  json["perceptron"] = measure(perceptron(), repetitions, 50);
+  json["two_workers"] = two_workers(convnet(), std::max(1, repetitions / 3));
+  json["sgemm_fraction"] =
+      json["convnet"]["step_gflops"].get<double>() / json["sgemm_gflops"].get<double>();
+  std::cout << json.dump(2) << "\n";
+  return 0;
+}

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The dnn engine beside PyTorch on one thread, in turns within one run.
+
+    ninja -C build/release bench_dnn
+    python3 bench/dnn_torch.py [--program build/release/bench/bench_dnn] [--rounds 3]
+
+Networks and batch sizes are those of bench_dnn.cpp. PyTorch takes a training step with torch.optim.Adam
+as it comes, with foreach and with fused; its best one counts. Ratios are PyTorch's time over ours, from
+the best times of all rounds and from the medians of the rounds' medians.
+"""
+import argparse
+import json
+import statistics
+import subprocess
+import time
+
+import torch
+from torch import nn
+
+BATCH, EVALUATION = 128, 1280
+
+
+def convnet():
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 5, padding="same"), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 5, padding="same"),
+        nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(3136, 1024), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(1024, 10))
+
+
+def perceptron():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
+
+
+def times(work, repetitions, inner=1):
+    work()
+    found = []
+    for _ in range(repetitions):
+        begin = time.perf_counter()
+        for _ in range(inner):
+            work()
+        found.append(1e3 * (time.perf_counter() - begin) / inner)
+    return {"best_ms": min(found), "median_ms": statistics.median(found)}
+
+
+def measure(make, repetitions, inner):
+    inputs = torch.rand(EVALUATION, 1, 28, 28)
+    labels = torch.randint(0, 10, (EVALUATION,))
+    criterion = nn.CrossEntropyLoss()
+    steps = {}
+    for name, options in (("default", {}), ("foreach", {"foreach": True}), ("fused", {"fused": True})):
+        net = make()
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, **options)
+
+        def step():
+            optimizer.zero_grad()
+            criterion(net(inputs[:BATCH]), labels[:BATCH]).backward()
+            optimizer.step()
+
+        steps[name] = times(step, repetitions, inner)
+    net.eval()
+
+    def evaluate():
+        # Blocks of 128 are PyTorch's fastest too: larger ones leave the cache.
+        with torch.inference_mode():
+            return sum(criterion(net(x), y) * len(y) for x, y in zip(inputs.split(BATCH), labels.split(BATCH)))
+
+    best = min(steps, key=lambda name: steps[name]["best_ms"])
+    return {"step": steps[best], "optimizer": best, "evaluate_1280": times(evaluate, repetitions, inner)}
+
+
+def ratio(rounds, network, what):
+    theirs = [r["torch"][network][what] for r in rounds]
+    ours = [r["isthmus"][network][what] for r in rounds]
+    def least(found):
+        return min(t["best_ms"] for t in found)
+    def middle(found):
+        return statistics.median(t["median_ms"] for t in found)
+    return {"torch_best_ms": least(theirs), "isthmus_best_ms": least(ours), "ratio_best": least(theirs) / least(ours),
+            "ratio_median": middle(theirs) / middle(ours)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="build/release/bench/bench_dnn")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repetitions", type=int, default=9)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rounds = []
+    for _ in range(arguments.rounds):
+        theirs = {"convnet": measure(convnet, arguments.repetitions, 1),
+                  "perceptron": measure(perceptron, arguments.repetitions, 50)}
+        output = subprocess.run([arguments.program, str(arguments.repetitions)], check=True, capture_output=True)
+        rounds.append({"torch": theirs, "isthmus": json.loads(output.stdout)})
+    result = {
+        "torch": torch.__version__,
+        "onednn": rounds[0]["isthmus"]["onednn"],
+        "optimizers": [r["torch"]["convnet"]["optimizer"] for r in rounds],
+        "convnet_step": ratio(rounds, "convnet", "step"),
+        "convnet_evaluation": ratio(rounds, "convnet", "evaluate_1280"),
+        "perceptron_step": ratio(rounds, "perceptron", "step"),
+        "perceptron_evaluation": ratio(rounds, "perceptron", "evaluate_1280"),
+        "sgemm_gflops": max(r["isthmus"]["sgemm_gflops"] for r in rounds),
+        "step_gflops": max(r["isthmus"]["convnet"]["step_gflops"] for r in rounds),
+        "two_workers_best": max(r["isthmus"]["two_workers"]["best"] for r in rounds),
+        "two_workers_median": statistics.median(r["isthmus"]["two_workers"]["median"] for r in rounds),
+    }
+    result["sgemm_fraction"] = result["step_gflops"] / result["sgemm_gflops"]
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

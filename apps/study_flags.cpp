@@ -45,6 +45,33 @@ OptimizerOptions optimizer_of(const std::string& name, double rate) {
       fmt::format("optimizer: expected adam, rmsprop, sgd or momentum, got '{}'", name));
 }
 
+// KIND[:EVERY[:FACTOR]], e.g. "staircase:1000:0.5".
+Schedule schedule_of(const std::string& text) {
+  const auto fields = CLI::detail::split(text, ':');
+  Schedule schedule;
+  std::size_t expected = 1;
+  if (fields[0] == "staircase" || fields[0] == "exponential") {
+    schedule.kind =
+        fields[0] == "staircase" ? Schedule::Kind::staircase : Schedule::Kind::exponential;
+    expected = 3;
+  } else if (fields[0] == "cosine") {
+    schedule.kind = Schedule::Kind::cosine;
+    expected = 2;
+  } else if (fields[0] != "constant") {
+    expected = 0;
+  }
+  bool good = fields.size() == expected;
+  good = good && (expected < 2 || CLI::detail::lexical_cast(fields[1], schedule.every));
+  good = good && (expected < 3 || CLI::detail::lexical_cast(fields[2], schedule.factor));
+  if (!good || !(schedule.every > 0.0) || !(schedule.factor > 0.0)) {
+    throw UsageError(fmt::format(
+        "schedule: expected constant, staircase:EVERY:FACTOR, exponential:EVERY:FACTOR or "
+        "cosine:EVERY with numbers > 0, got '{}'",
+        text));
+  }
+  return schedule;
+}
+
 OtherSplit other_split_of(const std::string& name) {
   if (name == "grid") {
     return OtherSplit::grid;
@@ -255,6 +282,9 @@ StudyOptions StudyFlags::options() const {
     set(training->batch_size, batch_size);
     set(training->check_every, check_every);
     set(training->clip_norm, clip_norm);
+    if (schedule) {
+      training->schedule = schedule_of(*schedule);
+    }
   }
   if (endpoint_learning_rate) {
     set_learning_rate(study.endpoints.optimizer, *endpoint_learning_rate);

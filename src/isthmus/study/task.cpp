@@ -146,8 +146,23 @@ void set_paper_rules(StudyOptions& options) {
   }
 }
 
+Json to_json(const Schedule& schedule) {
+  switch (schedule.kind) {
+    case Schedule::Kind::constant:
+      return "constant";
+    case Schedule::Kind::cosine:
+      return fmt::format("cosine:{}", schedule.every);
+    case Schedule::Kind::staircase:
+      return fmt::format("staircase:{}:{}", schedule.every, schedule.factor);
+    case Schedule::Kind::exponential:
+      return fmt::format("exponential:{}:{}", schedule.every, schedule.factor);
+  }
+  return nullptr;
+}
+
 Json to_json(const TrainOptions& training) {
   Json json{{"optimizer", to_json(training.optimizer)},
+            {"schedule", to_json(training.schedule)},
             {"batch_size", training.batch_size},
             {"check_every", training.check_every},
             {"skip_first_check", training.skip_first_check},

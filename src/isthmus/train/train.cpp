@@ -26,6 +26,10 @@ constexpr std::uint64_t dropout_purpose = 2;
 // A population is not split among workers into shares that leave SIMD lanes idle.
 constexpr std::size_t smallest_share = 16;
 
+// Where every step is looked at and takes less than a microsecond, telling all of them would cost
+// more than training.
+constexpr std::size_t steps_between_news = 64;
+
 constexpr std::array<std::pair<Termination, std::string_view>, 4> termination_names{{
     {Termination::reached, "reached"},
     {Termination::budget, "budget"},
@@ -120,6 +124,7 @@ struct Run {
   bool renewed = false;                 // every step has a new batch
   std::size_t next_look = 0;            // the step count at which the metric is looked at
   std::size_t target = 0;               // index of the one being trained for
+  std::size_t next_news = 0;            // the step count from which progress is told again
   double first_loss = not_a_number;
   double window_sum = 0.0;
   bool ended = false;
@@ -345,18 +350,18 @@ class Cohort {
   }
 
   void record(std::size_t row, double value) {
-    const Run& run = runs_[row];
+    Run& run = runs_[row];
     TrainSummary& summary = run.job->summary;
     if (std::isnan(summary.first_metric)) {
       summary.first_metric = value;
     }
     summary.last_metric = value;
     summary.best_metric = std::fmin(summary.best_metric, value);
-    if (plan_.progress) {
-      plan_.progress({.job = run.index,
-                      .steps = summary.steps,
-                      .metric = value,
-                      .target = run.job->targets[run.target]});
+    const double target = run.job->targets[run.target];
+    if (plan_.progress &&
+        (summary.steps >= run.next_news || reaches(value, target, options_.comparison))) {
+      run.next_news = summary.steps + steps_between_news;
+      plan_.progress({.job = run.index, .steps = summary.steps, .metric = value, .target = target});
     }
   }
 

@@ -92,8 +92,9 @@ struct TrainJob {
   TrainSummary summary;  ///< out
 };
 
-/// What a training run tells while it goes on, at every look at the metric. May be called from any
-/// worker thread, one call at a time for one job.
+/// What a training run tells while it goes on: the first look at the metric, looks that reach a
+/// target, and others at least 64 steps after the last one told. May be called from any worker
+/// thread, one call at a time for one job.
 struct TrainProgress {
   std::size_t job = 0;
   std::size_t steps = 0;

@@ -294,7 +294,7 @@ TEST(Train, StopsOnRequest) {
       forever.max_steps = 1000000000;
       Stop stop;
       train(evaluators, jobs, forever, &stop, [&](const TrainProgress& progress) {
-        if (progress.steps == 20) {
+        if (progress.steps == 64) {
           stop.request();
         }
       });
@@ -310,14 +310,18 @@ TEST(Train, TellsItsProgress) {
   const auto objective = make_callable_objective(slope());
   Workers workers(1);
   Evaluators evaluators(*objective, workers);
-  std::vector<TrainJob> jobs{walk({9.0, 7.0}), walk({8.0})};
-  std::vector<std::vector<double>> seen(2);
+  std::vector<TrainJob> jobs{walk({8.0, 7.0}), walk({100.0, 1.0})};
+  jobs[1].theta[0] = 200.0F;
+  std::vector<std::vector<std::pair<std::size_t, double>>> seen(2);
   train(evaluators, jobs, walking(), nullptr, [&](const TrainProgress& progress) {
-    EXPECT_EQ(progress.metric, 10.0 - static_cast<double>(progress.steps));
-    seen[progress.job].push_back(progress.target);
+    const double start = progress.job == 0 ? 10.0 : 200.0;
+    EXPECT_EQ(progress.metric, start - static_cast<double>(progress.steps));
+    seen[progress.job].emplace_back(progress.steps, progress.target);
   });
-  EXPECT_EQ(seen[0], (std::vector<double>{9.0, 9.0, 7.0, 7.0}));
-  EXPECT_EQ(seen[1], (std::vector<double>{8.0, 8.0, 8.0}));
+  // The first look, every 64th, and those that reach a target.
+  using Looks = std::vector<std::pair<std::size_t, double>>;
+  EXPECT_EQ(seen[0], (Looks{{0, 8.0}, {2, 8.0}, {3, 7.0}}));
+  EXPECT_EQ(seen[1], (Looks{{0, 100.0}, {64, 100.0}, {100, 100.0}, {164, 1.0}, {199, 1.0}}));
 }
 
 TEST(Train, PassesOnWhatAWorkerThrows) {

@@ -55,6 +55,7 @@ Blob shape_after(const Conv2d& conv, const Blob& input) {
   output.channels = conv.out_channels;
   output.height = along(input.height);
   output.width = along(input.width);
+  output.order = Tag::nchw;  // until the primitives are chosen
   return output;
 }
 

@@ -91,13 +91,8 @@ Pool::Pool(const Site& site, const Pool2d& pool, bool mask)
   Blob shape = input_;
   shape.height = along(pool, input_.height);
   shape.width = along(pool, input_.width);
-  const auto tag = input_.block == 16  ? dnnl::memory::format_tag::nChw16c
-                   : input_.block == 8 ? dnnl::memory::format_tag::nChw8c
-                   : input_.block == 4 ? dnnl::memory::format_tag::nChw4c
-                   : input_.block == 1 ? dnnl::memory::format_tag::nchw
-                                       : dnnl::memory::format_tag::nhwc;
-  output_ =
-      make_blob(site.workspace, shape, image_desc(shape, tag), site.training() && site.propagate);
+  output_ = make_blob(
+      site.workspace, shape, image_desc(shape, shape.order), site.training() && site.propagate);
   pad_top_ = pad_before(pool, input_.height, output_.height);
   pad_left_ = pad_before(pool, input_.width, output_.width);
   tiles_ = pool.stride == pool.kernel && input_.height % pool.kernel == 0 &&

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "isthmus/core/error.h"
@@ -41,6 +42,21 @@ class Alias final : public Stage {
   void forward(const Step&) override {}
   void backward(const Step&) override {}
 };
+
+std::size_t block_of(Tag order, std::size_t channels) {
+  switch (order) {
+    case Tag::nChw4c:
+      return 4;
+    case Tag::nChw8c:
+      return 8;
+    case Tag::nChw16c:
+      return 16;
+    case Tag::nhwc:
+      return channels;
+    default:
+      return 1;
+  }
+}
 
 }  // namespace
 
@@ -112,18 +128,15 @@ memory::desc image_desc(const Blob& blob, Tag tag) {
 }
 
 Blob make_blob(Workspace& workspace, Blob shape, const memory::desc& desc, bool gradient) {
-  if (shape.flat || desc == image_desc(shape, Tag::nchw)) {
-    shape.block = 1;
-  } else if (desc == image_desc(shape, Tag::nChw16c)) {
-    shape.block = 16;
-  } else if (desc == image_desc(shape, Tag::nChw8c)) {
-    shape.block = 8;
-  } else if (desc == image_desc(shape, Tag::nChw4c)) {
-    shape.block = 4;
-  } else {
-    ISTHMUS_ASSERT(desc == image_desc(shape, Tag::nhwc), "oneDNN chose an unknown order in memory");
-    shape.block = shape.channels;
+  // Orders coincide for some shapes (one pixel, one channel): then the one asked for stays.
+  if (!shape.flat && desc != image_desc(shape, shape.order)) {
+    constexpr Tag orders[] = {Tag::nchw, Tag::nChw16c, Tag::nChw8c, Tag::nChw4c, Tag::nhwc};
+    const Tag* found =
+        std::ranges::find_if(orders, [&](Tag order) { return desc == image_desc(shape, order); });
+    ISTHMUS_ASSERT(found != std::end(orders), "oneDNN chose an unknown order in memory");
+    shape.order = *found;
   }
+  shape.block = block_of(shape.order, shape.channels);
   shape.value = workspace.make(desc);
   shape.gradient = gradient ? workspace.make(desc) : memory();
   return shape;
@@ -141,7 +154,7 @@ Built build_relayout(const Site& site, const memory::desc& desc) {
 
 Built build_flatten(const Site& site) {
   const Blob& input = site.input;
-  if (!input.flat && input.block != 1) {
+  if (!input.flat && input.value.get_desc() != image_desc(input, Tag::nchw)) {
     Built plain = build_relayout(site, image_desc(input, Tag::nchw));
     const Site again{.workspace = site.workspace,
                      .mode = site.mode,
@@ -154,6 +167,7 @@ Built build_flatten(const Site& site) {
   output.flat = true;
   output.channels = input.features();
   output.height = output.width = output.block = 1;
+  output.order = Tag::nchw;
   const memory::desc desc = flat_desc(output.count, output.channels);
   output.value = site.workspace.view(input.value, desc);
   if (input.gradient) {

@@ -26,6 +26,7 @@ struct Blob {
   std::size_t height = 1;
   std::size_t width = 1;
   std::size_t block = 1;
+  dnnl::memory::format_tag order = dnnl::memory::format_tag::nchw;  ///< which says the block
   bool flat = false;
   dnnl::memory value;
   dnnl::memory gradient;  ///< empty where no derivative is needed
@@ -127,7 +128,8 @@ Built build_relayout(const Site& site, const dnnl::memory::desc& desc);
 dnnl::memory::desc flat_desc(std::size_t count, std::size_t features);
 dnnl::memory::desc image_desc(const Blob& blob, dnnl::memory::format_tag tag);
 
-/// A blob of values laid out as `desc` says, with gradients if `gradient`.
+/// A blob of values laid out as `desc` says, with gradients if `gradient`. If that is `shape`'s own
+/// order, it is kept; else the order is found.
 /// Throws InternalError for a descriptor outside Blob's orders.
 Blob make_blob(Workspace& workspace, Blob shape, const dnnl::memory::desc& desc, bool gradient);
 

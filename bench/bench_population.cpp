@@ -34,8 +34,9 @@ Network network_of(Task task) {
   return network;
 }
 
-template <bool gradient>
-void population(benchmark::State& state, Task task) {
+enum class Wanted { losses, gradients };
+
+void evaluate(benchmark::State& state, Task task, Wanted wanted) {
   const auto samples = static_cast<std::size_t>(state.range(0));
   const auto count = static_cast<std::size_t>(state.range(1));
   const auto engine = isthmus::make_population_engine(network_of(task));
@@ -56,7 +57,7 @@ void population(benchmark::State& state, Task task) {
   const isthmus::BatchView batch{
       .count = samples, .inputs = inputs.data(), .targets = targets.data()};
   for (auto _ : state) {
-    if constexpr (gradient) {
+    if (wanted == Wanted::gradients) {
       engine->losses_and_gradients(
           thetas, batch, isthmus::Loss::absolute, nullptr, losses, gradients);
     } else {
@@ -67,6 +68,13 @@ void population(benchmark::State& state, Task task) {
   state.counters["ns"] = benchmark::Counter(
       1e-9 * static_cast<double>(samples * count),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+void gradient(benchmark::State& state, Task task) {
+  evaluate(state, task, Wanted::gradients);
+}
+void loss(benchmark::State& state, Task task) {
+  evaluate(state, task, Wanted::losses);
 }
 
 // (samples, thetas): below 128 samples many thetas go in lanes, a single one never does.
@@ -80,11 +88,11 @@ void checks(benchmark::internal::Benchmark* bench) {
   bench->Args({256, 101})->Args({10000, 101});
 }
 
-BENCHMARK_CAPTURE(population<true>, quadratic_gradient, Task::quadratic)->Apply(training);
-BENCHMARK_CAPTURE(population<true>, cubic_gradient, Task::cubic)->Apply(training);
-BENCHMARK_CAPTURE(population<true>, wide_gradient, Task::wide)->Apply(training);
-BENCHMARK_CAPTURE(population<false>, quadratic_loss, Task::quadratic)->Apply(checks);
-BENCHMARK_CAPTURE(population<false>, cubic_loss, Task::cubic)->Apply(checks);
+BENCHMARK_CAPTURE(gradient, quadratic, Task::quadratic)->Apply(training);
+BENCHMARK_CAPTURE(gradient, cubic, Task::cubic)->Apply(training);
+BENCHMARK_CAPTURE(gradient, wide, Task::wide)->Apply(training);
+BENCHMARK_CAPTURE(loss, quadratic, Task::quadratic)->Apply(checks);
+BENCHMARK_CAPTURE(loss, cubic, Task::cubic)->Apply(checks);
 
 }  // namespace
 

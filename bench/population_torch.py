@@ -84,7 +84,7 @@ def best_seconds(step):
 
 def engine_nanoseconds(program, samples, thetas):
     """Best repetition of the quadratic gradient benchmark of that size."""
-    name = f"quadratic_gradient/{samples}/{thetas}$"
+    name = f"gradient/quadratic/{samples}/{thetas}$"
     output = subprocess.run(
         [program, f"--benchmark_filter={name}", "--benchmark_format=json", "--benchmark_min_time=0.04",
          "--benchmark_repetitions=10"],

@@ -77,9 +77,10 @@ struct Problem {
 struct Result {
   double loss = 0.0;
   std::vector<float> gradient;
-  bool operator==(const Result& other) const {
-    return loss == other.loss && gradient.size() == other.gradient.size() &&
-           std::memcmp(gradient.data(), other.gradient.data(), 4 * gradient.size()) == 0;
+  bool operator==(const Result& other) const {  // bit for bit
+    return loss == other.loss && std::ranges::equal(gradient, other.gradient, [](float a, float b) {
+             return std::memcmp(&a, &b, sizeof a) == 0;
+           });
   }
 };
 

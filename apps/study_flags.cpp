@@ -168,6 +168,12 @@ void StudyFlags::add_training(CLI::App& command) {
   command.add_option("--clip-norm", clip_norm, "Largest norm of a gradient; 0: no clipping")
       ->group(group);
   command
+      .add_option("--schedule",
+                  schedule,
+                  "Factor on the learning rate: constant, staircase:EVERY:FACTOR, "
+                  "exponential:EVERY:FACTOR or cosine:EVERY (EVERY in steps)")
+      ->group(group);
+  command
       .add_option(
           "--endpoint-max-steps", endpoint_max_steps, "Budget of one end point, gradient steps")
       ->group(group);

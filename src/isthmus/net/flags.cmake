@@ -8,8 +8,13 @@ set_source_files_properties("${population}/kernels_plain.cpp" PROPERTIES COMPILE
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
   set_source_files_properties("${population}/kernels_avx2.cpp" PROPERTIES
     COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mtune=haswell")
-  set_source_files_properties("${population}/kernels_avx512.cpp" PROPERTIES
-    COMPILE_OPTIONS "-O3;-mavx2;-mfma;-mavx512f;-mavx512dq;-mprefer-vector-width=512;-mtune=skylake-avx512;-Wno-maybe-uninitialized;-Wno-uninitialized")
+  set(avx512_flags -O3 -mavx2 -mfma -mavx512f -mavx512dq -mprefer-vector-width=512 -mtune=skylake-avx512)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # Scheduling before register allocation gains 5 % here. The warnings are false: the intrinsics of
+    # g++ 12 name a source operand that is masked out.
+    list(APPEND avx512_flags -fschedule-insns -fsched-pressure -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
+  set_source_files_properties("${population}/kernels_avx512.cpp" PROPERTIES COMPILE_OPTIONS "${avx512_flags}")
   set_source_files_properties("${population}/simd.cpp" "${population}/population.cpp" PROPERTIES
     COMPILE_DEFINITIONS ISTHMUS_POPULATION_X86)
 else()

@@ -165,10 +165,15 @@ Samples<Real> Population<Real>::arrange(const BatchView& batch, const Loss* loss
   rows_.resize((plan_.features + width) * stride);
   const auto transpose = [&](const float* columns, std::size_t count, Real* rows) {
     for (std::size_t f = 0; f < count; ++f) {
-      for (std::size_t i = 0; i < stride; ++i) {
-        const std::size_t sample = std::min(i, batch.count - 1);
-        rows[f * stride + i] = static_cast<Real>(columns[sample * count + f]);
+      Real* const row = rows + f * stride;
+      if (count == 1) {
+        std::copy(columns, columns + batch.count, row);
+      } else {
+        for (std::size_t i = 0; i < batch.count; ++i) {
+          row[i] = static_cast<Real>(columns[i * count + f]);
+        }
       }
+      std::fill(row + batch.count, row + stride, row[batch.count - 1]);
     }
   };
   Real* const targets = rows_.data() + plan_.features * stride;

@@ -219,11 +219,9 @@ TEST(Population, GradientsAgreeWithCentralDifferencesForRandomNetworks) {
         for (std::size_t p = 0; p < dimension; ++p) {
           const double scale = 1.0 + std::abs(exact.gradients[p]);
           ASSERT_NEAR(found.gradients[p], exact.gradients[p], 1e-5 * scale)
-              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss) << ", "
-              << p;
+              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss) << ", " << p;
           ASSERT_NEAR(found_wide.gradients[p], exact.gradients[p], 1e-13 * scale)
-              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss) << ", "
-              << p;
+              << "seed " << seed << ", " << name_of(level) << ", " << name_of(loss) << ", " << p;
         }
       }
     }
@@ -311,8 +309,7 @@ TEST(Population, LossOverTenThousandSamplesIsAccurate) {
         double found = 0.0;
         engine.losses(theta, data.view(), loss, {&found, 1});
         const double expected = reference_loss(network, exact, data.view(), loss);
-        EXPECT_NEAR(found, expected, 1.5e-7 * expected)
-            << name_of(level) << ", " << name_of(loss);
+        EXPECT_NEAR(found, expected, 1.5e-7 * expected) << name_of(level) << ", " << name_of(loss);
       }
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a step of the dnn engine allocates once its batch size has been seen.
+// What a step of the engines allocates once its batch size has been seen.
 //
 // Counted is every operator new of the process, oneDNN's own among them, on the thread under test.
 // Not counted are direct calls of malloc: oneDNN takes its large buffers so, but only for memory
@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "isthmus/core/rng.h"
@@ -129,6 +130,41 @@ TEST(DnnAllocation, StepsOfASeenBatchSizeMakeOnlyTables) {
   train(9);
   count.counting = false;
   EXPECT_GT(count.largest, 100'000U);
+}
+
+TEST(PopulationAllocation, CallsOfASeenBatchSizeMakeNone) {
+  const Network network{.input = {3},
+                        .layers = {Linear{.out_features = 7}, relu, Linear{.out_features = 2}}};
+  const auto engine = make_population_engine(network);
+  constexpr std::size_t population = 20;
+  constexpr std::size_t samples = 50;
+  Rng rng(1);
+  std::vector<float> thetas(population * engine->dimension());
+  for (float& number : thetas) {
+    number = static_cast<float>(rng.normal());
+  }
+  std::vector<float> gradients(thetas.size());
+  std::vector<float> outputs(samples * 2);
+  std::vector<double> losses(population);
+  const std::vector<float> inputs(samples * 3, 0.5F);
+  const std::vector<float> targets(samples * 2, 0.5F);
+  const auto all = [&](std::size_t size) {
+    const BatchView batch{.count = size, .inputs = inputs.data(), .targets = targets.data()};
+    engine->losses_and_gradients(thetas, batch, Loss::squared, nullptr, losses, gradients);
+    engine->losses(thetas, batch, Loss::absolute, losses);
+    engine->forward(
+        std::span(thetas).first(engine->dimension()), batch, std::span(outputs).first(size * 2));
+  };
+  all(17);
+  count = {.counting = true};
+  all(17);
+  count.counting = false;
+  EXPECT_EQ(count.calls, 0u);
+  // A larger batch does allocate: the count would notice.
+  count = {.counting = true};
+  all(samples);
+  count.counting = false;
+  EXPECT_GT(count.calls, 0u);
 }
 
 }  // namespace

@@ -144,6 +144,32 @@ TEST(DnnEngine, GradientIsTheMeanOverSamples) {
   }
 }
 
+// At some batch size oneDNN turns to Winograd's algorithm, where it has it.
+TEST(DnnEngine, WideConvolutionsOfLargeBatchesAgreeWithThoseOfSmallOnes) {
+  const Conv2d conv{.out_channels = 64, .kernel = 3, .padding = Padding::same};
+  const Problem problem(
+      {.input = {16, 12, 12}, .layers = {conv, relu, conv, relu, Pool2d{}, Flatten{}, Linear{10}}},
+      64,
+      19);
+  const auto engine = make_dnn_engine(problem.network, 64);
+  const Result together = differentiate(*engine, problem.theta, problem.all());
+  std::vector<double> mean(problem.theta.size(), 0.0);
+  double loss = 0.0;
+  for (std::size_t first = 0; first < 64; first += 4) {
+    const Result part = differentiate(*engine, problem.theta, problem.batch(first, 4));
+    loss += part.loss / 16.0;
+    for (std::size_t p = 0; p < mean.size(); ++p) {
+      mean[p] += part.gradient[p] / 16.0;
+    }
+  }
+  EXPECT_NEAR(together.loss, loss, 1e-5);
+  EXPECT_NEAR(loss_of(*engine, problem, problem.all()), loss, 1e-5);
+  const double largest = *std::ranges::max_element(mean);
+  for (std::size_t p = 0; p < mean.size(); ++p) {
+    ASSERT_NEAR(together.gradient[p], mean[p], 1e-4 * largest) << "parameter " << p;
+  }
+}
+
 TEST(DnnEngine, ResultsDoNotDependOnEarlierCalls) {
   const Problem problem(convnet(), 40, 3);
   const Problem other(convnet(), 40, 4);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/output_file.h"
 #include "support/temporary_folder.h"
 

@@ -38,6 +38,14 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// Processor time of this thread: the same as the clock's on a quiet machine, and not disturbed much
+// by other programs on a shared one.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
 struct Times {
   double best = 0.0;
   double median = 0.0;
@@ -47,7 +55,11 @@ struct Times {
 Times times_of(int repetitions, const std::function<void()>& work) {
   work();
   std::vector<double> seconds(static_cast<std::size_t>(repetitions));
-  std::ranges::generate(seconds, [&] { return seconds_of(work); });
+  std::ranges::generate(seconds, [&] {
+    const double begin = thread_seconds();
+    work();
+    return thread_seconds() - begin;
+  });
   std::ranges::sort(seconds);
   return {seconds.front(), seconds[seconds.size() / 2]};
 }
@@ -177,12 +189,6 @@ Json measure(const isthmus::Network& network, int repetitions, int inner) {
   json["evaluate_1280"] = milliseconds(repeated(&Trainer::evaluate));
   json["step_gflops"] = 1e-9 * nominal_flops(network) / step.best;
   return json;
-}
-
-double thread_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 Json best_and_median(std::vector<double> values) {

@@ -7,7 +7,8 @@
 
 Networks and batch sizes are those of bench_dnn.cpp. PyTorch takes a training step with torch.optim.Adam
 as it comes, with foreach and with fused; its best one counts. Ratios are PyTorch's time over ours, from
-the best times of all rounds and from the medians of the rounds' medians.
+the best times of all rounds and from the medians of the rounds' medians. All times are processor times of
+the one thread, which other programs on the machine disturb less than those of the clock.
 """
 import argparse
 import json
@@ -36,10 +37,10 @@ def times(work, repetitions, inner=1):
     work()
     found = []
     for _ in range(repetitions):
-        begin = time.perf_counter()
+        begin = time.process_time()
         for _ in range(inner):
             work()
-        found.append(1e3 * (time.perf_counter() - begin) / inner)
+        found.append(1e3 * (time.process_time() - begin) / inner)
     return {"best_ms": min(found), "median_ms": statistics.median(found)}
 
 

@@ -6,7 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <iostream>
+#include <memory>
 #include <new>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "build_info.h"
 #include "context.h"
@@ -44,6 +49,59 @@ int fail(isthmus::ExitCode code, const char* message) {
   return static_cast<int>(code);
 }
 
+// Standard output may be a full disk.
+int end_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) {
+    return fail(isthmus::ExitCode::cannot_write,
+                "standard output: cannot be written. What was written to files before is intact.");
+  }
+  return 0;
+}
+
+// A command's first line stands for it in the list of commands; its own help has the rest.
+class ManualFormatter final : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* command) const override {
+    const std::string text = command->get_description();
+    std::stringstream out;
+    CLI::detail::format_help(
+        out, command->get_display_name(true), text.substr(0, text.find('\n')), get_column_width());
+    return out.str();
+  }
+};
+
+// The parser's own conversion takes "-1" for the largest number there is.
+void refuse_malformed_numbers(CLI::App& parser) {
+  const auto refuse_count = [](const std::string& text) {
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    return digits ? std::string() : "expected a whole number >= 0, got '" + text + "'";
+  };
+  const auto refuse_number = [](const std::string& text) {
+    double number = 0.0;
+    return CLI::detail::lexical_cast(text, number) ? std::string()
+                                                   : "expected a number, got '" + text + "'";
+  };
+  for (CLI::Option* option : parser.get_options()) {
+    if (option->get_type_name() == "UINT") {
+      option->check(CLI::Validator(refuse_count, ""));
+    } else if (option->get_type_name() == "FLOAT") {
+      option->check(CLI::Validator(refuse_number, ""));
+    }
+  }
+  for (CLI::App* command : parser.get_subcommands({})) {
+    refuse_malformed_numbers(*command);
+  }
+}
+
+std::string failure_text(const CLI::App* parser, const CLI::Error& error) {
+  const std::vector<std::string> unknown = parser->remaining(true);
+  std::string text = error.what();
+  if (!unknown.empty()) {
+    text = "not expected here: '" + unknown.front() + "'";
+  }
+  return "isthmus: " + text + "\nRun isthmus --help, or isthmus COMMAND --help.\n";
+}
+
 int run(int argc, char** argv) {
   using isthmus::ExitCode;
   CLI::App parser{
@@ -54,7 +112,10 @@ int run(int argc, char** argv) {
   parser.name("isthmus");
   parser.set_version_flag("--version", std::string(ISTHMUS_VERSION) + " (" + ISTHMUS_COMMIT + ")");
   parser.require_subcommand(1);
-  parser.get_formatter()->column_width(34);
+  auto formatter = std::make_shared<ManualFormatter>();
+  formatter->column_width(34);
+  parser.formatter(formatter);
+  parser.failure_message(failure_text);
   parser.footer(
       "\nFirst steps:\n"
       "  isthmus connect quadratic --threshold 0.01        one pair, a second\n"
@@ -75,22 +136,21 @@ int run(int argc, char** argv) {
   isthmus::app::add_check_gradient(context);
   isthmus::app::add_data(context);
   isthmus::app::add_list(context);
+  refuse_malformed_numbers(parser);
   try {
     parser.parse(argc, argv);
     context.chosen();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-      return fail(ExitCode::cannot_write, "standard output: cannot be written");
-    }
-    return 0;
+    return end_output();
   } catch (const CLI::ParseError& error) {
     const int code = parser.exit(error, std::cout, std::cerr);
-    return code == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    std::cout.flush();
+    return code == 0 ? end_output() : static_cast<int>(ExitCode::usage);
   } catch (const isthmus::Error& error) {
     return fail(error.code(), error.what());
   } catch (const std::bad_alloc&) {
     return fail(ExitCode::internal, "out of memory: use fewer --threads or a smaller --batch-size");
   } catch (const std::exception& error) {
-    return fail(ExitCode::internal, error.what());
+    return std::ferror(stdout) != 0 ? end_output() : fail(ExitCode::internal, error.what());
   }
 }
 

@@ -12,13 +12,6 @@
 
 namespace isthmus::app {
 
-void add_end_point_digests(const StudyOptions& options, Json& config) {
-  if (options.from) {
-    config["from_sha256"] = sha256(read_file(*options.from));
-    config["to_sha256"] = sha256(read_file(*options.to));
-  }
-}
-
 void write_figures(const std::filesystem::path& folder) {
   const RunRecord run = read_run(folder);
   write_file(folder / run_files::figure, svg_figure(figure_data(run)));

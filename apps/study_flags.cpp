@@ -72,6 +72,9 @@ Schedule schedule_of(const std::string& text) {
   return schedule;
 }
 
+// Each has its own evaluator, with buffers for activations.
+constexpr std::size_t max_threads = 1024;
+
 OtherSplit other_split_of(const std::string& name) {
   if (name == "grid") {
     return OtherSplit::grid;
@@ -86,6 +89,20 @@ OtherSplit other_split_of(const std::string& name) {
 }
 
 }  // namespace
+
+CLI::Validator thread_count() {
+  const auto refuse = [](const std::string& text) {
+    std::size_t count = 0;
+    return CLI::detail::lexical_cast(text, count) && count <= max_threads
+               ? std::string()
+               : fmt::format("expected 0 (all cores) to {}, got '{}'", max_threads, text);
+  };
+  return {refuse, ""};
+}
+
+std::size_t worker_count(std::size_t threads) {
+  return threads > 0 ? threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
 
 void StudyFlags::add_problem(CLI::App& command) {
   command.add_option("task",
@@ -147,7 +164,8 @@ void StudyFlags::add_problem(CLI::App& command) {
       ->group(group);
   command
       .add_option(
-          "--threads", threads, "Worker threads; the result does not depend on them [all cores]")
+          "--threads", threads, "Worker threads; the result does not depend on them; 0: all cores")
+      ->check(thread_count())
       ->group(group);
 }
 
@@ -302,7 +320,7 @@ StudyOptions StudyFlags::options() const {
 }
 
 std::size_t StudyFlags::worker_count() const {
-  return threads > 0 ? threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  return app::worker_count(threads);
 }
 
 std::optional<std::filesystem::path> StudyFlags::data_folder() const {

@@ -12,6 +12,11 @@
 
 namespace isthmus::app {
 
+/// Refuses what cannot be a number of threads.
+CLI::Validator thread_count();
+/// The workers of --threads: 0 stands for one each core.
+std::size_t worker_count(std::size_t threads);
+
 /// The options that `connect`, `sweep`, `train` and `check-gradient` share. What is not given takes
 /// the task's default under the protocol.
 struct StudyFlags {

@@ -4,11 +4,14 @@
 
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "context.h"
+#include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
+#include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
 #include "progress.h"
 #include "run_output.h"
@@ -44,22 +47,34 @@ std::filesystem::path default_folder(const StudyOptions& options, const Json& co
                                                      sha256(config.dump()).substr(0, 8));
 }
 
+// Tells what was converted on the way.
+GivenEndPoint read_end_point(const std::filesystem::path& file, const Layout& layout) {
+  LoadedNetwork network = read_network_weights(file, layout);
+  if (!network.conversion.empty()) {
+    fmt::print(stderr, "{}\n", network.conversion);
+  }
+  return {.name = file.filename().string(), .theta = std::move(network.theta)};
+}
+
 void run_command(const StudyCommand& command, const Stop& stop) {
   StudyOptions options = command.flags.options();
   if (command.published && !command.flags.threshold && command.flags.thresholds.empty()) {
     take_published_thresholds(options);
   }
-  if (command.from) {
-    options.from = *command.from;
+  if (command.from.has_value() != command.to.has_value()) {
+    throw UsageError("--from and --to: give both end points, or neither");
   }
-  if (command.to) {
-    options.to = *command.to;
+  if (command.from) {
+    const Layout layout = layout_of(options.problem.network);
+    options.from = read_end_point(*command.from, layout);
+    options.to = read_end_point(*command.to, layout);
   }
   options.validate();
-  Json config = run_configuration(options);
-  add_end_point_digests(options, config);
   const std::shared_ptr<const Dataset> data =
       load_data(options.problem, command.flags.data_folder());
+  // Everything that can be refused is, before there is a run directory.
+  make_objective(options, 0, data);
+  const Json config = run_configuration(options);
   const bool named = command.out.has_value();
   const std::filesystem::path folder =
       named ? std::filesystem::path(*command.out) : default_folder(options, config);

@@ -33,7 +33,7 @@ void run_command(const TrainCommand& command, const Stop& stop) {
   options.validate();
   const Problem problem = problem_of(options, command.pair);
   const std::unique_ptr<Objective> objective =
-      make_objective(problem, load_data(problem, command.flags.data_folder()));
+      make_objective(options, command.pair, load_data(problem, command.flags.data_folder()));
   Workers workers(1);
   Evaluators evaluators(*objective, workers);
   const bool terminal = isatty(STDERR_FILENO) == 1;

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <thread>
 
 #include "context.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
 #include "isthmus/study/study.h"
+#include "study_flags.h"
 
 namespace isthmus::app {
 namespace {
@@ -84,8 +84,7 @@ void run_command(const VerifyCommand& command, const Stop& stop) {
   if (command.data) {
     options.data_folder = *command.data;
   }
-  Workers workers(command.threads > 0 ? command.threads
-                                      : std::max(1U, std::thread::hardware_concurrency()));
+  Workers workers(worker_count(command.threads));
   Json list = Json::array();
   std::size_t below = 0;
   const std::vector<std::filesystem::path> files = files_of(command.target);
@@ -139,7 +138,8 @@ void add_verify(Context& context) {
   parser->add_option(
       "--threshold", command->threshold, "Compare with this, tolerance 1 [as in the file]");
   parser->add_option("--data", command->data, "Folder with data sets")->type_name("DIR");
-  parser->add_option("--threads", command->threads, "Worker threads [all cores]");
+  parser->add_option("--threads", command->threads, "Worker threads; 0: all cores")
+      ->check(thread_count());
   parser->add_flag("--json", command->json, "Print JSON");
   parser->callback([&context, command] {
     context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };

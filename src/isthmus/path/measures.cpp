@@ -2,6 +2,7 @@
 #include "isthmus/path/measures.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 
@@ -53,17 +54,18 @@ Barrier barrier_of(std::span<const ProfilePoint> profile,
           .over_linear = above_line};
 }
 
-double largest_on(Evaluators& evaluators,
-                  const Path& path,
-                  std::span<const SegmentCheck> segments,
-                  const SegmentGrid& grid,
-                  Split split,
-                  OtherSplit which,
-                  const Stop* stop) {
+LargestValue largest_on(Evaluators& evaluators,
+                        const Path& path,
+                        std::span<const SegmentCheck> segments,
+                        const SegmentGrid& grid,
+                        Split split,
+                        OtherSplit which,
+                        const Stop* stop) {
   ISTHMUS_ASSERT(segments.size() == path.segments(), "one check for each segment");
   if (which == OtherSplit::none) {
-    return std::numeric_limits<double>::quiet_NaN();
+    return {.value = std::numeric_limits<double>::quiet_NaN()};
   }
+  std::atomic<std::uint64_t> points_seen{0};
   std::vector<double> largest(segments.size(), -std::numeric_limits<double>::infinity());
   evaluators.workers().for_each(segments.size(), [&](std::size_t i, std::size_t worker) {
     std::vector<double> points;
@@ -75,6 +77,7 @@ double largest_on(Evaluators& evaluators,
     } else {
       points.push_back(segments[i].worst_t);
     }
+    points_seen += points.size();
     std::vector<float> theta(path.dimension);
     for (const double t : points) {
       if (stop && stop->requested()) {
@@ -90,7 +93,7 @@ double largest_on(Evaluators& evaluators,
   for (const double value : largest) {
     result = worst_of(value, result);
   }
-  return result;
+  return {.value = result, .samples = points_seen * evaluators.objective().samples(split)};
 }
 
 std::vector<SegmentCheck> check_path(Evaluators& evaluators,

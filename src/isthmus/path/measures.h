@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -50,15 +51,20 @@ enum class OtherSplit {
   none,
 };
 
-/// The largest value of the grid's metric on `split` over the chosen points of a path; NaN if one
-/// of them is, or for none. Throws Interrupted when `stop` is raised.
-double largest_on(Evaluators& evaluators,
-                  const Path& path,
-                  std::span<const SegmentCheck> segments,
-                  const SegmentGrid& grid,
-                  Split split,
-                  OtherSplit which,
-                  const Stop* stop = nullptr);
+struct LargestValue {
+  double value = 0.0;         ///< NaN if one of the values is, or for no point
+  std::uint64_t samples = 0;  ///< forward samples spent
+};
+
+/// The largest value of the grid's metric on `split` over the chosen points of a path. Throws
+/// Interrupted when `stop` is raised.
+LargestValue largest_on(Evaluators& evaluators,
+                        const Path& path,
+                        std::span<const SegmentCheck> segments,
+                        const SegmentGrid& grid,
+                        Split split,
+                        OtherSplit which,
+                        const Stop* stop = nullptr);
 
 /// Re-evaluates every segment of a path on a grid, in parallel, from nothing but its beads. Throws
 /// UsageError for an invalid grid and Interrupted when `stop` is raised.

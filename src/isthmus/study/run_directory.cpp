@@ -323,13 +323,21 @@ std::filesystem::path RunDirectory::cell_file(double threshold, std::size_t pair
 
 std::optional<CellRecord> RunDirectory::find_cell(double threshold, std::size_t pair) const {
   const std::filesystem::path file = cell_file(threshold, pair);
-  if (!std::filesystem::exists(file)) {
+  const std::filesystem::path path = folder_ / run_files::paths / path_file_name(threshold, pair);
+  if (!std::filesystem::exists(file) || !std::filesystem::exists(path)) {
     return std::nullopt;
   }
   return read_piece(file, [&] {
     const Json json = read_json(file);
-    return std::optional<CellRecord>(
-        CellRecord{.row = row_from_json(json.at("row")), .details = json.at("details")});
+    CellRecord record{.row = row_from_json(json.at("row")), .details = json.at("details")};
+    if (record.row.threshold != threshold || record.row.pair != pair) {
+      throw DataError(fmt::format("expected pair {} at {}, found pair {} at {}",
+                                  pair,
+                                  threshold,
+                                  record.row.pair,
+                                  record.row.threshold));
+    }
+    return std::optional<CellRecord>(std::move(record));
   });
 }
 

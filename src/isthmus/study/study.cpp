@@ -13,6 +13,7 @@
 #include <cmath>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "build_info.h"
@@ -20,7 +21,6 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
-#include "isthmus/study/endpoints.h"
 
 namespace isthmus {
 namespace {
@@ -184,16 +184,11 @@ class StudyRun {
 
   // Objectives are made when first needed: one for all pairs, or one for each drawn test set.
   Bench& bench_of(std::size_t pair) {
-    const Problem problem = problem_of(options_, pair);
+    const std::uint64_t test_set = problem_of(options_, pair).test_stream;
     const std::lock_guard lock(bench_mutex_);
-    Bench& bench = benches_[problem.test_stream];
+    Bench& bench = benches_[test_set];
     if (!bench.objective) {
-      bench.objective = make_objective(problem, data_);
-      if (!bench.objective->supports(options_.string.grid.metric)) {
-        throw UsageError(fmt::format("metric: {} cannot be computed for the task {}",
-                                     name_of(options_.string.grid.metric),
-                                     options_.problem.task));
-      }
+      bench.objective = make_objective(options_, pair, data_);
       bench.evaluators = std::make_unique<Evaluators>(*bench.objective, workers_);
     }
     return bench;
@@ -233,13 +228,8 @@ class StudyRun {
                                                   const std::vector<double>& targets) {
     std::array<std::vector<EndPoint>, 2> ends;
     if (options_.from) {
-      const Layout& layout = bench.objective->layout();
-      for (std::size_t side = 0; side < 2; ++side) {
-        const auto& file = side == 0 ? *options_.from : *options_.to;
-        const LoadedNetwork network = read_network_weights(file, layout);
-        ends[side].assign(targets.size(),
-                          EndPoint{.theta = network.theta, .reached = true, .summary = {}});
-      }
+      ends[0].assign(targets.size(), EndPoint{.theta = options_.from->theta, .summary = {}});
+      ends[1].assign(targets.size(), EndPoint{.theta = options_.to->theta, .summary = {}});
       return ends;
     }
     const bool keep = bench.objective->dimension() >= journal_dimension;
@@ -352,12 +342,15 @@ class StudyRun {
     const PathLength weights = length_of(summary.path, layout, Coordinates::weights);
     SegmentGrid grid = string.grid;
     grid.bound = string.threshold * string.tolerance;
-    const double other = largest_on(*bench.evaluators,
-                                    summary.path,
-                                    summary.segments,
-                                    grid,
-                                    grid.split == Split::test ? Split::train : Split::test,
-                                    options_.other_split);
+    const Split other_split = grid.split == Split::test ? Split::train : Split::test;
+    const LargestValue largest = largest_on(*bench.evaluators,
+                                            summary.path,
+                                            summary.segments,
+                                            grid,
+                                            other_split,
+                                            options_.other_split,
+                                            stop_);
+    const double other = largest.value;
     CellRecord record;
     CellRow& row = record.row;
     row.threshold = string.threshold;
@@ -380,6 +373,7 @@ class StudyRun {
     record.details = details_of(summary, length, weights, profile, other);
     record.details["forward_samples_endpoints"] =
         a.summary.forward_samples + b.summary.forward_samples;
+    record.details["forward_samples_other_split"] = largest.samples;
 
     PathFile file{.path = std::move(summary.path),
                   .layout = layout,
@@ -484,6 +478,18 @@ class StudyRun {
             {"data", {{"name", options_.problem.data}, {"files", std::move(sources)}}}};
   }
 
+  // Under the strict protocol a pair's end points train on from threshold to threshold, and its
+  // rows count from the start: the largest is what they cost.
+  std::uint64_t endpoint_cost(const std::vector<CellRow>& cells) const {
+    std::vector<std::uint64_t> of_pair(options_.pairs);
+    for (const CellRow& row : cells) {
+      std::uint64_t& cost = of_pair[row.pair];
+      cost = options_.protocol == Protocol::strict ? std::max(cost, row.gradient_samples_endpoints)
+                                                   : cost + row.gradient_samples_endpoints;
+    }
+    return std::accumulate(of_pair.begin(), of_pair.end(), std::uint64_t{0});
+  }
+
   Json summary_of(const StudyResult& result) const {
     Json verdicts = Json::object();
     for (const Verdict verdict :
@@ -491,11 +497,9 @@ class StudyRun {
       verdicts[std::string(name_of(verdict))] = std::ranges::count_if(
           result.cells, [&](const CellRow& row) { return row.verdict == verdict; });
     }
-    std::uint64_t endpoints = 0;
     std::uint64_t beads = 0;
     std::uint64_t checks = 0;
     for (const CellRow& row : result.cells) {
-      endpoints += row.gradient_samples_endpoints;
       beads += row.gradient_samples_beads;
       checks += row.forward_samples_checks;
     }
@@ -506,7 +510,7 @@ class StudyRun {
             {"split", name_of(options_.string.grid.split)},
             {"cells", result.cells.size()},
             {"verdicts", std::move(verdicts)},
-            {"gradient_samples_endpoints", endpoints},
+            {"gradient_samples_endpoints", endpoint_cost(result.cells)},
             {"gradient_samples_beads", beads},
             {"forward_samples_checks", checks}};
   }
@@ -538,6 +542,18 @@ Problem problem_of(const StudyOptions& options, std::size_t pair) {
     problem.test_stream = stream_name({test_set_purpose, pair / pairs_per_test_set});
   }
   return problem;
+}
+
+std::unique_ptr<Objective> make_objective(const StudyOptions& options,
+                                          std::size_t pair,
+                                          std::shared_ptr<const Dataset> data) {
+  auto objective = make_objective(problem_of(options, pair), std::move(data));
+  const Metric metric = options.string.grid.metric;
+  if (!objective->supports(metric)) {
+    throw UsageError(fmt::format(
+        "metric: {} cannot be computed for the task {}", name_of(metric), options.problem.task));
+  }
+  return objective;
 }
 
 Json run_configuration(const StudyOptions& options) {

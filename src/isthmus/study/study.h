@@ -70,6 +70,11 @@ TrainJob train_end_point(const StudyOptions& options,
 /// Ten pairs share one, as in the jobs of the published study.
 Problem problem_of(const StudyOptions& options, std::size_t pair);
 
+/// The objective of one pair. Throws UsageError if it cannot compute the metric of the options.
+std::unique_ptr<Objective> make_objective(const StudyOptions& options,
+                                          std::size_t pair,
+                                          std::shared_ptr<const Dataset> data);
+
 /// What a saved path turns out to be, from the file and the data alone.
 struct Verification {
   Problem problem;

@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <span>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 
 namespace isthmus {
@@ -134,6 +137,9 @@ void set_images(StudyOptions& options) {
   options.string.training.check_every = 550;
 }
 
+// Each pair and threshold is a row and two files of a run.
+constexpr std::size_t max_pairs = 1'000'000;
+
 void set_paper_rules(StudyOptions& options) {
   if (options.protocol == Protocol::strict) {
     return;
@@ -160,6 +166,13 @@ Json to_json(const Schedule& schedule) {
       return fmt::format("exponential:{}:{}", schedule.every, schedule.factor);
   }
   return nullptr;
+}
+
+// A run belongs to the numbers of its end points, not only to the names of their files.
+Json to_json(const GivenEndPoint& point) {
+  const auto bytes = std::as_bytes(std::span(point.theta));
+  return {{"name", point.name},
+          {"theta_sha256", sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()})}};
 }
 
 Json to_json(const TrainOptions& training) {
@@ -203,11 +216,20 @@ void StudyOptions::validate() const {
           fmt::format("thresholds: expected different ones, got {} twice", thresholds[i]));
     }
   }
-  if (pairs == 0) {
-    throw UsageError("pairs: expected at least 1, got 0");
+  if (pairs == 0 || pairs > max_pairs) {
+    throw UsageError(fmt::format("pairs: expected 1 to {}, got {}", max_pairs, pairs));
   }
   if (from.has_value() != to.has_value()) {
     throw UsageError("--from and --to: give both end points, or neither");
+  }
+  for (const std::optional<GivenEndPoint>& point : {from, to}) {
+    const std::size_t expected = layout_of(problem.network).dimension();
+    if (point && point->theta.size() != expected) {
+      throw UsageError(fmt::format("{}: expected {} parameters, as the network has, got {}",
+                                   point->name,
+                                   expected,
+                                   point->theta.size()));
+    }
   }
   if (from && pairs != 1) {
     throw UsageError(fmt::format("pairs: two given end points are 1 pair, got {}", pairs));
@@ -250,8 +272,8 @@ Json to_json(const StudyOptions& options) {
   json["endpoints"] = to_json(options.endpoints);
   json["beads"] = to_json(options.string.training);
   if (options.from) {
-    json["from"] = options.from->filename().string();
-    json["to"] = options.to->filename().string();
+    json["from"] = to_json(*options.from);
+    json["to"] = to_json(*options.to);
   }
   json["problem"] = to_json(options.problem);
   return json;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +34,12 @@ std::string_view name_of(Protocol protocol);
 /// Throws UsageError.
 Protocol protocol_of(std::string_view name);
 
+/// An end point that was not trained here.
+struct GivenEndPoint {
+  std::string name;          ///< the name of its file, without folder
+  std::vector<float> theta;  ///< (P)
+};
+
 /// Everything that decides the numbers of a study, and nothing else (no threads, no folders): equal
 /// options give equal files.
 struct StudyOptions {
@@ -49,8 +54,8 @@ struct StudyOptions {
   TrainOptions endpoints{};
   OtherSplit other_split = OtherSplit::grid;
   /// End points of the user's own, instead of trained ones.
-  std::optional<std::filesystem::path> from;
-  std::optional<std::filesystem::path> to;
+  std::optional<GivenEndPoint> from;
+  std::optional<GivenEndPoint> to;
 
   /// Throws UsageError that names the option, its value and its range.
   void validate() const;

@@ -87,7 +87,7 @@ Verification verify_path(const std::filesystem::path& file,
   for (std::size_t i = 0; i < result.segments.size(); ++i) {
     const SegmentCheck& check = result.segments[i];
     result.below = result.below && check.passed;
-    if (i == 0 || std::isnan(check.worst_value) || check.worst_value > result.max_metric) {
+    if (i == 0 || worse(check.worst_value, result.max_metric)) {
       result.max_metric = check.worst_value;
       result.max_t =
           (static_cast<double>(i) + check.worst_t) / static_cast<double>(result.segments.size());

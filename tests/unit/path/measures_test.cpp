@@ -165,13 +165,16 @@ TEST(LargestOn, TheOtherSplit) {
     const auto largest = [&](OtherSplit which) {
       return largest_on(on.evaluators, corner(), checks, grid, Split::train, which);
     };
-    EXPECT_TRUE(std::isnan(largest(OtherSplit::none)));
+    EXPECT_TRUE(std::isnan(largest(OtherSplit::none).value));
+    EXPECT_EQ(largest(OtherSplit::none).samples, 0u);
     EXPECT_EQ(on.objective.looks(), 0u);
-    EXPECT_DOUBLE_EQ(largest(OtherSplit::dangerous), 1.3);
+    EXPECT_DOUBLE_EQ(largest(OtherSplit::dangerous).value, 1.3);
     EXPECT_EQ(on.objective.looks(), 2u) << "one a segment";
     on.objective.forget();
-    EXPECT_DOUBLE_EQ(largest(OtherSplit::grid), 1.3);
+    const LargestValue over_grid = largest(OtherSplit::grid);
+    EXPECT_DOUBLE_EQ(over_grid.value, 1.3);
     EXPECT_EQ(on.objective.looks(), 9u) << "the bead between two segments once";
+    EXPECT_EQ(over_grid.samples, 9 * on.objective.samples(Split::train));
   }
 }
 
@@ -181,7 +184,7 @@ TEST(LargestOn, CarriesNanAndObeysStop) {
   const SegmentGrid grid = full_grid(3);
   const auto checks = check_path(on.evaluators, corner(), grid);
   EXPECT_TRUE(std::isnan(
-      largest_on(on.evaluators, corner(), checks, grid, Split::train, OtherSplit::grid)));
+      largest_on(on.evaluators, corner(), checks, grid, Split::train, OtherSplit::grid).value));
   Stop stop;
   stop.request();
   EXPECT_THROW(
@@ -196,7 +199,8 @@ TEST(LargestOn, OfAGridWithoutItsEnd) {
   grid.include_end = false;
   const auto checks = check_path(on.evaluators, corner(), grid);
   on.objective.forget();
-  EXPECT_EQ(largest_on(on.evaluators, corner(), checks, grid, Split::train, OtherSplit::grid), 6.0);
+  EXPECT_EQ(largest_on(on.evaluators, corner(), checks, grid, Split::train, OtherSplit::grid).value,
+            6.0);
   EXPECT_EQ(on.objective.looks(), 8u);
 }
 

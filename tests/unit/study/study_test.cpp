@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/study/study.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
+#include "isthmus/study/run_directory.h"
+#include "support/temporary_folder.h"
+
+namespace isthmus {
+namespace {
+
+using testing::bytes_of;
+using testing::expect_error;
+using testing::TemporaryFolder;
+
+StudyOptions small_study() {
+  StudyOptions options = default_options(task_of("quadratic"), Protocol::strict);
+  options.thresholds = {0.2, 0.1};
+  options.pairs = 3;
+  return options;
+}
+
+StudyResult run_in(const std::filesystem::path& folder,
+                   const StudyOptions& options,
+                   bool resume,
+                   std::size_t threads = 1,
+                   const std::function<void(const StudyProgress&)>& progress = nullptr,
+                   const Stop* stop = nullptr) {
+  RunDirectory run(folder, run_configuration(options), resume);
+  Workers workers(threads);
+  return run_study(options, nullptr, run, workers, stop, progress);
+}
+
+TEST(Study, AWorkerThatThrowsLosesNothingThatWasFinished) {
+  const TemporaryFolder folder;
+  const StudyOptions options = small_study();
+  run_in(folder / "unbroken", options, false);
+  for (const std::size_t threads : {1u, 2u}) {
+    const std::filesystem::path place = folder.path() / std::to_string(threads);
+    const auto fail = [](const StudyProgress& event) {
+      if (event.kind == StudyProgress::Kind::cell_finished && event.cells_done >= 3) {
+        throw std::runtime_error("a worker gave up");
+      }
+    };
+    expect_error<std::runtime_error>([&] { run_in(place, options, false, threads, fail); },
+                                     {"a worker gave up"});
+    std::size_t resumed = 0;
+    run_in(place, options, true, threads, [&](const StudyProgress& event) {
+      resumed = event.kind == StudyProgress::Kind::started ? event.cells_done : resumed;
+    });
+    EXPECT_GE(resumed, 3u);
+    for (const char* file : {"cells.csv", "curve.csv", "summary.json", "paths/0.1_2.safetensors"}) {
+      EXPECT_EQ(bytes_of(place / file), bytes_of(folder / "unbroken" / file)) << file;
+    }
+  }
+}
+
+TEST(Study, StopsWithAMessageThatSaysHowToGoOn) {
+  const TemporaryFolder folder;
+  Stop stop;
+  const auto request = [&](const StudyProgress& event) {
+    if (event.kind == StudyProgress::Kind::string) {
+      stop.request();
+    }
+  };
+  expect_error<Interrupted>(
+      [&] { run_in(folder / "run", small_study(), false, 2, request, &stop); },
+      {"interrupted", "--resume", "run"});
+}
+
+TEST(Study, EndPointsOfAPairAreCountedOnceAPairWhenStrict) {
+  const TemporaryFolder folder;
+  StudyOptions options = small_study();
+  for (const Protocol protocol : {Protocol::strict, Protocol::paper}) {
+    options.protocol = protocol;
+    const std::filesystem::path place = folder.path() / std::string(name_of(protocol));
+    const StudyResult result = run_in(place, options, false);
+    std::uint64_t expected = 0;
+    for (const CellRow& row : result.cells) {
+      expected +=
+          protocol == Protocol::paper || row.threshold == 0.1 ? row.gradient_samples_endpoints : 0;
+    }
+    const Json summary = Json::parse(bytes_of(place / "summary.json"));
+    EXPECT_EQ(summary["gradient_samples_endpoints"], expected);
+  }
+}
+
+TEST(Study, RefusesAMetricThatTheTaskHasNot) {
+  StudyOptions options = small_study();
+  options.string.grid.metric = Metric::error_rate;
+  expect_error<UsageError>([&] { make_objective(options, 0, nullptr); },
+                           {"error_rate", "quadratic"});
+}
+
+TEST(RunDirectory, KeepsPiecesUntilTheirCellIsThere) {
+  const TemporaryFolder folder;
+  const Json config = run_configuration(small_study());
+  Snapshot point{.target = 0.1, .theta = {1.5F, -0.1F}, .summary = {}};
+  point.summary.termination = Termination::reached;
+  point.summary.first_metric = no_value;
+  point.summary.last_metric = 0.1 / 3.0;
+  point.summary.steps = 12;
+  SegmentCheck check{
+      .passed = true, .worst_value = 1.0 / 3.0, .worst_t = 0.5, .values = {0.1, 0.2}};
+  check.values.push_back(no_value);
+  {
+    RunDirectory run(folder / "run", config, false);
+    EXPECT_FALSE(run.find_endpoint("x"));
+    EXPECT_FALSE(run.find_cell(0.1, 0));
+    run.keep_endpoint("x", point);
+    const auto journal = run.journal(0.1, 0);
+    EXPECT_FALSE(journal->find_bead(2));
+    EXPECT_FALSE(journal->find_check(0, 1));
+    journal->keep_bead(2, {.theta = point.theta, .summary = point.summary});
+    journal->keep_check(0, 2, check);
+    testing::expect_error<UsageError>([&] { RunDirectory(folder / "run", config, true); },
+                                      {"another process"});
+  }
+  RunDirectory run(folder / "run", config, true);
+  const auto back = run.find_endpoint("x");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->target, point.target);
+  EXPECT_EQ(back->theta, point.theta);
+  EXPECT_EQ(back->summary.last_metric, point.summary.last_metric);
+  EXPECT_TRUE(std::isnan(back->summary.first_metric));
+  const auto journal = run.journal(0.1, 0);
+  ASSERT_TRUE(journal->find_bead(2));
+  EXPECT_EQ(journal->find_bead(2)->summary.steps, 12u);
+  const auto found = journal->find_check(0, 2);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->worst_value, check.worst_value);
+  EXPECT_TRUE(found->passed);
+  ASSERT_EQ(found->values.size(), 3u);
+  EXPECT_TRUE(std::isnan(found->values[2]));
+  folder.write("run/checkpoint/0.1_0/check_0_2.json", "{\"passed\": tr");
+  expect_error<DataError>([&] { journal->find_check(0, 2); },
+                          {"check_0_2.json", "damaged", "Delete this file"});
+  folder.write("run/checkpoint/x.safetensors", "short");
+  expect_error<DataError>([&] { run.find_endpoint("x"); }, {"x.safetensors", "damaged"});
+  run.forget_checkpoints();
+  EXPECT_FALSE(run.find_endpoint("x"));
+}
+
+TEST(RunDirectory, ForgetsWhatAKilledProcessWasWriting) {
+  const TemporaryFolder folder;
+  const Json config = run_configuration(small_study());
+  { RunDirectory(folder / "run", config, false); }
+  folder.write("run/cells/0.1_0.json.17.partial", "{");
+  { RunDirectory(folder / "run", config, true); }
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/cells/0.1_0.json.17.partial"));
+}
+
+}  // namespace
+}  // namespace isthmus

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/study/task.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
+#include "support/temporary_folder.h"
+
+namespace isthmus {
+namespace {
+
+using testing::expect_error;
+
+TEST(Task, Names) {
+  for (const Task& task : tasks()) {
+    EXPECT_EQ(&task_of(task.name), &task);
+  }
+  expect_error<UsageError>([] { task_of("cubik"); }, {"quadratic", "mnist-mlp", "'cubik'"});
+  EXPECT_EQ(protocol_of("paper"), Protocol::paper);
+  expect_error<UsageError>([] { protocol_of("x"); }, {"strict or paper", "'x'"});
+  expect_error<UsageError>([] { risk_of("x"); }, {"oracle or empirical", "'x'"});
+}
+
+TEST(Task, DefaultsAreValidAndFollowTheProtocol) {
+  for (const Task& task : tasks()) {
+    SCOPED_TRACE(task.name);
+    const StudyOptions strict = default_options(task, Protocol::strict);
+    EXPECT_NO_THROW(strict.validate());
+    EXPECT_EQ(strict.thresholds, std::vector<double>{task.threshold});
+    EXPECT_EQ(strict.string.tolerance, 1.0);
+    EXPECT_TRUE(strict.string.grid.include_end);
+    EXPECT_FALSE(strict.string.always_insert);
+    EXPECT_FALSE(strict.endpoints.skip_first_check);
+    const StudyOptions paper = default_options(task, Protocol::paper);
+    EXPECT_NO_THROW(paper.validate());
+    EXPECT_GT(paper.string.tolerance, 1.0);
+    EXPECT_FALSE(paper.string.grid.include_end);
+    EXPECT_TRUE(paper.string.always_insert);
+    EXPECT_EQ(paper.string.max_rounds, 10u);
+    EXPECT_EQ(paper.string.training.comparison, Comparison::below);
+    EXPECT_TRUE(paper.endpoints.skip_first_check);
+  }
+}
+
+TEST(Task, ParameterCountsAreThePublishedOnes) {
+  const auto parameters = [](std::string_view name) {
+    return layout_of(default_options(task_of(name), Protocol::strict).problem.network).dimension();
+  };
+  EXPECT_EQ(parameters("quadratic"), 24u);
+  EXPECT_EQ(parameters("mnist"), 3274634u);
+  EXPECT_EQ(parameters("fashion-mnist"), 3274634u);
+  EXPECT_EQ(parameters("mnist-mlp"), 26506u);
+}
+
+TEST(StudyOptions, RefusesWhatCannotRun) {
+  const auto expect_refused = [](const std::function<void(StudyOptions&)>& change,
+                                 std::initializer_list<std::string_view> parts) {
+    StudyOptions options = default_options(task_of("quadratic"), Protocol::strict);
+    change(options);
+    expect_error<UsageError>([&] { options.validate(); }, parts);
+  };
+  expect_refused([](StudyOptions& o) { o.thresholds = {}; }, {"thresholds"});
+  expect_refused([](StudyOptions& o) { o.thresholds = {0.0}; }, {"> 0", "got 0"});
+  expect_refused([](StudyOptions& o) { o.thresholds = {std::numeric_limits<double>::quiet_NaN()}; },
+                 {"nan"});
+  expect_refused([](StudyOptions& o) { o.thresholds = {0.2, 0.1, 0.1}; }, {"0.1 twice"});
+  expect_refused([](StudyOptions& o) { o.pairs = 0; }, {"pairs", "got 0"});
+  expect_refused([](StudyOptions& o) { o.pairs = 1'000'001; }, {"pairs", "1000001"});
+  expect_refused([](StudyOptions& o) { o.string.alpha = 0.0; }, {"alpha"});
+  expect_refused([](StudyOptions& o) { o.endpoints.check_every = 0; }, {"check"});
+  const GivenEndPoint good{.name = "a", .theta = std::vector<float>(24)};
+  expect_refused([&](StudyOptions& o) { o.from = good; }, {"both end points"});
+  expect_refused([&](StudyOptions& o) { o.from = o.to = good, o.pairs = 2; }, {"1 pair", "got 2"});
+  expect_refused(
+      [&](StudyOptions& o) {
+        o.from = good;
+        o.to = GivenEndPoint{.name = "b", .theta = std::vector<float>(23)};
+      },
+      {"b", "24", "23"});
+}
+
+TEST(StudyOptions, JsonTellsEndPointsApartByTheirNumbers) {
+  StudyOptions options = default_options(task_of("quadratic"), Protocol::strict);
+  options.from = options.to = GivenEndPoint{.name = "a", .theta = std::vector<float>(24)};
+  const Json before = to_json(options);
+  EXPECT_EQ(before["from"], before["to"]);
+  options.to->theta.back() = 1.0F;
+  EXPECT_NE(to_json(options)["to"], before["to"]);
+  EXPECT_EQ(to_json(options)["from"], before["from"]);
+}
+
+}  // namespace
+}  // namespace isthmus

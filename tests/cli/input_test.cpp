@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MIT
+// Files that are not what they should be.
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+#include "inputs.h"
+
+namespace isthmus::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr auto images = "data/mnist/train-images-idx3-ubyte";
+constexpr auto labels = "data/mnist/t10k-labels-idx1-ubyte";
+
+Outcome connect_images(const TemporaryFolder& folder, int code) {
+  return expect_run(
+      folder.path(),
+      {"connect", "mnist-mlp", "--data", "data", "--threshold", "0.5", "--out", "run"},
+      code);
+}
+
+// What is said of one damaged file, which is named; and no run is begun.
+void expect_refused(const TemporaryFolder& folder,
+                    std::string_view file,
+                    const std::string& content,
+                    std::initializer_list<std::string_view> parts) {
+  folder.write(file, content);
+  const Outcome outcome = connect_images(folder, 65);
+  expect_outcome(outcome, 65, parts);
+  expect_outcome(outcome, 65, {std::filesystem::path(file).filename().string()});
+  EXPECT_FALSE(std::filesystem::exists(folder / "run"));
+}
+
+TEST(Images, Missing) {
+  const TemporaryFolder folder;
+  expect_outcome(connect_images(folder, 66), 66, {"--data data", "no such folder"});
+  folder.write("data/mnist/readme", "");
+  expect_outcome(connect_images(folder, 66), 66, {"mnist", "isthmus data fetch"});
+  expect_run(folder.path(), {"data", "path", "mnist"}, 66, {"isthmus data fetch"});
+}
+
+TEST(Images, Damaged) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  const std::string good = bytes_of(folder / images);
+  const std::string good_labels = bytes_of(folder / labels);
+  expect_refused(folder, images, good.substr(0, good.size() - 1), {"392000", "incomplete"});
+  expect_refused(folder, images, good.substr(0, 7), {"header", "incomplete"});
+  expect_refused(folder, images, "", {"header"});
+  expect_refused(folder, images, good + "x", {"1 more"});
+  expect_refused(folder, images, "PK" + good, {"00 00"});
+  expect_refused(folder, images, tiny_images(tiny_train - 1, 1), {"one label for each", "499"});
+  expect_refused(folder, images, tiny_labels(tiny_train), {"images", "(500)"});
+  folder.write(images, good);
+  std::string wrong = good_labels;
+  wrong[8 + 17] = 10;
+  expect_refused(folder, labels, wrong, {"labels from 0 to 9", "found 10", "index 17"});
+  folder.write(labels, good_labels);
+  connect_images(folder, 0);
+}
+
+TEST(Images, DamagedGzip) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  const std::string good = gzip_content(bytes_of(folder / images));
+  std::filesystem::remove(folder / images);
+  const std::string packed = std::string(images) + ".gz";
+  expect_refused(folder, packed, good.substr(0, good.size() / 2), {});
+  expect_refused(folder, packed, "", {});
+  std::string corrupted = good;
+  corrupted[corrupted.size() / 2] ^= 0x55;
+  expect_refused(folder, packed, corrupted, {});
+  expect_refused(folder, packed, gzip_content(tiny_images(tiny_train, 1) + "x"), {"1 more"});
+  folder.write(packed, good);
+  connect_images(folder, 0);
+}
+
+TEST(NetworkFile, Wrong) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  const auto expect_json =
+      [&](std::string_view content, int code, std::initializer_list<std::string_view> parts) {
+        folder.write("net.json", content);
+        expect_run(folder.path(),
+                   {"connect", "--network", "net.json", "--data", "data", "--threshold", "0.5"},
+                   code,
+                   parts);
+      };
+  expect_json("", 65, {"net.json", "JSON"});
+  expect_json(R"({"input": [1, 28, 28], "layers": [{"type": "linear")", 65, {"net.json", "JSON"});
+  expect_json("[1, 2]", 65, {"net.json"});
+  expect_json(std::string(2000, '[') + std::string(2000, ']'), 65, {"net.json", "levels"});
+  expect_json(R"({"input": [1, 28, 28], "layers": [{"type": "attention"}]})", 65, {"attention"});
+  expect_json(R"({"input": [1, 28, 28], "layers": [{"type": "flatten"},
+                 {"type": "linear", "out_features": 9}]})",
+              64,
+              {"9 outputs", "10 classes"});
+  expect_json(R"({"input": [1, 27, 28], "layers": [{"type": "flatten"},
+                 {"type": "linear", "out_features": 10}]})",
+              64,
+              {"(1, 27, 28)", "(1, 28, 28)"});
+  expect_run(folder.path(),
+             {"connect", "--network", "no.json", "--threshold", "0.5"},
+             66,
+             {"no.json", "no such file"});
+  expect_run(folder.path(), {"connect", "--network", "net.json"}, 64, {"--threshold"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "runs"));
+}
+
+TEST(NetworkFile, JoinsANetworkOfTheUsersOwn) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  folder.write("net.json", R"({"input": [1, 28, 28], "layers": [{"type": "flatten"},
+      {"type": "linear", "out_features": 8}, {"type": "tanh"},
+      {"type": "linear", "out_features": 10}]})");
+  expect_run(
+      folder.path(),
+      {"connect", "--network", "net.json", "--data", "data", "--threshold", "0.3", "--out", "run"},
+      0);
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
+  expect_run(folder.path(), {"verify", "run", "--data", "data"}, 0);
+}
+
+Outcome join(const TemporaryFolder& folder,
+             int code,
+             std::initializer_list<std::string_view> parts) {
+  return expect_run(folder.path(),
+                    {"connect",
+                     "quadratic",
+                     "--threshold",
+                     "0.5",
+                     "--from",
+                     "a.safetensors",
+                     "--to",
+                     "b.safetensors",
+                     "--out",
+                     "run"},
+                    code,
+                    parts);
+}
+
+TEST(GivenEndPoints, DamagedFiles) {
+  const TemporaryFolder folder;
+  const std::string good = safetensors_content(quadratic_tensors(0.1F, "F32"));
+  folder.write("b.safetensors", good);
+  join(folder, 66, {"a.safetensors", "no such file"});
+  const auto expect_bad = [&](const std::string& content) {
+    folder.write("a.safetensors", content);
+    join(folder, 65, {"a.safetensors"});
+  };
+  expect_bad("");
+  expect_bad(good.substr(0, 7));
+  expect_bad(good.substr(0, 40));
+  expect_bad(good.substr(0, good.size() - 1));
+  expect_bad(good + "x");
+  expect_bad(std::string(8, '\x7f') + good.substr(8));
+  std::string broken = good;
+  broken[8] = '[';
+  expect_bad(broken);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run"));
+}
+
+TEST(GivenEndPoints, TensorsThatDoNotFit) {
+  const TemporaryFolder folder;
+  const auto good = quadratic_tensors(0.1F, "F32");
+  folder.write("b.safetensors", safetensors_content(good));
+  const auto expect_bad = [&](const std::vector<RawTensor>& tensors,
+                              std::initializer_list<std::string_view> parts) {
+    folder.write("a.safetensors", safetensors_content(tensors));
+    join(folder, 65, parts);
+  };
+  auto tensors = good;
+  tensors[1].name = "1.weight";
+  expect_bad(tensors, {"2.weight of shape (4, 4) is missing", "1.weight", "not one of"});
+  tensors = good;
+  tensors[2].shape = "[4, 1]";
+  expect_bad(tensors, {"4.weight", "expected shape (1, 4), found (4, 1)"});
+  tensors = good;
+  tensors.push_back({"0.bias", "F32", "[4]", repeated(0.0F, 4)});
+  expect_bad(tensors, {"0.bias of shape (4)", "not one of"});
+  tensors = good;
+  tensors.pop_back();
+  expect_bad(tensors, {"4.weight of shape (1, 4) is missing"});
+  tensors = good;
+  tensors[0] = {"0.weight", "I64", "[4, 1]", repeated(std::int64_t{1}, 4)};
+  expect_bad(tensors, {"0.weight", "I64"});
+  tensors = good;
+  tensors[1].bytes = repeated(std::numeric_limits<float>::quiet_NaN(), 16);
+  expect_bad(tensors, {"2.weight", "number 0 of 16 is nan", "finite"});
+  tensors[1].bytes = repeated(std::numeric_limits<float>::infinity(), 16);
+  expect_bad(tensors, {"2.weight", "inf"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "run")) << "refused before a run is begun";
+}
+
+TEST(GivenEndPoints, OtherTypesAreConvertedAndTold) {
+  const TemporaryFolder folder;
+  folder.write("a.safetensors", safetensors_content(quadratic_tensors(0.125, "F64")));
+  const auto eighth = std::uint16_t{0x3000};  // 0.125 in binary16
+  folder.write("b.safetensors", safetensors_content(quadratic_tensors(eighth, "F16")));
+  join(folder, 0, {"a.safetensors", "F64", "b.safetensors", "F16", "converted to float32"});
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "normalized_length"), "1")
+      << "the same numbers in both files";
+}
+
+TEST(GivenEndPoints, TwiceTheSame) {
+  const TemporaryFolder folder;
+  folder.write("a.safetensors", safetensors_content(quadratic_tensors(0.1F, "F32")));
+  folder.write("b.safetensors", bytes_of(folder / "a.safetensors"));
+  const Outcome outcome = join(folder, 0, {});
+  EXPECT_EQ(outcome.err.find("converted"), std::string::npos);
+  const std::filesystem::path cells = folder / "run/cells.csv";
+  EXPECT_EQ(cell_of(cells, "verdict"), "connected");
+  EXPECT_EQ(cell_of(cells, "normalized_length"), "1");
+  EXPECT_EQ(cell_of(cells, "beads"), "2");
+  EXPECT_EQ(cell_of(cells, "beads_inserted"), "0");
+}
+
+TEST(GivenEndPoints, AboveTheThreshold) {
+  const TemporaryFolder folder;
+  folder.write("a.safetensors", safetensors_content(quadratic_tensors(9.0F, "F32")));
+  folder.write("b.safetensors", safetensors_content(quadratic_tensors(-9.0F, "F32")));
+  join(folder, 0, {});
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "endpoint_not_reached");
+  EXPECT_GT(std::stod(cell_of(folder / "run/cells.csv", "max_metric")), 0.5);
+}
+
+TEST(GivenEndPoints, ThoseThatTrainWrites) {
+  const TemporaryFolder folder;
+  for (const std::string side : {"A", "B"}) {
+    const Outcome outcome = expect_run(folder.path(),
+                                       {"train",
+                                        "quadratic",
+                                        "--threshold",
+                                        "0.05",
+                                        "--side",
+                                        side,
+                                        "--out",
+                                        side + ".safetensors",
+                                        "--json"},
+                                       0);
+    EXPECT_EQ(Json::parse(outcome.out)["termination"], "reached");
+  }
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.05", "--out", "ours"}, 0);
+  expect_run(folder.path(),
+             {"connect",
+              "quadratic",
+              "--threshold",
+              "0.05",
+              "--from",
+              "A.safetensors",
+              "--to",
+              "B.safetensors",
+              "--out",
+              "given"},
+             0);
+  for (const char* column : {"verdict",
+                             "max_metric",
+                             "normalized_length",
+                             "beads",
+                             "gradient_samples_beads",
+                             "forward_samples_checks"}) {
+    EXPECT_EQ(cell_of(folder / "given/cells.csv", column),
+              cell_of(folder / "ours/cells.csv", column))
+        << column;
+  }
+  EXPECT_EQ(cell_of(folder / "given/cells.csv", "gradient_samples_endpoints"), "0");
+  // The run knows its end points by their numbers.
+  std::filesystem::copy_file(folder / "B.safetensors",
+                             folder / "A.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  expect_run(folder.path(),
+             {"connect",
+              "quadratic",
+              "--threshold",
+              "0.05",
+              "--from",
+              "A.safetensors",
+              "--to",
+              "B.safetensors",
+              "--out",
+              "given",
+              "--resume"},
+             78,
+             {"from", "theta_sha256"});
+}
+
+TEST(PathFile, Damaged) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.2", "--out", "run"}, 0);
+  const std::string good = bytes_of(folder / "run/paths/0.2_0.safetensors");
+  const auto verify = [&](const std::string& content,
+                          std::initializer_list<std::string_view> parts) {
+    folder.write("p.safetensors", content);
+    expect_run(folder.path(), {"verify", "p.safetensors"}, 65, parts);
+  };
+  const auto with = [&](std::string_view old, std::string_view by) {
+    std::string content = good;
+    content.replace(content.find(old), old.size(), by);
+    return content;
+  };
+  verify("", {"p.safetensors"});
+  verify(good.substr(0, good.size() / 2), {"p.safetensors"});
+  verify(good + "x", {"p.safetensors"});
+  verify(with("isthmus-path-1", "isthmus-path-9"), {"isthmus-path-1", "isthmus-path-9"});
+  verify(with("\"theta\":", "\"betas\":"), {"theta"});
+  verify(with("\"problem\":", "\"problex\":"), {"no 'problem'"});
+  verify(with("\"tolerance\":\"1\"", "\"tolerance\":\"x\""), {"tolerance", "a number", "'x'"});
+  std::string content = good;
+  content.replace(content.size() - 4, 4, repeated(std::numeric_limits<float>::quiet_NaN(), 1));
+  verify(content, {"theta[", "not finite"});
+  verify(safetensors_content(quadratic_tensors(0.1F, "F32")), {"not a path", "format"});
+  expect_run(folder.path(), {"verify", "no.safetensors"}, 66, {"no.safetensors"});
+  expect_run(folder.path(), {"verify", "."}, 66, {"no run directory"});
+  expect_run(folder.path(), {"verify", "run", "--points", "1"}, 64, {"points", "got 1"});
+  expect_run(folder.path(), {"verify", "run", "--metric", "error_rate"}, 64, {"error_rate"});
+}
+
+}  // namespace
+}  // namespace isthmus::testing

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+// Run directories: what is in them, and what becomes of them when something goes wrong.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "command.h"
+#include "inputs.h"
+
+namespace isthmus::testing {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Json = nlohmann::json;
+
+// Many small cells.
+const Arguments many_cells{
+    "sweep", "quadratic", "--thresholds", "0.05,0.02,0.01", "--pairs", "20", "--out"};
+// Few cells with beads that take their time: each bead and check is kept on its own.
+const Arguments few_cells{
+    "connect", "mnist-mlp", "--data", "data", "--thresholds", "0.2,0.1", "--pairs", "2", "--out"};
+
+Arguments with(Arguments arguments, const Arguments& more) {
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+Json json_of(const std::filesystem::path& file) {
+  return Json::parse(bytes_of(file));
+}
+
+std::string first_line(const std::filesystem::path& file) {
+  const std::string text = bytes_of(file);
+  return text.substr(0, text.find('\n'));
+}
+
+TEST(Run, FilesAreThoseOfTheContract) {
+  const TemporaryFolder folder;
+  const Arguments arguments{"connect",
+                            "quadratic",
+                            "--thresholds",
+                            "0.05,0.2",
+                            "--pairs",
+                            "3",
+                            "--seed",
+                            "11",
+                            "--json",
+                            "--out",
+                            "run"};
+  const Json report = Json::parse(expect_run(folder.path(), arguments, 0).out);
+  EXPECT_EQ(report["run"], "run");
+  EXPECT_EQ(first_line(folder / "run/cells.csv"),
+            "threshold,pair,seed,verdict,max_metric,max_t,normalized_length,"
+            "normalized_length_weights,beads,beads_inserted,rounds,gradient_samples_endpoints,"
+            "gradient_samples_beads,forward_samples_checks,max_metric_train");
+  EXPECT_EQ(first_line(folder / "run/curve.csv"),
+            "threshold,pairs,connected,length_mean,length_sem,length_weights_mean,"
+            "length_weights_sem,beads_mean,beads_sem");
+  const auto cells = read_table(folder / "run/cells.csv");
+  ASSERT_EQ(cells.size(), 7u);
+  EXPECT_EQ(cells[1][0], "0.2") << "thresholds descending";
+  EXPECT_EQ(cells[4][0], "0.05");
+  EXPECT_EQ(cells[6][1], "2");
+  EXPECT_EQ(cells[6][2], "11");
+  const auto curve = read_table(folder / "run/curve.csv");
+  ASSERT_EQ(curve.size(), 3u);
+  EXPECT_EQ(curve[1][1], "3");
+  for (const char* file : {"config.json", "manifest.json", "summary.json", "timing.json"}) {
+    EXPECT_TRUE(json_of(folder / "run" / file).is_object()) << file;
+  }
+  EXPECT_EQ(bytes_of(folder / "run/config.json").find("threads"), std::string::npos);
+  EXPECT_NE(bytes_of(folder / "run/figure.svg").find("<svg"), std::string::npos);
+  EXPECT_EQ(files_in(folder / "run/paths", ".safetensors"), 6u);
+  EXPECT_FALSE(std::filesystem::exists(folder / "run/checkpoint"));
+  // A strict pair trains its end points once: the cost of a pair is that of its lowest threshold.
+  std::uint64_t cost = 0;
+  for (std::size_t i = 4; i < 7; ++i) {
+    EXPECT_GE(std::stoull(cells[i][11]), std::stoull(cells[i - 3][11]));
+    cost += std::stoull(cells[i][11]);
+  }
+  EXPECT_EQ(json_of(folder / "run/summary.json")["gradient_samples_endpoints"], cost);
+  EXPECT_GT(json_of(folder / "run/cells/0.05_0.json")["details"]["forward_samples_other_split"], 0);
+}
+
+TEST(Run, PathFilesAreThoseOfTheContract) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.1", "--out", "run"}, 0);
+  const std::string content = bytes_of(folder / "run/paths/0.1_0.safetensors");
+  std::uint64_t size = 0;
+  for (int i = 7; i >= 0; --i) {
+    size = size << 8U | static_cast<unsigned char>(content[static_cast<std::size_t>(i)]);
+  }
+  const Json header = Json::parse(content.substr(8, size));
+  const Json& theta = header["theta"];
+  EXPECT_EQ(theta["dtype"], "F32");
+  const std::string beads = cell_of(folder / "run/cells.csv", "beads");
+  EXPECT_EQ(theta["shape"], (Json{std::stoi(beads), 24}));
+  const Json& metadata = header["__metadata__"];
+  EXPECT_EQ(metadata["format"], "isthmus-path-1");
+  EXPECT_EQ(metadata["task"], "quadratic");
+  EXPECT_EQ(metadata["threshold"], "0.1");
+  EXPECT_EQ(metadata["metric"], "mean_absolute_error");
+  EXPECT_EQ(metadata["split"], "test");
+  EXPECT_TRUE(Json::parse(metadata["network"].get<std::string>()).contains("layers"));
+  const Json layout = Json::parse(metadata["layout"].get<std::string>());
+  ASSERT_EQ(layout.size(), 3u);
+  EXPECT_EQ(layout[1],
+            (Json{{"name", "2.weight"}, {"offset", 4}, {"shape", {4, 4}}, {"role", "weight"}}));
+}
+
+TEST(Run, AThresholdThatNoTrainingReaches) {
+  const TemporaryFolder folder;
+  const Outcome outcome = expect_run(
+      folder.path(),
+      {"connect", "quadratic", "--threshold", "1e-9", "--endpoint-max-steps", "60", "--out", "run"},
+      0);
+  const std::filesystem::path cells = folder / "run/cells.csv";
+  EXPECT_EQ(cell_of(cells, "verdict"), "endpoint_not_reached");
+  EXPECT_GT(std::stod(cell_of(cells, "max_metric")), 1e-9);
+  EXPECT_EQ(cell_of(cells, "gradient_samples_endpoints"), std::to_string(2 * 60 * 256));
+  EXPECT_NE(outcome.out.find("did not reach"), std::string::npos) << outcome.out;
+  const Json trained = Json::parse(expect_run(folder.path(),
+                                              {"train",
+                                               "quadratic",
+                                               "--threshold",
+                                               "1e-9",
+                                               "--endpoint-max-steps",
+                                               "60",
+                                               "--out",
+                                               "a.safetensors",
+                                               "--json"},
+                                              0)
+                                       .out);
+  EXPECT_EQ(trained["termination"], "budget");
+  EXPECT_EQ(trained["steps"], 60);
+}
+
+TEST(Run, AThresholdAboveTheLossAtInitialisation) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "100", "--out", "run"}, 0);
+  const std::filesystem::path cells = folder / "run/cells.csv";
+  EXPECT_EQ(cell_of(cells, "verdict"), "connected");
+  EXPECT_EQ(cell_of(cells, "gradient_samples_endpoints"), std::to_string(2 * 256))
+      << "the pass that looks at each, no step";
+  EXPECT_EQ(cell_of(cells, "normalized_length"), "1");
+  EXPECT_EQ(cell_of(cells, "beads"), "2");
+  const Outcome trained = expect_run(
+      folder.path(), {"train", "quadratic", "--threshold", "100", "--out", "a", "--json"}, 0);
+  EXPECT_EQ(Json::parse(trained.out)["steps"], 0);
+}
+
+TEST(Run, AStringThatDoesNotCloseIsAVerdict) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--threshold", "0.01", "--max-beads", "3", "--out", "run"},
+             0);
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "not_connected");
+  EXPECT_GT(std::stod(cell_of(folder / "run/cells.csv", "max_metric")), 0.01);
+}
+
+TEST(Run, ThePaperProtocol) {
+  const TemporaryFolder folder;
+  for (const char* risk : {"oracle", "empirical"}) {
+    expect_run(folder.path(),
+               {"connect",
+                "quadratic",
+                "--threshold",
+                "0.125",
+                "--protocol",
+                "paper",
+                "--risk",
+                risk,
+                "--risk-points",
+                "500",
+                "--out",
+                risk},
+               0);
+    EXPECT_EQ(cell_of(folder.path() / risk / "cells.csv", "verdict"), "connected");
+    EXPECT_GE(std::stoi(cell_of(folder.path() / risk / "cells.csv", "beads")), 3);
+    expect_run(folder.path(), {"verify", risk}, 0);
+  }
+}
+
+TEST(RunDirectory, AnExistingRunIsNotTouched) {
+  const TemporaryFolder folder;
+  const Arguments command{"connect", "quadratic", "--threshold", "0.2", "--out", "run"};
+  expect_run(folder.path(), command, 0);
+  std::filesystem::copy(
+      folder / "run", folder / "before", std::filesystem::copy_options::recursive);
+  expect_run(folder.path(), command, 64, {"run: a run is there already", "--resume", "--out"});
+  expect_run(
+      folder.path(),
+      {"connect", "quadratic", "--thresholds", "0.1", "--seed", "2", "--out", "run", "--resume"},
+      78,
+      {"thresholds: [0.2] there, [0.1] here", "seed: 1 there, 2 here"});
+  folder.write("mine/thesis.tex", "x");
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--threshold", "0.2", "--out", "mine"},
+             64,
+             {"mine", "other files"});
+  EXPECT_EQ(bytes_of(folder / "mine/thesis.tex"), "x");
+  expect_same_runs(folder / "run", folder / "before");
+  expect_run(folder.path(), with(command, {"--resume"}), 0);
+  expect_same_runs(folder / "run", folder / "before");
+}
+
+TEST(RunDirectory, Damaged) {
+  const TemporaryFolder folder;
+  const Arguments command{
+      "connect", "quadratic", "--threshold", "0.2", "--pairs", "2", "--out", "run"};
+  const Arguments resume = with(command, {"--resume"});
+  expect_run(folder.path(), command, 0);
+  const std::filesystem::path run = folder / "run";
+  std::filesystem::copy(run, folder / "before", std::filesystem::copy_options::recursive);
+  const std::string config = bytes_of(run / "config.json");
+  const auto expect_both = [&](int code, std::initializer_list<std::string_view> parts) {
+    expect_run(folder.path(), resume, code, parts);
+    expect_run(folder.path(), {"report", "run"}, code, parts);
+  };
+  replace_in(run / "config.json", "isthmus-run-1", "isthmus-run-0");
+  expect_both(78, {"config.json", "isthmus-run-1", "isthmus-run-0", "another version"});
+  folder.write("run/config.json", config.substr(0, config.size() / 2));
+  expect_both(65, {"config.json", "JSON"});
+  folder.write("run/config.json", config);
+  replace_in(run / "config.json", "\"version\": \"", "\"version\": \"9");
+  expect_run(folder.path(), resume, 78, {"version: \"9"});
+  folder.write("run/config.json", config);
+  // A cell that is damaged is named; without it, it is computed again.
+  const std::string cell = bytes_of(run / "cells/0.2_1.json");
+  folder.write("run/cells/0.2_1.json", cell.substr(0, 100));
+  expect_run(folder.path(), resume, 65, {"0.2_1.json", "damaged", "Delete this file", "--resume"});
+  folder.write("run/cells/0.2_1.json", bytes_of(run / "cells/0.2_0.json"));
+  expect_run(folder.path(), resume, 65, {"0.2_1.json", "pair 1", "pair 0"});
+  std::filesystem::remove(run / "cells/0.2_1.json");
+  expect_run(folder.path(), resume, 0);
+  expect_same_runs(run, folder / "before");
+  std::filesystem::remove(run / "paths/0.2_0.safetensors");
+  expect_run(folder.path(), resume, 0);
+  expect_same_runs(run, folder / "before");
+  folder.write("run/cells.csv", bytes_of(run / "cells.csv") + "0.2,7,\n");
+  expect_run(folder.path(), {"report", "run"}, 65, {"cells.csv"});
+  expect_run(folder.path(), resume, 0);
+  expect_same_runs(run, folder / "before");
+  expect_run(folder.path(), {"report", "none"}, 66, {"none"});
+  expect_run(folder.path(), {"report", "run/config.json"}, 65, {"expected a run directory"});
+}
+
+TEST(RunDirectory, UnwritablePlaces) {
+  const TemporaryFolder folder;
+  folder.write("file", "x");
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--threshold", "0.2", "--out", "file/run"},
+             73,
+             {"file/run", "Choose another place"});
+  expect_run(
+      folder.path(), {"connect", "quadratic", "--threshold", "0.2", "--out", "file"}, 73, {"file"});
+  expect_run(folder.path(),
+             {"train", "quadratic", "--threshold", "0.2", "--out", "file/a.safetensors"},
+             73,
+             {"file/a.safetensors", "cannot be written"});
+  expect_run(folder.path(),
+             {"train", "quadratic", "--threshold", "0.2", "--out", "none/a.safetensors"},
+             73,
+             {"none/a.safetensors"});
+  EXPECT_EQ(bytes_of(folder / "file"), "x");
+}
+
+TEST(RunDirectory, ADiskThatFillsUp) {
+  const TemporaryFolder folder;
+  const Arguments command{"connect", "quadratic", "--threshold", "0.2", "--pairs", "80", "--out"};
+  expect_run(folder.path(), with(command, {"unbroken"}), 0);
+  // No room for the tables; then not even for one path.
+  for (const std::uint64_t limit : {7000u, 3000u, 500u}) {
+    const std::string name = "run" + std::to_string(limit);
+    const Outcome outcome =
+        run(folder.path(), with(command, {name}), {.largest_file = limit, .output = {}});
+    expect_outcome(outcome, 73, {name, "cannot be written", "Free space", "intact"});
+    EXPECT_EQ(files_in(folder.path() / name, ".partial"), 0u);
+    expect_run(folder.path(), with(command, {name, "--resume"}), 0);
+    expect_same_runs(folder.path() / name, folder / "unbroken");
+  }
+  folder.write("a.safetensors", "old");
+  expect_outcome(run(folder.path(),
+                     {"train", "quadratic", "--threshold", "0.2", "--out", "a.safetensors"},
+                     {.largest_file = 100, .output = {}}),
+                 73,
+                 {"a.safetensors"});
+  EXPECT_EQ(bytes_of(folder / "a.safetensors"), "old");
+}
+
+// Waits for something that a process does; false if it ended first.
+template <typename Condition>
+bool wait_for(Process& process, const Condition& happened) {
+  while (process.running()) {
+    if (happened()) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return false;
+}
+
+TEST(RunDirectory, OneProcessAtATime) {
+  const TemporaryFolder folder;
+  Process first(folder.path(), with(many_cells, {"run", "--threads", "1"}));
+  ASSERT_TRUE(wait_for(first, [&] { return files_in(folder / "run/cells", ".json") > 0; }));
+  expect_run(
+      folder.path(), with(many_cells, {"run", "--resume"}), 64, {"another process", "--out"});
+  expect_run(folder.path(), {"report", "run", "--no-figure"}, 0);
+  expect_outcome(first.wait(), 0);
+  expect_run(folder.path(), with(many_cells, {"run", "--resume"}), 0);
+}
+
+TEST(RunDirectory, ThreadsDoNotChangeIt) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  for (const Arguments& command : {many_cells, few_cells}) {
+    expect_run(folder.path(), with(command, {"one", "--threads", "1"}), 0);
+    expect_run(folder.path(), with(command, {"two", "--threads", "2"}), 0);
+    expect_same_runs(folder / "two", folder / "one");
+    std::filesystem::remove_all(folder / "one");
+    std::filesystem::remove_all(folder / "two");
+  }
+}
+
+TEST(Interruption, BySignalsEndsWithTheSameFiles) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), with(many_cells, {"unbroken"}), 0);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::filesystem::remove_all(folder / "run");
+    Process process(folder.path(), with(many_cells, {"run", "--threads", "1"}));
+    ASSERT_TRUE(wait_for(process, [&] { return files_in(folder / "run/cells", ".json") > 2; }));
+    process.send(signal);
+    expect_outcome(process.wait(), 130, {"interrupted", "run", "--resume"});
+    EXPECT_FALSE(std::filesystem::exists(folder / "run/summary.json"));
+    const Outcome report = expect_run(folder.path(), {"report", "run", "--no-figure"}, 0);
+    EXPECT_NE(report.out.find("Unfinished"), std::string::npos) << report.out;
+    expect_run(folder.path(), with(many_cells, {"run", "--resume"}), 0);
+    expect_same_runs(folder / "run", folder / "unbroken");
+  }
+}
+
+// Kills a run again and again, each time going on with what is there; returns how often a later
+// process found something to go on with.
+int kill_and_resume(const TemporaryFolder& folder,
+                    const Arguments& command,
+                    const std::vector<std::string>& kept,
+                    int kills) {
+  const auto start = Clock::now();
+  expect_run(folder.path(), with(command, {"unbroken"}), 0);
+  const std::chrono::duration<double> whole = Clock::now() - start;
+  std::mt19937 moments(3);
+  int found = 0;
+  for (int kill = 0; kill < kills;) {
+    const int threads = 1 + kill % 2;
+    Process process(folder.path(),
+                    with(command, {"run", "--resume", "--threads", std::to_string(threads)}));
+    std::this_thread::sleep_for(whole * (0.0005 * static_cast<double>(moments() % 1000)));
+    if (process.running()) {
+      process.send(SIGKILL);
+    }
+    if (process.wait().signal == SIGKILL) {
+      ++kill;
+      std::size_t pieces = 0;
+      for (const std::string& place : kept) {
+        const std::filesystem::path inside = folder / "run" / place;
+        if (std::filesystem::is_directory(inside)) {
+          pieces += files_in(inside, ".json") + files_in(inside, ".safetensors");
+        }
+      }
+      found += pieces > 0 ? 1 : 0;
+      continue;
+    }
+    expect_outcome(process.wait(), 0);
+    expect_same_runs(folder / "run", folder / "unbroken");
+    std::filesystem::remove_all(folder / "run");
+  }
+  expect_run(folder.path(), with(command, {"run", "--resume"}), 0);
+  expect_same_runs(folder / "run", folder / "unbroken");
+  return found;
+}
+
+TEST(Interruption, KillsOfManyCells) {
+  const TemporaryFolder folder;
+  EXPECT_GT(kill_and_resume(folder, many_cells, {"cells"}, 20), 5);
+}
+
+TEST(Interruption, KillsOfBeadsAndEndPoints) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  const int found = kill_and_resume(
+      folder, few_cells, {"checkpoint", "checkpoint/0.1_0", "checkpoint/0.1_1", "cells"}, 20);
+  EXPECT_GT(found, 5);
+  const auto cells = read_table(folder / "run/cells.csv");
+  EXPECT_GT(std::stoi(cells.at(3).at(8)), 2) << "there are beads to resume";
+}
+
+TEST(Verify, ReproducesTheMaximumFromTheFileAlone) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  expect_run(folder.path(), with(few_cells, {"images"}), 0);
+  expect_run(folder.path(),
+             {"connect", "cubic", "--thresholds", "0.2,0.15", "--pairs", "2", "--out", "cubic"},
+             0);
+  for (const std::string name : {"images", "cubic"}) {
+    const Json all =
+        Json::parse(expect_run(folder.path(), {"verify", name, "--data", "data", "--json"}, 0).out);
+    auto rows = read_table(folder.path() / name / "cells.csv");
+    rows.erase(rows.begin());
+    ASSERT_EQ(all.size(), rows.size());
+    for (const auto& row : rows) {
+      const std::string file = name + "/paths/" + row[0] + "_" + row[1] + ".safetensors";
+      const auto result = std::find_if(
+          all.begin(), all.end(), [&](const Json& one) { return one["file"] == file; });
+      ASSERT_NE(result, all.end()) << file;
+      EXPECT_EQ((*result)["max_metric"].get<double>(), std::stod(row[4])) << file;
+      EXPECT_EQ((*result)["normalized_length"].get<double>(), std::stod(row[6])) << file;
+      EXPECT_EQ((*result)["below"], row[3] == "connected") << file;
+    }
+  }
+  // Moved elsewhere, on another grid, on the other split.
+  std::filesystem::rename(folder / "cubic/paths/0.15_1.safetensors", folder / "moved.safetensors");
+  std::filesystem::remove_all(folder / "cubic");
+  const Json moved = Json::parse(expect_run(folder.path(),
+                                            {"verify",
+                                             "moved.safetensors",
+                                             "--points",
+                                             "501",
+                                             "--split",
+                                             "train",
+                                             "--threads",
+                                             "1",
+                                             "--json"},
+                                            0)
+                                     .out)[0];
+  EXPECT_EQ(moved["points"], 501);
+  EXPECT_EQ(moved["split"], "train");
+  EXPECT_LE(moved["max_metric"].get<double>(), 0.15 * 1.02);
+  EXPECT_EQ(moved["threshold"], 0.15);
+}
+
+TEST(Report, OfARun) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--threshold", "0.1", "--pairs", "2", "--out", "run"},
+             0);
+  const std::string figure = bytes_of(folder / "run/figure.svg");
+  std::filesystem::remove(folder / "run/figure.svg");
+  const Outcome text = expect_run(folder.path(), {"report", "run"}, 0);
+  EXPECT_NE(text.out.find("connected"), std::string::npos);
+  EXPECT_EQ(bytes_of(folder / "run/figure.svg"), figure);
+  EXPECT_NE(expect_run(folder.path(), {"report", "run", "--markdown"}, 0).out.find("|"),
+            std::string::npos);
+  EXPECT_TRUE(
+      Json::parse(expect_run(folder.path(), {"report", "run", "--json"}, 0).out).is_object());
+}
+
+}  // namespace
+}  // namespace isthmus::testing

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// What a user types wrongly, and what the command says of itself.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "command.h"
+
+namespace isthmus::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+TEST(Help, OfEveryCommand) {
+  const TemporaryFolder folder;
+  const Outcome all = expect_run(folder.path(), {"--help"}, 0);
+  for (const char* name :
+       {"connect", "sweep", "verify", "report", "train", "check-gradient", "data", "list"}) {
+    EXPECT_NE(all.out.find(name), std::string::npos) << name;
+    const Outcome one = expect_run(folder.path(), {name, "--help"}, 0);
+    EXPECT_NE(one.out.find("Usage:"), std::string::npos) << one.out;
+    EXPECT_EQ(one.err, "");
+  }
+  EXPECT_EQ(all.out.find("Trains two end points"), std::string::npos)
+      << "the list of commands has one line for each";
+  EXPECT_NE(run(folder.path(), {"connect", "--help"}).out.find("Trains two end points"),
+            std::string::npos);
+  expect_run(folder.path(), {"--version"}, 0);
+  EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(List, IsJson) {
+  const TemporaryFolder folder;
+  const Json tasks = Json::parse(expect_run(folder.path(), {"list", "--json"}, 0).out);
+  ASSERT_EQ(tasks.size(), 5u);
+  EXPECT_EQ(tasks[0]["name"], "quadratic");
+  EXPECT_EQ(tasks[4]["parameters"], 26506);
+  EXPECT_TRUE(Json::parse(run(folder.path(), {"data", "list", "--json"}).out).is_array());
+}
+
+TEST(Usage, Commands) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {}, 64, {"--help"});
+  expect_run(folder.path(), {"conect", "quadratic"}, 64, {"conect"});
+  expect_run(folder.path(), {"data", "steal"}, 64, {"steal"});
+  expect_run(folder.path(), {"list", "everything"}, 64, {"everything"});
+  expect_run(folder.path(), {"data", "path", "cifar"}, 64, {"fashion-mnist", "'cifar'"});
+  expect_run(folder.path(), {"verify"}, 64, {"target"});
+  expect_run(folder.path(), {"train", "quadratic"}, 64, {"--out"});
+  expect_run(
+      folder.path(), {"train", "quadratic", "--out", "a", "--side", "C"}, 64, {"A or B", "'C'"});
+  expect_run(folder.path(), {"check-gradient", "quadratic", "--samples", "0"}, 64, {"samples"});
+  EXPECT_EQ(folder.entries(), 0u) << "nothing is made before the command is understood";
+}
+
+struct WrongOption {
+  Arguments arguments;
+  std::vector<std::string> parts;
+};
+
+TEST(Usage, OptionsOfConnect) {
+  const std::vector<WrongOption> all{
+      {{}, {"give a task", "--network"}},
+      {{"cubik"}, {"quadratic, cubic", "'cubik'"}},
+      {{"quadratic", "cubic"}, {"cubic"}},
+      {{"quadratic", "--frobnicate"}, {"--frobnicate"}},
+      {{"quadratic", "--metric", "accuracy"}, {"error_rate", "'accuracy'"}},
+      {{"quadratic", "--metric", "error_rate"}, {"error_rate cannot be computed", "quadratic"}},
+      {{"quadratic", "--protocol", "loose"}, {"strict or paper", "'loose'"}},
+      {{"quadratic", "--risk", "high"}, {"oracle or empirical", "'high'"}},
+      {{"mnist", "--risk", "oracle"}, {"only generated tasks", "mnist"}},
+      {{"quadratic", "--split", "both"}, {"'both'"}},
+      {{"quadratic", "--t-star", "third"}, {"half or argmax", "'third'"}},
+      {{"quadratic", "--optimizer", "lbfgs"}, {"adam", "'lbfgs'"}},
+      {{"quadratic", "--threshold", "low"}, {"--threshold", "a number", "'low'"}},
+      {{"quadratic", "--threshold", "0"}, {"threshold", "> 0", "got 0"}},
+      {{"quadratic", "--threshold", "-1"}, {"threshold", "> 0", "-1"}},
+      {{"quadratic", "--threshold", "nan"}, {"threshold", "nan"}},
+      {{"quadratic", "--threshold", "1e999"}, {"threshold", "inf"}},
+      {{"quadratic", "--thresholds", "0.1,x"}, {"--thresholds", "'x'"}},
+      {{"quadratic", "--thresholds", "0.1,0.10"}, {"0.1 twice"}},
+      {{"quadratic", "--threshold", "0.1", "--thresholds", "0.2"}, {"not both"}},
+      {{"quadratic", "--pairs", "0"}, {"pairs", "got 0"}},
+      {{"quadratic", "--pairs", "-1"}, {"--pairs", "whole number", "'-1'"}},
+      {{"quadratic", "--pairs", "1e3"}, {"--pairs", "whole number", "'1e3'"}},
+      {{"quadratic", "--pairs", "1000000000000"}, {"pairs", "1000000", "1000000000000"}},
+      {{"quadratic", "--seed", "-1"}, {"--seed", "'-1'"}},
+      {{"quadratic", "--threads", "-1"}, {"--threads", "'-1'"}},
+      {{"quadratic", "--threads", "100000"}, {"--threads", "1024", "'100000'"}},
+      {{"quadratic", "--points", "1"}, {"points", "at least 2", "got 1"}},
+      {{"quadratic", "--alpha", "2"}, {"alpha", "(0, 1]", "got 2"}},
+      {{"quadratic", "--tolerance", "0.5"}, {"tolerance", ">= 1", "0.5"}},
+      {{"quadratic", "--max-rounds", "0"}, {"max-rounds", "got 0"}},
+      {{"quadratic", "--max-steps", "0"}, {"got 0"}},
+      {{"quadratic", "--risk-points", "0"}, {"risk-points", "got 0"}},
+      {{"quadratic", "--from", "a.safetensors"}, {"--from and --to", "both"}},
+      {{"quadratic", "--to", "a.safetensors"}, {"--from and --to", "both"}},
+      {{"quadratic", "--network", "net.json"}, {"not both"}},
+  };
+  const TemporaryFolder folder;
+  for (const WrongOption& wrong : all) {
+    Arguments arguments{"connect", "--out", "run"};
+    arguments.insert(arguments.end(), wrong.arguments.begin(), wrong.arguments.end());
+    const Outcome outcome = expect_run(folder.path(), arguments, 64);
+    for (const std::string& part : wrong.parts) {
+      EXPECT_NE(outcome.err.find(part), std::string::npos) << part << "\n" << outcome.err;
+    }
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_EQ(folder.entries(), 0u) << "no run directory for what cannot run";
+}
+
+TEST(CheckGradient, OfTheGeneratedTasks) {
+  const TemporaryFolder folder;
+  for (const char* task : {"quadratic", "cubic"}) {
+    const Outcome outcome = expect_run(folder.path(), {"check-gradient", task, "--json"}, 0);
+    EXPECT_EQ(Json::parse(outcome.out)["passed"], true);
+  }
+}
+
+TEST(Output, AFullDiskBehindStandardOutput) {
+  const TemporaryFolder folder;
+  const Surroundings full{.largest_file = {}, .output = "/dev/full"};
+  expect_outcome(run(folder.path(), {"list"}, full), 73, {"standard output"});
+  expect_outcome(run(folder.path(), {"--help"}, full), 73, {"standard output"});
+  // More than a buffer of it, and a run that is kept.
+  const Arguments sweep{
+      "connect", "quadratic", "--threshold", "0.2", "--pairs", "60", "--json", "--out", "run"};
+  expect_outcome(run(folder.path(), sweep, full), 73, {"standard output"});
+  expect_run(folder.path(), {"report", "run"}, 0);
+}
+
+}  // namespace
+}  // namespace isthmus::testing

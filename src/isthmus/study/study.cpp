@@ -115,14 +115,11 @@ class StudyRun {
     const double processor_start = processor_seconds();
     find_finished();
     tell({.kind = StudyProgress::Kind::started});
-    if (options_.protocol == Protocol::strict || options_.from) {
-      workers_.for_each(options_.pairs, [&](std::size_t pair, std::size_t) {
-        run_pair(pair, options_.thresholds);
-      });
-    } else {
-      workers_.for_each(cells_.size(), [&](std::size_t i, std::size_t) {
-        run_pair(i % options_.pairs, {options_.thresholds[i / options_.pairs]});
-      });
+    try {
+      run_cells();
+    } catch (const Interrupted&) {
+      obey_stop();  // says how to go on
+      throw;
     }
     StudyResult result;
     result.cells = finished_rows();
@@ -137,6 +134,18 @@ class StudyRun {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  void run_cells() {
+    if (options_.protocol == Protocol::strict || options_.from) {
+      workers_.for_each(options_.pairs, [&](std::size_t pair, std::size_t) {
+        run_pair(pair, options_.thresholds);
+      });
+    } else {
+      workers_.for_each(cells_.size(), [&](std::size_t i, std::size_t) {
+        run_pair(i % options_.pairs, {options_.thresholds[i / options_.pairs]});
+      });
+    }
+  }
 
   std::optional<CellRecord>& cell(double threshold, std::size_t pair) {
     const auto found = std::ranges::find(options_.thresholds, threshold);

@@ -88,6 +88,23 @@ OtherSplit other_split_of(const std::string& name) {
   throw UsageError(fmt::format("other-split: expected grid, dangerous or none, got '{}'", name));
 }
 
+// The numbers of A,B,...
+std::vector<double> numbers_of(std::string_view option, std::string_view text) {
+  std::vector<double> numbers;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view field = text.substr(begin, end - begin);
+    double number = 0.0;
+    if (!CLI::detail::lexical_cast(std::string(field), number)) {
+      throw UsageError(fmt::format(
+          "{}: expected numbers with commas between, got '{}' in '{}'", option, field, text));
+    }
+    numbers.push_back(number);
+    begin = end + 1;
+  }
+  return numbers;
+}
+
 }  // namespace
 
 CLI::Validator thread_count() {
@@ -254,14 +271,14 @@ StudyOptions StudyFlags::options() const {
   }
   study.seed = seed;
   set(study.pairs, pairs);
-  if (threshold && !thresholds.empty()) {
+  if (threshold && thresholds) {
     throw UsageError("give --threshold or --thresholds, not both");
   }
   if (threshold) {
     study.thresholds = {*threshold};
   }
-  if (!thresholds.empty()) {
-    study.thresholds = thresholds;
+  if (thresholds) {
+    study.thresholds = numbers_of("--thresholds", *thresholds);
     std::ranges::sort(study.thresholds, std::greater<>());
   }
   if (study.thresholds.empty()) {

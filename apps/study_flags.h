@@ -25,7 +25,7 @@ struct StudyFlags {
   std::string dataset = "mnist";
   std::optional<std::string> data;
   std::optional<double> threshold;
-  std::vector<double> thresholds;
+  std::optional<std::string> thresholds;  ///< A,B,...
   std::optional<std::size_t> pairs;
   std::uint64_t seed = 1;
   std::string protocol = "strict";

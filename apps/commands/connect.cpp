@@ -58,7 +58,7 @@ GivenEndPoint read_end_point(const std::filesystem::path& file, const Layout& la
 
 void run_command(const StudyCommand& command, const Stop& stop) {
   StudyOptions options = command.flags.options();
-  if (command.published && !command.flags.threshold && command.flags.thresholds.empty()) {
+  if (command.published && !command.flags.threshold && !command.flags.thresholds) {
     take_published_thresholds(options);
   }
   if (command.from.has_value() != command.to.has_value()) {
@@ -102,7 +102,7 @@ void add_study(Context& context,
   StudyFlags& flags = command->flags;
   parser->add_option(
       "--threshold", flags.threshold, "L0, in the metric's unit; an error rate of 2 % is 0.02");
-  parser->add_option("--thresholds", flags.thresholds, "Several: A,B,...")->delimiter(',');
+  parser->add_option("--thresholds", flags.thresholds, "Several: A,B,...");
   parser->add_option("--pairs", flags.pairs, "Pairs of end points at each threshold");
   if (end_points) {
     parser->add_option(

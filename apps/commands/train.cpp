@@ -39,7 +39,7 @@ void run_command(const TrainCommand& command, const Stop& stop) {
   const bool terminal = isatty(STDERR_FILENO) == 1;
   const TrainJob job = train_end_point(
       options, evaluators, command.pair, command.side[0], &stop, [&](const TrainProgress& event) {
-        if (terminal && event.steps % 50 == 0) {
+        if (terminal) {
           fmt::print(stderr, "\r\033[Kstep {}: {:.6g}", event.steps, event.metric);
           std::fflush(stderr);
         }

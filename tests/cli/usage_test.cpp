@@ -78,6 +78,8 @@ TEST(Usage, OptionsOfConnect) {
       {{"quadratic", "--threshold", "nan"}, {"threshold", "nan"}},
       {{"quadratic", "--threshold", "1e999"}, {"threshold", "inf"}},
       {{"quadratic", "--thresholds", "0.1,x"}, {"--thresholds", "'x'"}},
+      {{"quadratic", "--thresholds", "0.1,,0.2"}, {"--thresholds", "''", "0.1,,0.2"}},
+      {{"quadratic", "--thresholds", "0.1,"}, {"--thresholds", "''"}},
       {{"quadratic", "--thresholds", "0.1,0.10"}, {"0.1 twice"}},
       {{"quadratic", "--threshold", "0.1", "--thresholds", "0.2"}, {"not both"}},
       {{"quadratic", "--pairs", "0"}, {"pairs", "got 0"}},

@@ -16,6 +16,9 @@ namespace isthmus {
 /// The two tables of a run directory, as whoever writes them and whoever reads them see them.
 /// docs/run_directory.md describes the whole directory.
 
+/// The format of the run directories that this version writes, reads and resumes.
+inline constexpr std::string_view run_format = "isthmus-run-1";
+
 /// The files of a run directory.
 namespace run_files {
 inline constexpr std::string_view config = "config.json";

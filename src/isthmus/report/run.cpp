@@ -16,8 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view readable_format = "isthmus-run-1";
-
 bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
@@ -88,12 +86,12 @@ std::optional<std::size_t> planned_pairs(const RunRecord& record) {
 void read_config(RunRecord& record) {
   record.config = read_object(record, run_files::config);
   const std::string format = setting(record, record.config, "format");
-  if (format != readable_format) {
+  if (format != run_format) {
     throw ConfigurationError(
         fmt::format("{}: expected the format {}, found {}: the run was made by another version. "
                     "Read it with that one.",
                     (record.folder / run_files::config).string(),
-                    readable_format,
+                    run_format,
                     format.empty() ? "none" : format));
   }
   record.task = setting(record, record.config, "task");

@@ -16,9 +16,6 @@
 
 namespace isthmus {
 
-/// The format of the run directories that this version writes and resumes.
-inline constexpr std::string_view run_format = "isthmus-run-1";
-
 /// A finished cell: its row of cells.csv, and what the row has no column for.
 struct CellRecord {
   CellRow row;

@@ -119,8 +119,8 @@ void set_images(StudyOptions& options) {
   options.endpoints.check_every = 50;
   options.endpoints.max_steps = 20000;
   options.string.training = options.endpoints;
-  options.string.training.optimizer = Adam{.learning_rate = 0.0001};
-  options.string.training.check_every = 25;
+  options.string.training.optimizer = Sgd{.learning_rate = 0.02, .momentum = 0.9};
+  options.string.training.check_every = 10;
   options.other_split = OtherSplit::dangerous;
   if (options.protocol == Protocol::strict) {
     return;

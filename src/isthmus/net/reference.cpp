@@ -9,6 +9,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/net/engine.h"
+#include "isthmus/net/window.h"
 
 namespace isthmus {
 namespace {
@@ -22,37 +23,6 @@ std::size_t size_of(const Shape& shape) {
   }
   return size;
 }
-
-// Rows or columns of padding before the image: half of what is missing, the odd one goes behind.
-std::size_t padding_before(
-    Padding padding, std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride) {
-  const std::size_t reach = (out - 1) * stride + kernel;
-  return padding == Padding::same && reach > in ? (reach - in) / 2 : 0;
-}
-
-// Calls visit(y, x, row, column) for every element (y, x) of the image under the window of output
-// (row, column of output given), with its place inside the window.
-struct Window {
-  std::size_t kernel;
-  std::size_t stride;
-  Padding padding;
-
-  template <class Visit>
-  void each(const Shape& in, const Shape& out, std::size_t oy, std::size_t ox, Visit visit) const {
-    const std::size_t top = padding_before(padding, in[1], out[1], kernel, stride);
-    const std::size_t left = padding_before(padding, in[2], out[2], kernel, stride);
-    for (std::size_t row = 0; row < kernel; ++row) {
-      for (std::size_t column = 0; column < kernel; ++column) {
-        // Unsigned: places before the image wrap round to numbers far behind it.
-        const std::size_t y = oy * stride + row - top;
-        const std::size_t x = ox * stride + column - left;
-        if (y < in[1] && x < in[2]) {
-          visit(y, x, row, column);
-        }
-      }
-    }
-  }
-};
 
 // One sample through the layers; `at` walks along theta.
 class Pass {

@@ -11,22 +11,15 @@
 namespace isthmus {
 namespace {
 
-Loss loss_of(Metric metric) {
-  switch (metric) {
-    case Metric::mean_absolute_error:
-      return Loss::absolute;
-    case Metric::mean_squared_error:
-      return Loss::squared;
-    case Metric::cross_entropy:
-      return Loss::cross_entropy;
-    case Metric::error_rate:
-    case Metric::perplexity:
-      break;
+// What a callable loss can be.
+Loss callable_loss_of(Metric metric) {
+  if (metric == Metric::error_rate || metric == Metric::perplexity) {
+    throw UsageError(fmt::format(
+        "metric: expected mean_absolute_error, mean_squared_error or cross_entropy for a callable "
+        "loss, got {}",
+        name_of(metric)));
   }
-  throw UsageError(fmt::format(
-      "metric: expected mean_absolute_error, mean_squared_error or cross_entropy for a callable "
-      "loss, got {}",
-      name_of(metric)));
+  return loss_of(metric);
 }
 
 void validate(const CallableOptions& options) {
@@ -115,7 +108,7 @@ class CallableEvaluator final : public Evaluator {
 class CallableObjective final : public Objective {
  public:
   explicit CallableObjective(CallableOptions options)
-      : shared_(std::make_shared<Shared>()), loss_(loss_of(options.metric)) {
+      : shared_(std::make_shared<Shared>()), loss_(callable_loss_of(options.metric)) {
     validate(options);
     shared_->options = std::move(options);
   }

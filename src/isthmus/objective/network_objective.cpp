@@ -131,20 +131,6 @@ Samples permuted(const Samples& samples, std::span<const std::uint32_t> order) {
           .targets = permuted(samples.targets, order, samples.outputs())};
 }
 
-Loss loss_of(Metric metric) {
-  switch (metric) {
-    case Metric::mean_absolute_error:
-      return Loss::absolute;
-    case Metric::mean_squared_error:
-      return Loss::squared;
-    case Metric::cross_entropy:
-    case Metric::perplexity:
-    case Metric::error_rate:
-      break;
-  }
-  return Loss::cross_entropy;
-}
-
 // What the objective and its evaluators share.
 struct Shared {
   explicit Shared(NetworkObjectiveOptions given)
@@ -322,6 +308,8 @@ class NetworkObjective final : public Objective {
   const Layout& layout() const override { return shared_->layout; }
   std::size_t samples(Split split) const override { return shared_->split(split).count; }
   Loss loss() const override { return shared_->options.loss; }
+  const Network* network() const override { return &shared_->options.network; }
+  const Samples* data(Split split) const override { return &shared_->split(split); }
 
   bool supports(Metric metric) const override {
     const bool has_labels = !shared_->test->labels.empty() && !shared_->train->labels.empty();

@@ -42,4 +42,18 @@ Metric metric_of(std::string_view name) {
   throw UsageError(fmt::format("metric: expected one of {}; got '{}'", known, name));
 }
 
+Loss loss_of(Metric metric) {
+  switch (metric) {
+    case Metric::mean_absolute_error:
+      return Loss::absolute;
+    case Metric::mean_squared_error:
+      return Loss::squared;
+    case Metric::cross_entropy:
+    case Metric::perplexity:
+    case Metric::error_rate:
+      break;
+  }
+  return Loss::cross_entropy;
+}
+
 }  // namespace isthmus

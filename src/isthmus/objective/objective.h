@@ -25,6 +25,8 @@ enum class Metric {
 std::string_view name_of(Metric metric);
 /// Throws UsageError that lists the known names.
 Metric metric_of(std::string_view name);
+/// The loss behind a metric: cross-entropy for error rates and perplexity.
+Loss loss_of(Metric metric);
 
 /// A full-split value, or the proof that it exceeds a bound.
 struct Evaluation {
@@ -87,6 +89,10 @@ class Objective {
   /// Samples of a split.
   virtual std::size_t samples(Split split) const = 0;
   virtual Loss loss() const = 0;
+  /// The network and the samples of a split, where there are such: what a proof about a metric
+  /// needs. Null for objectives of another kind.
+  virtual const Network* network() const { return nullptr; }
+  virtual const Samples* data(Split) const { return nullptr; }
   /// True if the metric can be computed here (error rates need labels, and so on).
   virtual bool supports(Metric metric) const = 0;
 

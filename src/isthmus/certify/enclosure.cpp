@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/certify/enclosure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "isthmus/certify/rounding.h"
+#include "isthmus/certify/unit_bounds.h"
+#include "isthmus/core/error.h"
+
+namespace isthmus {
+namespace {
+
+double largest_of(const Rows& rows) {
+  double largest = 0.0;
+  bool bad = false;
+  for (const Lanes& row : rows) {
+    for (const double value : row.at) {
+      bad = bad || !std::isfinite(value);
+      largest = std::max(largest, std::abs(value));
+    }
+  }
+  return bad ? std::numeric_limits<double>::infinity() : largest;
+}
+
+bool all_zero(const Lanes& row) {
+  return std::ranges::all_of(row.at, [](double value) { return value == 0.0; });
+}
+
+void max_pool(const Step& step, const Rows& in, Rows& out) {
+  for (std::size_t p = 0; p < step.out_rows; ++p) {
+    out[p] = in[step.terms[step.first[p]].row];
+    for (std::size_t k = step.first[p] + 1; k < step.first[p + 1]; ++k) {
+      const Lanes& row = in[step.terms[k].row];
+      for (std::size_t lane = 0; lane < lane_count; ++lane) {
+        out[p][lane] = std::max(out[p][lane], row[lane]);
+      }
+    }
+  }
+}
+
+void average_pool(const Step& step, const Rows& in, Rows& out) {
+  for (std::size_t p = 0; p < step.out_rows; ++p) {
+    out[p] = {};
+    const auto count = static_cast<double>(step.first[p + 1] - step.first[p]);
+    for (std::size_t k = step.first[p]; k < step.first[p + 1]; ++k) {
+      const Lanes& row = in[step.terms[k].row];
+      for (std::size_t lane = 0; lane < lane_count; ++lane) {
+        out[p][lane] += row[lane] / count;
+      }
+    }
+  }
+}
+
+template <class Function>
+void each(const Rows& in, Rows& out, Function function) {
+  for (std::size_t row = 0; row < in.size(); ++row) {
+    for (std::size_t lane = 0; lane < lane_count; ++lane) {
+      out[row][lane] = function(in[row][lane]);
+    }
+  }
+}
+
+void bound_max_pool(const Step& step, const Rows& left, const Rows& right, Deviation& deviation) {
+  Rows low(step.out_rows);
+  Rows high(step.out_rows);
+  std::vector<Candidate> candidates;
+  for (std::size_t p = 0; p < step.out_rows; ++p) {
+    for (std::size_t lane = 0; lane < lane_count; ++lane) {
+      candidates.clear();
+      for (std::size_t k = step.first[p]; k < step.first[p + 1]; ++k) {
+        const std::size_t row = step.terms[k].row;
+        candidates.push_back({.left = left[row][lane],
+                              .right = right[row][lane],
+                              .bounds = {deviation.low[row][lane], deviation.high[row][lane]}});
+      }
+      const Bounds bounds = bound_maximum(candidates);
+      low[p][lane] = bounds.low;
+      high[p][lane] = bounds.high;
+    }
+  }
+  deviation.low = std::move(low);
+  deviation.high = std::move(high);
+}
+
+void bound_average_pool(const Step& step, Deviation& deviation) {
+  Rows low(step.out_rows);
+  Rows high(step.out_rows);
+  average_pool(step, deviation.low, low);
+  average_pool(step, deviation.high, high);
+  for (std::size_t p = 0; p < step.out_rows; ++p) {
+    for (std::size_t lane = 0; lane < lane_count; ++lane) {
+      // Terms of both signs may cancel: the error is relative to the largest of them.
+      double largest = 0.0;
+      for (std::size_t k = step.first[p]; k < step.first[p + 1]; ++k) {
+        const std::size_t row = step.terms[k].row;
+        largest = std::max(
+            {largest, std::abs(deviation.low[row][lane]), std::abs(deviation.high[row][lane])});
+      }
+      const double error = gamma(step.first[p + 1] - step.first[p] + 2) * largest;
+      low[p][lane] -= error;
+      high[p][lane] += error;
+    }
+  }
+  deviation.low = std::move(low);
+  deviation.high = std::move(high);
+}
+
+// The terms of a position whose input row is not marked.
+void compact(const Step& step,
+             std::size_t position,
+             const std::vector<char>& zero,
+             std::vector<Term>& used) {
+  used.clear();
+  for (std::size_t k = step.first[position]; k < step.first[position + 1]; ++k) {
+    if (zero[step.terms[k].row] == 0) {
+      used.push_back(step.terms[k]);
+    }
+  }
+}
+
+template <class Bound>
+void bound_units(const Rows& left, const Rows& right, Deviation& deviation, Bound bound) {
+  for (std::size_t row = 0; row < left.size(); ++row) {
+    for (std::size_t lane = 0; lane < lane_count; ++lane) {
+      const Bounds bounds = bound(left[row][lane],
+                                  right[row][lane],
+                                  Bounds{deviation.low[row][lane], deviation.high[row][lane]});
+      deviation.low[row][lane] = bounds.low;
+      deviation.high[row][lane] = bounds.high;
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t first_linear(const std::vector<Step>& steps) {
+  const auto found = std::ranges::find(steps, Step::Kind::linear, &Step::kind);
+  return static_cast<std::size_t>(found - steps.begin());
+}
+
+void Enclosure::run(std::size_t index,
+                    const Rows& in,
+                    const PointWeights& weights,
+                    EndValues& end) {
+  const Step& step = steps_[index];
+  Rows& out = end.values[index];
+  out.resize(step.out_rows);
+  switch (step.kind) {
+    case Step::Kind::linear: {
+      Tile tile;
+      const std::size_t positions = step.positions();
+      const StepWeights& own = *weights[index];
+      zero_.resize(step.in_rows);
+      for (std::size_t row = 0; row < step.in_rows; ++row) {
+        zero_[row] = all_zero(in[row]) ? 1 : 0;
+      }
+      for (std::size_t p = 0; p < positions; ++p) {
+        compact(step, p, zero_, used_);
+        for (std::size_t o = 0; o < step.outputs; o += panel_width) {
+          multiply(own.weights.panel(o / panel_width), used_, in.data(), tile);
+          for (std::size_t j = 0; j < std::min(panel_width, step.outputs - o); ++j) {
+            Lanes& result = out[(o + j) * positions + p];
+            for (std::size_t lane = 0; lane < lane_count; ++lane) {
+              result[lane] = tile[j][lane] + own.bias[o + j];
+            }
+          }
+        }
+        multiplications_ += static_cast<double>(used_.size() * step.outputs);
+      }
+      break;
+    }
+    case Step::Kind::relu:
+      each(in, out, [](double z) { return z > 0.0 ? z : z <= 0.0 ? 0.0 : z; });
+      break;
+    case Step::Kind::sigmoid:
+      each(in, out, [](double z) { return sigmoid(z); });
+      break;
+    case Step::Kind::tanh:
+      each(in, out, [](double z) { return std::tanh(z); });
+      break;
+    case Step::Kind::max_pool:
+      max_pool(step, in, out);
+      break;
+    case Step::Kind::average_pool:
+      average_pool(step, in, out);
+      break;
+  }
+  end.largest[index] = largest_of(out);
+}
+
+void Enclosure::forward(const Rows& inputs,
+                        const PointWeights& weights,
+                        std::size_t steps,
+                        EndValues& end) {
+  end.values.resize(steps_.size());
+  end.largest.resize(steps_.size());
+  for (std::size_t step = 0; step < steps; ++step) {
+    run(step, step == 0 ? inputs : end.values[step - 1], weights, end);
+  }
+}
+
+void Enclosure::forward_from(std::size_t known, const PointWeights& weights, EndValues& end) {
+  end.values.resize(steps_.size());
+  end.largest.resize(steps_.size());
+  end.largest[known] = largest_of(end.values[known]);
+  for (std::size_t step = known + 1; step < steps_.size(); ++step) {
+    run(step, end.values[step - 1], weights, end);
+  }
+}
+
+void Enclosure::linear(std::size_t index,
+                       const EndValues& left,
+                       const EndValues& right,
+                       const StepWeights& left_weights,
+                       const StepWeights& right_weights,
+                       const StepChange& change,
+                       double rounding,
+                       Deviation& deviation) {
+  const Step& step = steps_[index];
+  const Rows& h0 = left.values[index - 1];
+  const Rows& h1 = right.values[index - 1];
+  change_.resize(step.in_rows);
+  center_.resize(step.in_rows);
+  spread_.resize(step.in_rows);
+  zero_change_.resize(step.in_rows);
+  zero_.resize(step.in_rows);
+  for (std::size_t row = 0; row < step.in_rows; ++row) {
+    for (std::size_t lane = 0; lane < lane_count; ++lane) {
+      const double low = deviation.low[row][lane];
+      const double high = deviation.high[row][lane];
+      const double center = 0.5 * (low + high);
+      change_[row][lane] = h1[row][lane] - h0[row][lane];
+      center_[row][lane] = center;
+      spread_[row][lane] = std::max(high - center, center - low);
+    }
+    zero_change_[row] = all_zero(change_[row]) ? 1 : 0;
+    zero_[row] = all_zero(center_[row]) && all_zero(spread_[row]) ? 1 : 0;
+  }
+  low_.resize(step.out_rows);
+  high_.resize(step.out_rows);
+  Tile bend;
+  Tile at_left;
+  Tile at_right;
+  Tile spread;
+  const std::size_t positions = step.positions();
+  for (std::size_t p = 0; p < positions; ++p) {
+    compact(step, p, zero_change_, changing_);
+    compact(step, p, zero_, used_);
+    for (std::size_t o = 0; o < step.outputs; o += panel_width) {
+      const std::size_t panel = o / panel_width;
+      multiply(change.difference.panel(panel), changing_, change_.data(), bend);
+      multiply(left_weights.weights.panel(panel), used_, center_.data(), at_left);
+      multiply(right_weights.weights.panel(panel), used_, center_.data(), at_right);
+      multiply(change.magnitude.panel(panel), used_, spread_.data(), spread);
+      for (std::size_t j = 0; j < std::min(panel_width, step.outputs - o); ++j) {
+        Lanes& low = low_[(o + j) * positions + p];
+        Lanes& high = high_[(o + j) * positions + p];
+        for (std::size_t lane = 0; lane < lane_count; ++lane) {
+          const double around = spread[j][lane] + rounding;
+          low[lane] = std::min(at_left[j][lane], at_right[j][lane]) - bend[j][lane] - around;
+          high[lane] = std::max(at_left[j][lane], at_right[j][lane]) - bend[j][lane] + around;
+        }
+      }
+    }
+    multiplications_ += static_cast<double>((changing_.size() + 3 * used_.size()) * step.outputs);
+  }
+  std::swap(deviation.low, low_);
+  std::swap(deviation.high, high_);
+}
+
+void Enclosure::enclose(const EndValues& left,
+                        const EndValues& right,
+                        const PointWeights& left_weights,
+                        const PointWeights& right_weights,
+                        const IntervalChange& change,
+                        const std::vector<const WeightNorms*>& norms,
+                        double width,
+                        double largest_input,
+                        Deviation& deviation) {
+  const std::size_t first = first_linear(steps_);
+  deviation.radius = 0.0;
+  double largest = largest_input;
+  for (std::size_t index = 0; index < steps_.size(); ++index) {
+    const Step& step = steps_[index];
+    const double largest_out = std::max(left.largest[index], right.largest[index]);
+    switch (step.kind) {
+      case Step::Kind::linear: {
+        const WeightNorms& own = *norms[index];
+        // What is left of W(t) h(t) after the chord of the computed end values.
+        const double sum_error = gamma(step.inputs + 16);
+        const double carried = own.weights * deviation.radius;
+        deviation.radius =
+            up(carried + sum_error * (own.weights * largest + own.bias + largest_out));
+        if (index == first) {
+          deviation.low.assign(step.out_rows, Lanes{});
+          deviation.high.assign(step.out_rows, Lanes{});
+          break;
+        }
+        const double spread = largest_of(deviation.low) + largest_of(deviation.high);
+        const double rounding =
+            up(2.0 * sum_error *
+               (width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
+        linear(index,
+               left,
+               right,
+               *left_weights[index],
+               *right_weights[index],
+               *change[index],
+               rounding,
+               deviation);
+        break;
+      }
+      case Step::Kind::relu:
+        if (index > first) {
+          bound_units(left.values[index - 1], right.values[index - 1], deviation, bound_relu);
+        }
+        break;
+      case Step::Kind::sigmoid:
+      case Step::Kind::tanh: {
+        const bool is_tanh = step.kind == Step::Kind::tanh;
+        if (index > first) {
+          const double radius = deviation.radius;
+          bound_units(left.values[index - 1],
+                      right.values[index - 1],
+                      deviation,
+                      [&](double z0, double z1, Bounds bounds) {
+                        return is_tanh ? bound_tanh(z0, z1, bounds, radius)
+                                       : bound_sigmoid(z0, z1, bounds, radius);
+                      });
+        }
+        deviation.radius = up(deviation.radius * (is_tanh ? 1.0 : 0.25)) + function_error;
+        break;
+      }
+      case Step::Kind::max_pool:
+        if (index > first) {
+          bound_max_pool(step, left.values[index - 1], right.values[index - 1], deviation);
+        }
+        break;
+      case Step::Kind::average_pool:
+        deviation.radius = up(deviation.radius + gamma(64) * largest);
+        if (index > first) {
+          bound_average_pool(step, deviation);
+        }
+        break;
+    }
+    largest = largest_out;
+  }
+  if (first == steps_.size()) {
+    deviation.low.assign(left.values.back().size(), Lanes{});
+    deviation.high.assign(left.values.back().size(), Lanes{});
+  }
+}
+
+}  // namespace isthmus

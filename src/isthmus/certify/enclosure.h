@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "isthmus/certify/lanes.h"
+#include "isthmus/certify/steps.h"
+#include "isthmus/certify/weights.h"
+
+namespace isthmus {
+
+/// The values of all units at one t, for one block of samples, in double.
+struct EndValues {
+  std::vector<Rows> values;     ///< of each step's output
+  std::vector<double> largest;  ///< the largest magnitude in each
+};
+
+/// The numbers in the network's output between two t. With s in [0, 1] the place between them, q =
+/// s (1 - s), and z0, z1 the computed end values of a unit, its exact value z(s) satisfies
+///
+///     (1 - s) z0 + s z1 + q low - radius <= z(s) <= (1 - s) z0 + s z1 + q high + radius
+///
+/// where `radius` holds what rounding may have done to the end values (docs/certificate.md).
+struct Deviation {
+  Rows low;
+  Rows high;
+  double radius = 0.0;
+};
+
+/// The weights of all linear steps at one t, and of the change between two, for one variant.
+using PointWeights = std::vector<const StepWeights*>;
+using IntervalChange = std::vector<const StepChange*>;
+
+/// Pushes blocks of samples through a network whose weights move along a segment. Owns scratch
+/// memory: one instance a thread. Counts the multiplications it makes, of one sample.
+class Enclosure {
+ public:
+  explicit Enclosure(const std::vector<Step>& steps) : steps_(steps) {}
+
+  /// All values at one t, of the first `steps` steps. `inputs` (rows of the first step).
+  void forward(const Rows& inputs, const PointWeights& weights, std::size_t steps, EndValues& end);
+
+  /// The same from the values of step `known` on, which are in `end` already.
+  void forward_from(std::size_t known, const PointWeights& weights, EndValues& end);
+
+  /// Encloses the outputs between two t. `norms` of the segment for each linear step.
+  void enclose(const EndValues& left,
+               const EndValues& right,
+               const PointWeights& left_weights,
+               const PointWeights& right_weights,
+               const IntervalChange& change,
+               const std::vector<const WeightNorms*>& norms,
+               double width,
+               double largest_input,
+               Deviation& deviation);
+
+  /// Multiplications done so far, counted for one sample of each block.
+  double multiplications() const { return multiplications_; }
+
+ private:
+  void linear(std::size_t step,
+              const EndValues& left,
+              const EndValues& right,
+              const StepWeights& left_weights,
+              const StepWeights& right_weights,
+              const StepChange& change,
+              double rounding,
+              Deviation& deviation);
+  void run(std::size_t step, const Rows& in, const PointWeights& weights, EndValues& end);
+
+  const std::vector<Step>& steps_;
+  double multiplications_ = 0.0;
+  std::vector<Term> used_;
+  std::vector<Term> changing_;
+  std::vector<char> zero_;
+  std::vector<char> zero_change_;
+  Rows change_;
+  Rows center_;
+  Rows spread_;
+  Rows low_;
+  Rows high_;
+};
+
+/// The linear step up to which nothing but weights depends on t; steps.size() if there is none.
+std::size_t first_linear(const std::vector<Step>& steps);
+
+}  // namespace isthmus

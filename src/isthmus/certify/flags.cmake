@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# The bounds hold for any order of summation and for fused multiplication and addition; never -ffast-math.
+set_source_files_properties("${folder}/products.cpp" PROPERTIES COMPILE_OPTIONS
+                            "$<$<NOT:$<CONFIG:Debug>>:-O3>;-ffp-contract=fast")

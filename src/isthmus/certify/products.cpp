@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/certify/products.h"
+
+#include <cstring>
+
+// The loop is written once and compiled for each instruction set; the choice is made at run time.
+#define ISTHMUS_BODY [[gnu::always_inline]] inline
+
+namespace isthmus {
+namespace {
+
+// `Width` doubles in a vector, `Count` vectors at once.
+template <std::size_t Width, std::size_t Count>
+ISTHMUS_BODY void multiply_body(const double* panel,
+                                std::span<const Term> terms,
+                                const Lanes* rows,
+                                Tile& tile) {
+  typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
+  for (std::size_t lane = 0; lane < lane_count; lane += Width * Count) {
+    Vector sums[panel_width][Count] = {};
+    for (const Term& term : terms) {
+      const double* const weights = panel + term.column * panel_width;
+      const double* const row = rows[term.row].at.data() + lane;
+      Vector inputs[Count];
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < Count; ++v) {
+        std::memcpy(&inputs[v], row + v * Width, sizeof(Vector));
+      }
+#pragma GCC unroll 8
+      for (std::size_t j = 0; j < panel_width; ++j) {
+        const Vector weight = weights[j] - Vector{};
+#pragma GCC unroll 8
+        for (std::size_t v = 0; v < Count; ++v) {
+          sums[j][v] += weight * inputs[v];
+        }
+      }
+    }
+    for (std::size_t j = 0; j < panel_width; ++j) {
+      for (std::size_t v = 0; v < Count; ++v) {
+        std::memcpy(tile[j].at.data() + lane + v * Width, &sums[j][v], sizeof(Vector));
+      }
+    }
+  }
+}
+
+using Multiply = void (*)(const double*, std::span<const Term>, const Lanes*, Tile&);
+
+void multiply_plain(const double* panel,
+                    std::span<const Term> terms,
+                    const Lanes* rows,
+                    Tile& tile) {
+  multiply_body<2, 2>(panel, terms, rows, tile);
+}
+
+#ifdef __x86_64__
+[[gnu::target("avx2,fma")]] void multiply_avx2(const double* panel,
+                                               std::span<const Term> terms,
+                                               const Lanes* rows,
+                                               Tile& tile) {
+  multiply_body<4, 2>(panel, terms, rows, tile);
+}
+
+[[gnu::target("avx512f,prefer-vector-width=512")]] void multiply_avx512(const double* panel,
+                                                                        std::span<const Term> terms,
+                                                                        const Lanes* rows,
+                                                                        Tile& tile) {
+  multiply_body<8, 4>(panel, terms, rows, tile);
+}
+#endif
+
+Multiply choose() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f")) {
+    return multiply_avx512;
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return multiply_avx2;
+  }
+#endif
+  return multiply_plain;
+}
+
+}  // namespace
+
+void multiply(const double* panel, std::span<const Term> terms, const Lanes* rows, Tile& tile) {
+  static const Multiply chosen = choose();
+  chosen(panel, terms, rows, tile);
+}
+
+}  // namespace isthmus

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "isthmus/core/error.h"
 #include "isthmus/core/stop.h"
 
 namespace isthmus::app {
@@ -13,8 +14,9 @@ namespace isthmus::app {
 /// parsing, so that errors of the command line come first.
 struct Context {
   CLI::App* parser = nullptr;
-  Stop* stop = nullptr;          ///< raised by Ctrl-C
-  std::function<void()> chosen;  ///< the work of the command that was asked for
+  Stop* stop = nullptr;             ///< raised by Ctrl-C
+  std::function<void()> chosen;     ///< the work of the command that was asked for
+  ExitCode outcome = ExitCode::ok;  ///< what the process ends with if nothing is thrown
 };
 
 void add_connect(Context& context);

@@ -122,7 +122,8 @@ int run(int argc, char** argv) {
       "  isthmus sweep quadratic --pairs 20                the published curve\n"
       "  isthmus connect mnist --threshold 0.02            two convnets, minutes\n"
       "  isthmus COMMAND --help                            what a command does, with an example\n"
-      "\nExit codes: 0 the work was done, whatever the verdicts; 64 usage; 65 bad data; 66 "
+      "\nExit codes: 0 the work was done, whatever the verdicts; 1 not proven; 64 usage; 65 bad "
+      "data; 66 "
       "missing\n"
       "input; 70 internal error; 73 cannot write; 78 a run of another configuration; 130 "
       "interrupted.\n"
@@ -140,7 +141,8 @@ int run(int argc, char** argv) {
   try {
     parser.parse(argc, argv);
     context.chosen();
-    return end_output();
+    const int written = end_output();
+    return written != 0 ? written : static_cast<int>(context.outcome);
   } catch (const CLI::ParseError& error) {
     const int code = parser.exit(error, std::cout, std::cerr);
     std::cout.flush();

@@ -230,6 +230,19 @@ void StudyFlags::add_string(CLI::App& command) {
           "--points", points, "Grid points of a segment, both ends included [101; image tasks 21]")
       ->group(group);
   command
+      .add_option(
+          "--check",
+          check,
+          "What a segment must pass: certified, a proof for all of it (docs/certificate.md), "
+          "or sampled, every grid point [certified where a proof is cheaper: perceptrons, "
+          "strict; else sampled]")
+      ->group(group);
+  command
+      .add_option("--max-evaluations",
+                  max_evaluations,
+                  "Budget of one proof, in full passes over the split [100]")
+      ->group(group);
+  command
       .add_option("--t-star", t_star, "Where a bead goes: half, or argmax of the segment's grid")
       ->group(group);
   command.add_option("--max-rounds", max_rounds, "Rounds of inserting beads [12; paper: 10]")
@@ -304,6 +317,17 @@ StudyOptions StudyFlags::options() const {
   set(study.string.alpha, alpha);
   set(study.string.tolerance, tolerance);
   set(study.string.grid.points, points);
+  if (check) {
+    study.string.check = check_kind_of(*check);
+    if (const auto reason = reason_not_covered(study.problem.network, study.string.grid.metric);
+        reason && study.string.check == CheckKind::certified) {
+      throw UsageError(fmt::format("--check certified: {}; use --check sampled", *reason));
+    }
+  } else {
+    study.string.check =
+        default_check(study.problem.network, study.string.grid.metric, study.protocol);
+  }
+  set(study.string.max_evaluations, max_evaluations);
   if (t_star) {
     study.string.t_star = t_star_of(*t_star);
   }

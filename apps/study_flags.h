@@ -36,6 +36,8 @@ struct StudyFlags {
   std::optional<double> alpha;
   std::optional<double> tolerance;
   std::optional<std::size_t> points;
+  std::optional<std::string> check;
+  std::optional<double> max_evaluations;
   std::optional<std::string> t_star;
   std::optional<std::size_t> max_rounds;
   std::optional<std::size_t> max_beads;

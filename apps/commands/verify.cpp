@@ -7,8 +7,10 @@
 
 #include "context.h"
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
+#include "isthmus/study/certificate.h"
 #include "isthmus/study/study.h"
 #include "study_flags.h"
 
@@ -23,6 +25,9 @@ struct VerifyCommand {
   std::optional<double> threshold;
   std::optional<std::string> data;
   std::size_t threads = 0;
+  bool certified = false;
+  std::optional<double> gap;
+  std::optional<double> max_evaluations;
   bool json = false;
 };
 
@@ -71,7 +76,106 @@ Json to_json(const std::filesystem::path& file, const Verification& result) {
           {"segments", std::move(segments)}};
 }
 
-void run_command(const VerifyCommand& command, const Stop& stop) {
+// certificate.json beside a path file; of several files of one folder, each with its own name.
+std::filesystem::path certificate_file(const std::filesystem::path& file, bool alone) {
+  return alone ? file.parent_path() / "certificate.json"
+               : std::filesystem::path(file).replace_extension(".certificate.json");
+}
+
+std::string reason_of(const Certificate& certificate) {
+  for (std::size_t i = 0; i < certificate.segments.size(); ++i) {
+    const SegmentProof& proof = certificate.segments[i];
+    if (proof.outcome == SegmentProof::Outcome::violated) {
+      return fmt::format("segment {}: {} is {:.6g} at t = {}, above {:.6g}",
+                         i,
+                         name_of(certificate.metric),
+                         proof.largest_seen,
+                         proof.t,
+                         certificate.threshold);
+    }
+    if (proof.outcome == SegmentProof::Outcome::undecided) {
+      return fmt::format(
+          "segment {}: undecided after {:.1f} evaluations: {} is at most {:.6g}, and {:.6g} at "
+          "t = {} (--max-evaluations allows more)",
+          i,
+          proof.evaluations,
+          name_of(certificate.metric),
+          proof.bound,
+          proof.largest_seen,
+          proof.t);
+    }
+  }
+  return {};
+}
+
+ExitCode certify(const VerifyCommand& command, const Stop& stop) {
+  CertificateOptions options;
+  if (command.split) {
+    options.split = split_of(*command.split);
+  }
+  if (command.metric) {
+    options.metric = metric_of(*command.metric);
+  }
+  options.threshold = command.threshold;
+  options.gap = command.gap;
+  options.max_evaluations = command.max_evaluations.value_or(options.max_evaluations);
+  if (command.data) {
+    options.data_folder = *command.data;
+  }
+  Workers workers(worker_count(command.threads));
+  const std::vector<std::filesystem::path> files = files_of(command.target);
+  Json list = Json::array();
+  std::string reasons;
+  for (const std::filesystem::path& file : files) {
+    const Certificate certificate = certify_path(file, options, workers, &stop);
+    const std::filesystem::path written = certificate_file(file, files.size() == 1);
+    write_json(written, to_json(certificate));
+    if (!certificate.proven) {
+      reasons += fmt::format("{}{}: {}",
+                             reasons.empty() ? "" : "\n",
+                             file.filename().string(),
+                             reason_of(certificate));
+    }
+    if (command.json) {
+      list.push_back(to_json(certificate));
+      continue;
+    }
+    fmt::print(
+        "{}: {} on {}: {} {:.8g} everywhere on the path; {:.8g} at t = {} of segment {}; "
+        "{} segments, {:.1f} evaluations; {}\n",
+        file.filename().string(),
+        name_of(certificate.metric),
+        name_of(certificate.split),
+        certificate.proven ? "proven at most" : "NOT PROVEN; at most",
+        certificate.bound,
+        certificate.largest_seen,
+        certificate.t,
+        certificate.segment,
+        certificate.segments.size(),
+        certificate.evaluations,
+        written.string());
+  }
+  if (command.json) {
+    fmt::print("{}\n", (list.size() == 1 ? list.front() : list).dump(2));
+  }
+  if (reasons.empty()) {
+    return ExitCode::ok;
+  }
+  std::fflush(stdout);
+  fmt::print(stderr, "isthmus: not proven: {}\n", reasons);
+  return ExitCode::not_proven;
+}
+
+ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
+  if (command.certified) {
+    if (command.points) {
+      throw UsageError("--points: a proof has no grid");
+    }
+    return certify(command, stop);
+  }
+  if (command.gap || command.max_evaluations) {
+    throw UsageError("--gap and --max-evaluations belong to --certified");
+  }
   VerifyOptions options;
   options.points = command.points;
   if (command.split) {
@@ -115,6 +219,7 @@ void run_command(const VerifyCommand& command, const Stop& stop) {
   } else if (files.size() > 1) {
     fmt::print("{} of {} paths stay at or below their threshold\n", below, files.size());
   }
+  return ExitCode::ok;
 }
 
 }  // namespace
@@ -130,19 +235,33 @@ void add_verify(Context& context) {
   parser->footer(
       "\nExamples:\n"
       "  isthmus verify runs/mnist-2\n"
-      "  isthmus verify runs/mnist-2/paths/0.02_0.safetensors --points 101 --split train");
+      "  isthmus verify runs/mnist-2/paths/0.02_0.safetensors --points 101 --split train\n"
+      "  isthmus verify runs/mlp --certified --metric error_rate --gap 0");
   parser->add_option("target", command->target, "A path file or a run directory")->required();
   parser->add_option("--points", command->points, "Grid points of a segment [as in the file]");
   parser->add_option("--split", command->split, "test or train [as in the file]");
   parser->add_option("--metric", command->metric, "See `isthmus connect --help` [as in the file]");
   parser->add_option(
       "--threshold", command->threshold, "Compare with this, tolerance 1 [as in the file]");
+  parser->add_flag("--certified",
+                   command->certified,
+                   "Prove the maximum over the whole path instead of sampling it, and write "
+                   "certificate.json beside the path file; exit code 1 where that fails");
+  parser->add_option("--gap",
+                     command->gap,
+                     "With --certified: prove a bound within this fraction of the largest value "
+                     "seen, instead of the threshold; 0 is the exact maximum of an error rate");
+  parser->add_option("--max-evaluations",
+                     command->max_evaluations,
+                     "With --certified: budget of a segment, in full passes over the split [400]");
   parser->add_option("--data", command->data, "Folder with data sets")->type_name("DIR");
   parser->add_option("--threads", command->threads, "Worker threads; 0: all cores")
       ->check(thread_count());
   parser->add_flag("--json", command->json, "Print JSON");
   parser->callback([&context, command] {
-    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+    context.chosen = [&context, command] {
+      context.outcome = run_command(*command, *context.stop);
+    };
   });
 }
 

@@ -192,6 +192,8 @@ SegmentProof SegmentRun::run() {
   keep_first_layer();
   SegmentProof proof = counts_errors(problem_.metric) ? prove_errors() : prove_loss();
   proof.evaluations = evaluations();
+  proof.samples = static_cast<std::uint64_t>(
+      std::llround(proof.evaluations * static_cast<double>(problem_.samples())));
   return proof;
 }
 
@@ -641,32 +643,28 @@ std::string_view name_of(SegmentProof::Outcome outcome) {
   return "undecided";
 }
 
-std::optional<std::string> Certifier::reason_not_covered(const Objective& objective,
-                                                         Metric metric) {
-  if (objective.network() == nullptr) {
-    return "the objective is not a network on samples";
-  }
-  const Network& network = *objective.network();
-  if (std::optional<std::string> reason = isthmus::reason_not_covered(network)) {
+std::optional<std::string> reason_not_covered(const Network& network, Metric metric) {
+  if (std::optional<std::string> reason = layer_not_covered(network)) {
     return reason;
   }
-  if (!objective.supports(metric)) {
-    return fmt::format("the data does not define {}", name_of(metric));
-  }
   const std::vector<Step> steps = steps_of(network);
-  if (needs_margins(metric) &&
-      (steps.empty() || steps.back().kind != Step::Kind::linear || steps.back().positions() != 1)) {
-    return fmt::format("{} needs a dense last layer", name_of(metric));
-  }
   if (steps.empty()) {
     return "the network has no layer";
+  }
+  if (needs_margins(metric) &&
+      (steps.back().kind != Step::Kind::linear || steps.back().positions() != 1)) {
+    return fmt::format("{} needs a dense last layer", name_of(metric));
   }
   return std::nullopt;
 }
 
 Certifier::Certifier(const Objective& objective, Split split, Metric metric)
     : problem_(std::make_unique<Problem>()) {
-  if (const auto reason = reason_not_covered(objective, metric)) {
+  if (objective.network() == nullptr || !objective.supports(metric)) {
+    throw UsageError(fmt::format("no proof of {}: the objective is no network whose data define it",
+                                 name_of(metric)));
+  }
+  if (const auto reason = reason_not_covered(*objective.network(), metric)) {
     throw UsageError(fmt::format("no proof of {}: {}", name_of(metric), *reason));
   }
   problem_->data = objective.data(split);

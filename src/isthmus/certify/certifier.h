@@ -54,20 +54,21 @@ struct SegmentProof {
   std::vector<IntervalBound> intervals;  ///< in order, from 0 to 1 without a gap
   /// Work in full-split forward passes: multiplications made over those of one pass.
   double evaluations = 0.0;
+  std::uint64_t samples = 0;  ///< the same in forward samples
 };
 
 std::string_view name_of(SegmentProof::Outcome outcome);
+
+/// Why the metric of a network cannot be enclosed, or nothing. Covered: dense and convolution
+/// layers, ReLU, sigmoid, tanh, max and average pooling, flatten and dropout; cross-entropy,
+/// perplexity and error rate where the last layer is dense.
+std::optional<std::string> reason_not_covered(const Network& network, Metric metric);
 
 /// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures
 /// (docs/certificate.md). Holds the samples in an order of its own; immutable, safe to share.
 class Certifier {
  public:
-  /// Why the metric of this objective cannot be enclosed, or nothing. Covered: networks of dense
-  /// and convolution layers, ReLU, sigmoid, tanh, max and average pooling, flatten and dropout;
-  /// cross-entropy, perplexity and error rate where the last layer is dense.
-  static std::optional<std::string> reason_not_covered(const Objective& objective, Metric metric);
-
-  /// Throws UsageError with that reason.
+  /// Keeps a reference to the objective. Throws UsageError where its metric is not covered.
   Certifier(const Objective& objective, Split split, Metric metric);
   ~Certifier();
   Certifier(Certifier&&) noexcept;

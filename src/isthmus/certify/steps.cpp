@@ -139,7 +139,7 @@ std::vector<Step> steps_of(const Network& network) {
   return StepMaker(network).make(network);
 }
 
-std::optional<std::string> reason_not_covered(const Network& network) {
+std::optional<std::string> layer_not_covered(const Network& network) {
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
     const auto* activation = std::get_if<Activation>(&network.layers[i]);
     if (activation != nullptr && activation->kind == Activation::Kind::softmax) {

@@ -37,10 +37,10 @@ struct Step {
 };
 
 /// The steps of a network in evaluation mode. Throws UsageError naming a layer that has none
-/// (see reason_not_covered).
+/// (see layer_not_covered).
 std::vector<Step> steps_of(const Network& network);
 
-/// Why a network has no enclosure, or nothing: a softmax layer is not covered.
-std::optional<std::string> reason_not_covered(const Network& network);
+/// Which layer has no step, or nothing: softmax is not covered.
+std::optional<std::string> layer_not_covered(const Network& network);
 
 }  // namespace isthmus

@@ -9,6 +9,7 @@ namespace isthmus {
 /// What a process of this project tells its caller on exit (the values of sysexits.h).
 enum class ExitCode : int {
   ok = 0,
+  not_proven = 1,      ///< a proof was asked for, and the statement is false or stays open
   usage = 64,          ///< the caller asked for something that does not exist or does not fit
   bad_data = 65,       ///< a file is there, but does not say what it must
   missing_input = 66,  ///< a file or data set is not there

@@ -38,7 +38,10 @@ auto key(const CellRow& row) {
                     row.gradient_samples_endpoints,
                     row.gradient_samples_beads,
                     row.forward_samples_checks,
-                    bits(row.max_metric_train));
+                    bits(row.max_metric_train),
+                    row.proof,
+                    bits(row.bound),
+                    bits(row.check_evaluations));
 }
 
 auto key(const CurveRow& row) {
@@ -109,9 +112,11 @@ void sort_cells(std::vector<CellRow>& cells) {
 
 std::string to_csv(std::vector<CellRow> cells) {
   sort_cells(cells);
-  std::string text = csv_line(cell_columns);
+  std::vector<std::string_view> columns(cell_columns.begin(), cell_columns.end());
+  columns.insert(columns.end(), proof_columns.begin(), proof_columns.end());
+  std::string text = csv_line(columns);
   for (const CellRow& row : cells) {
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
                         csv_number(row.threshold),
                         row.pair,
                         row.seed,
@@ -126,7 +131,10 @@ std::string to_csv(std::vector<CellRow> cells) {
                         row.gradient_samples_endpoints,
                         row.gradient_samples_beads,
                         row.forward_samples_checks,
-                        csv_number(row.max_metric_train));
+                        csv_number(row.max_metric_train),
+                        row.proof,
+                        std::isnan(row.bound) ? "" : csv_number(row.bound),
+                        csv_number(row.check_evaluations));
   }
   return text;
 }
@@ -150,6 +158,7 @@ std::string to_csv(const std::vector<CurveRow>& curve) {
 
 std::vector<CellRow> parse_cells(std::string_view text, const std::string& name) {
   const CsvTable table = CsvTable::parse(text, name, cell_columns);
+  const bool with_proofs = table.has_columns(cell_columns.size(), proof_columns);
   std::vector<CellRow> cells;
   std::set<std::pair<double, std::size_t>> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
@@ -172,6 +181,11 @@ std::vector<CellRow> parse_cells(std::string_view text, const std::string& name)
                      .gradient_samples_beads = table.integer(i, 12),
                      .forward_samples_checks = table.integer(i, 13),
                      .max_metric_train = table.number(i, 14)});
+    if (with_proofs) {
+      cells.back().proof = table.text(i, cell_columns.size());
+      cells.back().bound = table.number(i, cell_columns.size() + 1);
+      cells.back().check_evaluations = table.number(i, cell_columns.size() + 2);
+    }
     if (!seen.emplace(cells.back().threshold, cells.back().pair).second) {
       table.refuse(i, 1, "each pair once at a threshold");
     }

@@ -51,6 +51,10 @@ inline constexpr std::array<std::string_view, 15> cell_columns{"threshold",
                                                                "forward_samples_checks",
                                                                "max_metric_train"};
 
+/// Columns behind these, which tables of earlier versions do not have.
+inline constexpr std::array<std::string_view, 3> proof_columns{
+    "proof", "bound", "check_evaluations"};
+
 inline constexpr std::array<std::string_view, 9> curve_columns{"threshold",
                                                                "pairs",
                                                                "connected",
@@ -82,6 +86,9 @@ struct CellRow {
   std::uint64_t gradient_samples_beads = 0;
   std::uint64_t forward_samples_checks = 0;  ///< samples evaluated without a gradient
   double max_metric_train = no_value;        ///< as max_metric, on the training split
+  std::string proof{};      ///< "proven", or "sampled:N" with the grid points of a segment
+  double bound = no_value;  ///< proven: the metric is nowhere larger on the path
+  double check_evaluations = no_value;  ///< forward_samples_checks in passes over the split
 
   /// Equal bit for bit, NaN equal to NaN.
   bool operator==(const CellRow& other) const;

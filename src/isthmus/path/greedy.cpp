@@ -39,6 +39,9 @@ class GreedyString {
     options_.grid.bound = options.tolerance * options.threshold;
     options_.grid.comparison = options.training.comparison;
     options_.grid.stop_at_failure = options.t_star == TStar::half;
+    if (options.check == CheckKind::certified) {
+      certifier_.emplace(evaluators.objective(), options.grid.split, options.grid.metric);
+    }
     options_.training.metric = options.grid.metric;
     options_.training.split = options.grid.split;
   }
@@ -270,11 +273,15 @@ class GreedyString {
         open.push_back(i);
       }
     }
-    check(open, options_.grid, journal_);
+    check(open, options_.grid, certifier_ ? &*certifier_ : nullptr, journal_);
   }
 
-  // Checks some segments, the known values of their ends being free.
-  void check(std::span<const std::size_t> places, const SegmentGrid& grid, StringJournal* journal) {
+  // Checks some segments, the known values of their ends being free; samples the grid without a
+  // certifier.
+  void check(std::span<const std::size_t> places,
+             const SegmentGrid& grid,
+             const Certifier* certifier,
+             StringJournal* journal) {
     std::vector<std::optional<SegmentCheck>> found(places.size());
     evaluators_.workers().for_each(places.size(), [&](std::size_t i, std::size_t worker) {
       obey_stop();
@@ -285,8 +292,21 @@ class GreedyString {
         ISTHMUS_ASSERT(!found[i] || found[i]->values.size() == grid.points, "a check of this grid");
       }
       if (!found[i]) {
-        found[i] = check_segment(
-            evaluators_.of(worker), left.theta, right.theta, grid, left.value, right.value, stop_);
+        Evaluator& evaluator = evaluators_.of(worker);
+        found[i] =
+            certifier
+                ? prove_segment(evaluator,
+                                *certifier,
+                                evaluators_.workers(),
+                                left.theta,
+                                right.theta,
+                                grid,
+                                options_.max_evaluations,
+                                left.value,
+                                right.value,
+                                stop_)
+                : check_segment(
+                      evaluator, left.theta, right.theta, grid, left.value, right.value, stop_);
         if (journal) {
           journal->keep_check(left.number, right.number, *found[i]);
         }
@@ -307,13 +327,13 @@ class GreedyString {
     std::vector<std::size_t> partial;
     for (std::size_t i = 0; i < checks_.size(); ++i) {
       const bool looked = checks_[i] && !checks_[i]->values.empty();
-      if (!looked || (!checks_[i]->passed && options_.grid.stop_at_failure)) {
+      if (!looked || (!checks_[i]->passed && (options_.grid.stop_at_failure || certifier_))) {
         partial.push_back(i);
       }
     }
     SegmentGrid grid = options_.grid;
     grid.stop_at_failure = false;
-    check(partial, grid, nullptr);
+    check(partial, grid, nullptr, nullptr);
   }
 
   StringSummary finish(Verdict verdict, std::string reason) {
@@ -326,6 +346,11 @@ class GreedyString {
       summary_.path.beads.insert(summary_.path.beads.end(), node.theta.begin(), node.theta.end());
       summary_.bead_numbers.push_back(node.number);
       std::vector<float>().swap(node.theta);
+    }
+    if (std::ranges::all_of(checks_, [](const auto& check) { return check->proven(); })) {
+      summary_.bound = (*std::ranges::max_element(checks_, {}, [](const auto& check) {
+                         return check->bound;
+                       }))->bound;
     }
     const auto segments = static_cast<double>(checks_.size());
     for (std::size_t i = 0; i < checks_.size(); ++i) {
@@ -341,6 +366,7 @@ class GreedyString {
 
   Evaluators& evaluators_;
   GreedyOptions options_;
+  std::optional<Certifier> certifier_;
   StringJournal* journal_;
   const Stop* stop_;
   const std::function<void(const StringProgress&)>& progress_;
@@ -355,6 +381,19 @@ class GreedyString {
 
 std::string_view name_of(TStar t_star) {
   return t_star == TStar::half ? "half" : "argmax";
+}
+
+std::string_view name_of(CheckKind check) {
+  return check == CheckKind::certified ? "certified" : "sampled";
+}
+
+CheckKind check_kind_of(std::string_view name) {
+  for (const CheckKind check : {CheckKind::sampled, CheckKind::certified}) {
+    if (name == name_of(check)) {
+      return check;
+    }
+  }
+  throw UsageError(fmt::format("check: expected certified or sampled, got '{}'", name));
 }
 
 TStar t_star_of(std::string_view name) {
@@ -379,6 +418,7 @@ void GreedyOptions::validate() const {
   require(max_rounds >= 1, "max-rounds", static_cast<double>(max_rounds), "at least 1");
   require(max_beads >= 2, "max-beads", static_cast<double>(max_beads), "at least 2");
   require(max_seconds > 0.0, "max-seconds", max_seconds, "a number > 0");
+  require(max_evaluations > 0.0, "max-evaluations", max_evaluations, "a number > 0");
   grid.validate();
   training.validate();
 }

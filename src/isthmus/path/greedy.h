@@ -28,6 +28,15 @@ enum class TStar {
 std::string_view name_of(TStar t_star);
 TStar t_star_of(std::string_view name);
 
+/// What it takes for a segment to pass.
+enum class CheckKind {
+  sampled,    ///< every point of the grid
+  certified,  ///< a proof for all of it (docs/certificate.md)
+};
+
+std::string_view name_of(CheckKind check);
+CheckKind check_kind_of(std::string_view name);
+
 /// Greedy Dynamic String Sampling: Freeman & Bruna 2017, Algorithm 1, as its authors ran it. Every
 /// segment that exceeds the threshold gets a bead at t*, which is trained to alpha times the
 /// threshold; round after round, until every segment passes or a limit is met.
@@ -46,7 +55,9 @@ struct GreedyOptions {
   double max_seconds = std::numeric_limits<double>::infinity();
   /// Its bound, comparison and stop_at_failure follow from threshold, tolerance, training, t_star.
   SegmentGrid grid{};
-  TrainOptions training{};  ///< of the beads; its metric and split are those of the grid
+  CheckKind check = CheckKind::sampled;
+  double max_evaluations = 100.0;  ///< of one proof, in full passes over the split
+  TrainOptions training{};         ///< of the beads; its metric and split are those of the grid
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< names this pair and threshold; each bead derives its own
 
@@ -97,11 +108,13 @@ struct StringSummary {
   Verdict verdict = Verdict::not_connected;
   std::string reason;  ///< one sentence
   Path path;
-  std::vector<SegmentCheck> segments;     ///< (M - 1), every grid point looked at
+  std::vector<SegmentCheck> segments;     ///< (M - 1), proven, or every grid point looked at
   std::vector<std::size_t> bead_numbers;  ///< (M): order of insertion; 0 and 1 are the end points
   double value_a = 0.0;                   ///< full-split metric of the end points
   double value_b = 0.0;
-  double max_metric = 0.0;  ///< over the grid of all segments
+  /// The metric is proven to be nowhere larger on the path; NaN where a segment was sampled.
+  double bound = std::numeric_limits<double>::quiet_NaN();
+  double max_metric = 0.0;  ///< largest value seen: over the grids, or the places proofs looked at
   double max_t = 0.0;       ///< (segment + t) / (M - 1) of it
   std::size_t beads_inserted = 0;
   std::size_t beads_unreached = 0;  ///< of those, how many did not reach their target

@@ -27,6 +27,9 @@ std::vector<ProfilePoint> profile_of(const Path& path,
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const double length = distance(path.bead(i), path.bead(i + 1), layout, Coordinates::all);
     for (std::size_t k = 0; k < segments[i].values.size(); ++k) {
+      if (segments[i].proven() && std::isnan(segments[i].values[k])) {
+        continue;  // not looked at
+      }
       profile.push_back({.segment = i,
                          .t = grid.t(k),
                          .arc_length = start + grid.t(k) * length,

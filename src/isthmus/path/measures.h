@@ -30,7 +30,7 @@ struct ProfilePoint {
 };
 
 /// The values that the checks of all segments of a path saw, in order. `segments` has one complete
-/// check for each segment, made on `grid`.
+/// check for each segment, made on `grid`, or a proof, which looks at few of its points.
 std::vector<ProfilePoint> profile_of(const Path& path,
                                      const Layout& layout,
                                      std::span<const SegmentCheck> segments,

@@ -163,4 +163,46 @@ SegmentCheck check_segment(Evaluator& evaluator,
   return check.finish();
 }
 
+SegmentCheck prove_segment(Evaluator& evaluator,
+                           const Certifier& certifier,
+                           Workers& workers,
+                           std::span<const float> a,
+                           std::span<const float> b,
+                           const SegmentGrid& grid,
+                           double max_evaluations,
+                           std::optional<double> value_a,
+                           std::optional<double> value_b,
+                           const Stop* stop) {
+  SegmentGrid middle = grid;
+  middle.points = 3;
+  middle.include_end = true;
+  middle.stop_at_failure = true;
+  SegmentCheck result = check_segment(evaluator, a, b, middle, value_a, value_b, stop);
+  std::vector<double> values(grid.points, unknown);
+  for (std::size_t k = 0; k < grid.points; ++k) {
+    const double place = 2.0 * grid.t(k);
+    if (place == std::floor(place)) {
+      values[k] = result.values[static_cast<std::size_t>(place)];
+    }
+  }
+  result.values = std::move(values);
+  if (!result.passed) {
+    return result;
+  }
+  CertifyOptions options;
+  options.threshold = grid.bound;
+  options.max_evaluations = max_evaluations;
+  const SegmentProof proof = certifier.certify(a, b, options, workers, stop);
+  result.passed = proof.outcome == SegmentProof::Outcome::proven;
+  result.samples += proof.samples;
+  if (worse(proof.largest_seen, result.worst_value)) {
+    result.worst_value = proof.largest_seen;
+    result.worst_t = proof.t;
+  }
+  if (result.passed) {
+    result.bound = proof.bound;
+  }
+  return result;
+}
+
 }  // namespace isthmus

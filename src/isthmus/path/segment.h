@@ -4,10 +4,12 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
 
+#include "isthmus/certify/certifier.h"
 #include "isthmus/core/stop.h"
 #include "isthmus/objective/objective.h"
 #include "isthmus/train/train.h"
@@ -47,8 +49,28 @@ struct SegmentCheck {
                                ///< the largest
   double worst_t = 0.0;        ///< the most dangerous t: the smallest where that was
   std::vector<double> values;  ///< (points): full-split values; NaN where the check did not look
-  std::uint64_t samples = 0;   ///< forward samples spent
+  std::uint64_t samples = 0;   ///< forward samples spent; a proof's multiplications over those of a
+                               ///< forward pass count too
+  /// Of a proof: the metric is nowhere larger on the segment. NaN: the grid was sampled.
+  double bound = std::numeric_limits<double>::quiet_NaN();
+
+  bool proven() const { return !std::isnan(bound); }
 };
+
+/// Looks at the middle of a segment; if it passes, proves that all of it does, or finds a place
+/// that does not. `passed` means proven; an attempt that stays undecided within `max_evaluations`
+/// full passes counts as failed at the most dangerous place seen. `values` are those of the grid
+/// points that were looked at. Throws as check_segment.
+SegmentCheck prove_segment(Evaluator& evaluator,
+                           const Certifier& certifier,
+                           Workers& workers,
+                           std::span<const float> a,
+                           std::span<const float> b,
+                           const SegmentGrid& grid,
+                           double max_evaluations,
+                           std::optional<double> value_a = std::nullopt,
+                           std::optional<double> value_b = std::nullopt,
+                           const Stop* stop = nullptr);
 
 /// Looks at the grid of one segment. If it is to stop at the first failure: at the eighths of the
 /// segment, the middle first, then at the rest in the order of the values that interpolation

@@ -167,7 +167,9 @@ TextTable cell_table(const RunRecord& run) {
                    "weights only",
                    "beads",
                    "inserted",
-                   "rounds"});
+                   "rounds",
+                   "proof",
+                   "bound"});
   if (run.cells.size() > most_cells_listed) {
     return table;
   }
@@ -175,18 +177,21 @@ TextTable cell_table(const RunRecord& run) {
     std::string verdict(name_of(cell.verdict));
     std::replace(verdict.begin(), verdict.end(), '_', ' ');
     const std::string unit = metric.unit.empty() ? "" : " " + metric.unit;
-    table.add({with_unit(cell.threshold, metric),
-               count(cell.pair),
-               verdict,
-               std::isnan(cell.max_metric)
-                   ? "-"
-                   : fmt::format("{:.4g}{}", cell.max_metric * metric.factor, unit),
-               fixed(cell.max_t, 3),
-               fixed(cell.normalized_length, length_decimals),
-               fixed(cell.normalized_length_weights, length_decimals),
-               count(cell.beads),
-               count(cell.beads_inserted),
-               count(cell.rounds)});
+    table.add(
+        {with_unit(cell.threshold, metric),
+         count(cell.pair),
+         verdict,
+         std::isnan(cell.max_metric)
+             ? "-"
+             : fmt::format("{:.4g}{}", cell.max_metric * metric.factor, unit),
+         fixed(cell.max_t, 3),
+         fixed(cell.normalized_length, length_decimals),
+         fixed(cell.normalized_length_weights, length_decimals),
+         count(cell.beads),
+         count(cell.beads_inserted),
+         count(cell.rounds),
+         cell.proof.empty() ? "-" : cell.proof,
+         std::isnan(cell.bound) ? "-" : fmt::format("{:.4g}{}", cell.bound * metric.factor, unit)});
   }
   return table;
 }
@@ -294,7 +299,10 @@ Json cell_json(const CellRow& cell) {
           {"gradient_samples_endpoints", cell.gradient_samples_endpoints},
           {"gradient_samples_beads", cell.gradient_samples_beads},
           {"forward_samples_checks", cell.forward_samples_checks},
-          {"max_metric_train", cell.max_metric_train}};
+          {"max_metric_train", cell.max_metric_train},
+          {"proof", cell.proof},
+          {"bound", cell.bound},
+          {"check_evaluations", cell.check_evaluations}};
 }
 
 // JSON has no NaN. The library writes null for one, but a value in memory should say so too.

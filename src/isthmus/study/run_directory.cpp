@@ -43,7 +43,10 @@ Json to_json(const CellRow& row) {
           {"gradient_samples_endpoints", row.gradient_samples_endpoints},
           {"gradient_samples_beads", row.gradient_samples_beads},
           {"forward_samples_checks", row.forward_samples_checks},
-          {"max_metric_train", number_or_null(row.max_metric_train)}};
+          {"max_metric_train", number_or_null(row.max_metric_train)},
+          {"proof", row.proof},
+          {"bound", number_or_null(row.bound)},
+          {"check_evaluations", row.check_evaluations}};
 }
 
 CellRow row_from_json(const Json& json) {
@@ -67,6 +70,9 @@ CellRow row_from_json(const Json& json) {
   row.gradient_samples_beads = json.at("gradient_samples_beads").get<std::uint64_t>();
   row.forward_samples_checks = json.at("forward_samples_checks").get<std::uint64_t>();
   row.max_metric_train = number_or_nan(json.at("max_metric_train"));
+  row.proof = json.at("proof").get<std::string>();
+  row.bound = number_or_nan(json.at("bound"));
+  row.check_evaluations = json.at("check_evaluations").get<double>();
   return row;
 }
 
@@ -101,6 +107,7 @@ Json to_json(const SegmentCheck& check) {
           {"worst_value", number_or_null(check.worst_value)},
           {"worst_t", check.worst_t},
           {"samples", check.samples},
+          {"bound", number_or_null(check.bound)},
           {"values", std::move(values)}};
 }
 
@@ -110,6 +117,7 @@ SegmentCheck check_from_json(const Json& json) {
   check.worst_value = number_or_nan(json.at("worst_value"));
   check.worst_t = json.at("worst_t").get<double>();
   check.samples = json.at("samples").get<std::uint64_t>();
+  check.bound = number_or_nan(json.at("bound"));
   for (const Json& value : json.at("values")) {
     check.values.push_back(number_or_nan(value));
   }

@@ -377,6 +377,11 @@ class StudyRun {
     row.gradient_samples_beads = summary.cost.gradient_samples_beads;
     row.forward_samples_checks = summary.cost.forward_samples_checks;
     row.max_metric_train = grid.split == Split::train ? summary.max_metric : other;
+    row.proof =
+        std::isnan(summary.bound) ? fmt::format("sampled:{}", grid.points) : std::string("proven");
+    row.bound = summary.bound;
+    row.check_evaluations = static_cast<double>(row.forward_samples_checks) /
+                            static_cast<double>(bench.objective->samples(grid.split));
     const std::vector<ProfilePoint> profile =
         profile_of(summary.path, layout, summary.segments, grid);
     record.details = details_of(summary, length, weights, profile, other);
@@ -432,6 +437,7 @@ class StudyRun {
             {"metric", std::string(name_of(string.grid.metric))},
             {"split", std::string(name_of(string.grid.split))},
             {"points", std::to_string(string.grid.points)},
+            {"check", std::string(name_of(string.check))},
             {"verdict", std::string(name_of(verdict))},
             {"network", to_json(problem.network).dump()},
             {"problem", to_json(problem).dump()}};

@@ -154,6 +154,14 @@ void set_paper_rules(StudyOptions& options) {
   }
 }
 
+void set_check(StudyOptions& options) {
+  options.string.check =
+      default_check(options.problem.network, options.string.grid.metric, options.protocol);
+  if (options.string.check == CheckKind::certified) {
+    options.other_split = OtherSplit::dangerous;  // a grid would cost more than the proof
+  }
+}
+
 Json to_json(const Schedule& schedule) {
   switch (schedule.kind) {
     case Schedule::Kind::constant:
@@ -252,6 +260,8 @@ Json to_json(const StudyOptions& options) {
             {"tolerance", options.string.tolerance},
             {"points", options.string.grid.points},
             {"include_end", options.string.grid.include_end},
+            {"check", name_of(options.string.check)},
+            {"max_evaluations", options.string.max_evaluations},
             {"t_star", name_of(options.string.t_star)},
             {"always_insert", options.string.always_insert},
             {"max_rounds", options.string.max_rounds},
@@ -336,6 +346,7 @@ StudyOptions default_options(const Task& task, Protocol protocol, bool softmax_o
     set_images(options);
   }
   set_paper_rules(options);
+  set_check(options);
   return options;
 }
 
@@ -347,7 +358,17 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
   options.problem.network = network;
   set_images(options);
   set_paper_rules(options);
+  set_check(options);
   return options;
+}
+
+CheckKind default_check(const Network& network, Metric metric, Protocol protocol) {
+  constexpr std::ptrdiff_t most_layers = 5;  // deviations widen with every layer
+  const auto dense = std::ranges::count_if(
+      network.layers, [](const Layer& layer) { return std::holds_alternative<Linear>(layer); });
+  const bool proves = protocol == Protocol::strict && is_perceptron(network) &&
+                      dense <= most_layers && !reason_not_covered(network, metric);
+  return proves ? CheckKind::certified : CheckKind::sampled;
 }
 
 }  // namespace isthmus

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/study/certificate.h"
 #include "isthmus/study/study.h"
 
 namespace isthmus {
@@ -51,34 +56,61 @@ class Metadata {
   const std::map<std::string, std::string>& entries_;
 };
 
+// A saved path with the objective that it belongs to.
+struct Loaded {
+  PathFile path;
+  Problem problem;
+  double threshold = 0.0;
+  double tolerance = 1.0;
+  std::size_t points = 0;
+  Split split = Split::test;
+  Metric metric = Metric::mean_absolute_error;
+  std::unique_ptr<Objective> objective;
+};
+
+Loaded load(const std::filesystem::path& file,
+            const std::optional<Split>& split,
+            const std::optional<Metric>& metric,
+            const std::optional<double>& threshold,
+            const std::optional<std::filesystem::path>& data_folder) {
+  Loaded loaded{.path = read_path(file), .problem = {}, .objective = nullptr};
+  const Metadata metadata(file, loaded.path.metadata);
+  loaded.problem = metadata.problem();
+  loaded.threshold = threshold.value_or(metadata.number("threshold"));
+  loaded.tolerance = threshold ? 1.0 : metadata.number("tolerance");
+  loaded.points = static_cast<std::size_t>(metadata.number("points"));
+  loaded.split = split ? *split : split_of(metadata.text("split"));
+  loaded.metric = metric ? *metric : metric_of(metadata.text("metric"));
+  loaded.objective = make_objective(loaded.problem, load_data(loaded.problem, data_folder));
+  if (to_json(loaded.objective->layout()) != to_json(loaded.path.layout)) {
+    throw DataError(fmt::format("{}: its layout is not that of its network", file.string()));
+  }
+  if (!loaded.objective->supports(loaded.metric)) {
+    throw UsageError(fmt::format("metric: {} cannot be computed for the task {}",
+                                 name_of(loaded.metric),
+                                 loaded.problem.task));
+  }
+  return loaded;
+}
+
 }  // namespace
 
 Verification verify_path(const std::filesystem::path& file,
                          const VerifyOptions& options,
                          Workers& workers,
                          const Stop* stop) {
-  const PathFile path = read_path(file);
-  const Metadata metadata(file, path.metadata);
+  Loaded loaded = load(file, options.split, options.metric, options.threshold, options.data_folder);
+  const PathFile& path = loaded.path;
   Verification result;
-  result.problem = metadata.problem();
-  result.threshold = options.threshold.value_or(metadata.number("threshold"));
-  result.tolerance = options.threshold ? 1.0 : metadata.number("tolerance");
-  result.grid.points = options.points.value_or(static_cast<std::size_t>(metadata.number("points")));
-  result.grid.split = options.split ? *options.split : split_of(metadata.text("split"));
-  result.grid.metric = options.metric ? *options.metric : metric_of(metadata.text("metric"));
+  result.problem = std::move(loaded.problem);
+  result.threshold = loaded.threshold;
+  result.tolerance = loaded.tolerance;
+  result.grid.points = options.points.value_or(loaded.points);
+  result.grid.split = loaded.split;
+  result.grid.metric = loaded.metric;
   result.grid.bound = result.threshold * result.tolerance;
   result.grid.stop_at_failure = false;
-  const std::unique_ptr<Objective> objective =
-      make_objective(result.problem, load_data(result.problem, options.data_folder));
-  if (to_json(objective->layout()) != to_json(path.layout)) {
-    throw DataError(fmt::format("{}: its layout is not that of its network", file.string()));
-  }
-  if (!objective->supports(result.grid.metric)) {
-    throw UsageError(fmt::format("metric: {} cannot be computed for the task {}",
-                                 name_of(result.grid.metric),
-                                 result.problem.task));
-  }
-  Evaluators evaluators(*objective, workers);
+  Evaluators evaluators(*loaded.objective, workers);
   result.segments = check_path(evaluators, path.path, result.grid, stop);
   result.beads = path.path.size();
   result.length = length_of(path.path, path.layout, Coordinates::all);
@@ -94,6 +126,77 @@ Verification verify_path(const std::filesystem::path& file,
     }
   }
   return result;
+}
+
+Certificate certify_path(const std::filesystem::path& file,
+                         const CertificateOptions& options,
+                         Workers& workers,
+                         const Stop* stop) {
+  Loaded loaded = load(file, options.split, options.metric, options.threshold, options.data_folder);
+  Certificate result;
+  result.problem = std::move(loaded.problem);
+  result.path_sha256 = sha256(read_file(file));
+  result.metric = loaded.metric;
+  result.split = loaded.split;
+  result.threshold = loaded.threshold * loaded.tolerance;
+  result.gap = options.gap;
+  const Certifier certifier(*loaded.objective, loaded.split, loaded.metric);
+  const CertifyOptions certify{
+      .threshold = options.gap ? std::numeric_limits<double>::infinity() : result.threshold,
+      .gap = options.gap,
+      .max_evaluations = options.max_evaluations};
+  const Path& path = loaded.path.path;
+  result.segments.resize(path.segments());
+  workers.for_each(path.segments(), [&](std::size_t i, std::size_t) {
+    result.segments[i] = certifier.certify(path.bead(i), path.bead(i + 1), certify, workers, stop);
+  });
+  result.proven = true;
+  result.bound = -std::numeric_limits<double>::infinity();
+  result.largest_seen = -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < result.segments.size(); ++i) {
+    const SegmentProof& proof = result.segments[i];
+    result.proven = result.proven && proof.outcome == SegmentProof::Outcome::proven;
+    result.bound = std::max(result.bound, proof.bound);
+    result.evaluations += proof.evaluations;
+    if (proof.largest_seen > result.largest_seen) {
+      result.largest_seen = proof.largest_seen;
+      result.segment = i;
+      result.t = proof.t;
+    }
+  }
+  return result;
+}
+
+Json to_json(const Certificate& certificate) {
+  Json segments = Json::array();
+  for (std::size_t i = 0; i < certificate.segments.size(); ++i) {
+    const SegmentProof& proof = certificate.segments[i];
+    Json intervals = Json::array();
+    for (const IntervalBound& interval : proof.intervals) {
+      intervals.push_back({{"t0", interval.t0}, {"t1", interval.t1}, {"bound", interval.bound}});
+    }
+    segments.push_back({{"index", i},
+                        {"outcome", name_of(proof.outcome)},
+                        {"bound", proof.bound},
+                        {"largest_seen", proof.largest_seen},
+                        {"t", proof.t},
+                        {"evaluations", proof.evaluations},
+                        {"intervals", std::move(intervals)}});
+  }
+  return {{"format", certificate_format},
+          {"path_sha256", certificate.path_sha256},
+          {"task", certificate.problem.task},
+          {"metric", name_of(certificate.metric)},
+          {"split", name_of(certificate.split)},
+          {"threshold", certificate.threshold},
+          {"gap", certificate.gap ? Json(*certificate.gap) : Json(nullptr)},
+          {"proven", certificate.proven},
+          {"bound", certificate.bound},
+          {"largest_seen", certificate.largest_seen},
+          {"largest_seen_segment", certificate.segment},
+          {"largest_seen_t", certificate.t},
+          {"evaluations", certificate.evaluations},
+          {"segments", std::move(segments)}};
 }
 
 }  // namespace isthmus

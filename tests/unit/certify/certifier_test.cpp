@@ -356,7 +356,7 @@ TEST(Certifier, RefusesWhatItCannotProve) {
   EXPECT_THROW(Certifier(*instance.objective, Split::test, Metric::mean_squared_error), UsageError);
   one.network.layers.emplace_back(Activation{Activation::Kind::softmax});
   instance = make_instance(one, 7, 0.5, 1.0);
-  const auto reason = Certifier::reason_not_covered(*instance.objective, Metric::error_rate);
+  const auto reason = reason_not_covered(one.network, Metric::error_rate);
   ASSERT_TRUE(reason);
   EXPECT_NE(reason->find("softmax"), std::string::npos);
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -57,7 +58,8 @@ TEST(Run, FilesAreThoseOfTheContract) {
   EXPECT_EQ(first_line(folder / "run/cells.csv"),
             "threshold,pair,seed,verdict,max_metric,max_t,normalized_length,"
             "normalized_length_weights,beads,beads_inserted,rounds,gradient_samples_endpoints,"
-            "gradient_samples_beads,forward_samples_checks,max_metric_train");
+            "gradient_samples_beads,forward_samples_checks,max_metric_train,proof,bound,"
+            "check_evaluations");
   EXPECT_EQ(first_line(folder / "run/curve.csv"),
             "threshold,pairs,connected,length_mean,length_sem,length_weights_mean,"
             "length_weights_sem,beads_mean,beads_sem");
@@ -400,12 +402,62 @@ TEST(Interruption, KillsOfBeadsAndEndPoints) {
   EXPECT_GT(std::stoi(cells.at(3).at(8)), 2) << "there are beads to resume";
 }
 
+// A bound over the whole path, at most the threshold, from the run and again from the file alone.
+TEST(Verify, ProvesTheMaximumOfASavedPath) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.05", "--out", "run"}, 0);
+  const auto rows = read_table(folder.path() / "run/cells.csv");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[1][15], "proven");
+  EXPECT_LE(std::stod(rows[1][16]), 0.05);
+  EXPECT_GE(std::stod(rows[1][16]), std::stod(rows[1][4]) - 1e-6);
+  EXPECT_GT(std::stod(rows[1][17]), 0.0);
+  const std::string file = "run/paths/0.05_0.safetensors";
+  expect_run(folder.path(), {"verify", file, "--certified"}, 0);
+  std::ifstream certificate(folder.path() / "run/paths/certificate.json");
+  const Json proof = Json::parse(certificate);
+  EXPECT_EQ(proof["format"], "isthmus-certificate-1");
+  EXPECT_EQ(proof["path_sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(proof["metric"], "mean_absolute_error");
+  EXPECT_LE(proof["bound"].get<double>(), 0.05);
+  EXPECT_GE(proof["bound"].get<double>(), proof["largest_seen"].get<double>());
+  for (const Json& segment : proof["segments"]) {
+    double at = 0.0;
+    for (const Json& interval : segment["intervals"]) {
+      EXPECT_EQ(interval["t0"].get<double>(), at);
+      EXPECT_LE(interval["bound"].get<double>(), segment["bound"].get<double>());
+      at = interval["t1"].get<double>();
+    }
+    EXPECT_EQ(at, 1.0);
+  }
+  // Of the whole run, to a gap; and a statement that is false.
+  expect_run(folder.path(), {"verify", "run", "--certified", "--gap", "0.01", "--json"}, 0);
+  const auto refuted =
+      expect_run(folder.path(), {"verify", file, "--certified", "--threshold", "0.01"}, 1);
+  EXPECT_NE(refuted.err.find("not proven"), std::string::npos) << refuted.err;
+  EXPECT_NE(refuted.err.find("above 0.01"), std::string::npos) << refuted.err;
+  // And what does not fit together.
+  expect_run(folder.path(), {"verify", file, "--certified", "--points", "5"}, 64);
+  expect_run(folder.path(), {"verify", file, "--gap", "0.1"}, 64);
+  expect_run(folder.path(), {"verify", file, "--certified", "--gap", "-1"}, 64);
+  expect_run(folder.path(), {"connect", "quadratic", "--check", "maybe"}, 64);
+}
+
 TEST(Verify, ReproducesTheMaximumFromTheFileAlone) {
   const TemporaryFolder folder;
   write_tiny_mnist(folder);
-  expect_run(folder.path(), with(few_cells, {"images"}), 0);
+  expect_run(folder.path(), with(few_cells, {"images", "--check", "sampled"}), 0);
   expect_run(folder.path(),
-             {"connect", "cubic", "--thresholds", "0.2,0.15", "--pairs", "2", "--out", "cubic"},
+             {"connect",
+              "cubic",
+              "--thresholds",
+              "0.2,0.15",
+              "--pairs",
+              "2",
+              "--check",
+              "sampled",
+              "--out",
+              "cubic"},
              0);
   for (const std::string name : {"images", "cubic"}) {
     const Json all =

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -100,12 +99,6 @@ CsvTable CsvTable::parse(std::string_view text,
         fmt::format("{}, line 1: expected a heading, found an empty file", table.name_));
   }
   return table;
-}
-
-bool CsvTable::has_columns(std::size_t first, std::span<const std::string_view> names) const {
-  return columns_.size() >= first + names.size() &&
-         std::equal(
-             names.begin(), names.end(), columns_.begin() + static_cast<std::ptrdiff_t>(first));
 }
 
 const std::string& CsvTable::text(std::size_t row, std::size_t column) const {

@@ -23,8 +23,7 @@ class CsvTable {
                         std::span<const std::string_view> columns);
 
   std::size_t rows() const { return rows_.size(); }
-  /// True if the headings from column `first` on begin with `names`.
-  bool has_columns(std::size_t first, std::span<const std::string_view> names) const;
+  std::size_t columns() const { return columns_.size(); }
   /// The field as it stands.
   const std::string& text(std::size_t row, std::size_t column) const;
   /// A number of C's format; an empty field and "nan" are NaN. Infinities are refused.

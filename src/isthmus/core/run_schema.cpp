@@ -56,6 +56,19 @@ auto key(const CurveRow& row) {
                     bits(row.beads_sem));
 }
 
+std::vector<std::string_view> all_cell_columns() {
+  std::vector<std::string_view> columns(cell_columns.begin(), cell_columns.end());
+  columns.insert(columns.end(), proof_columns.begin(), proof_columns.end());
+  return columns;
+}
+
+bool is_proof(std::string_view text) {
+  constexpr std::string_view sampled = "sampled:";
+  return text.empty() || text == "proven" ||
+         (text.starts_with(sampled) && text.size() > sampled.size() &&
+          text.find_first_not_of("0123456789", sampled.size()) == std::string_view::npos);
+}
+
 // The threshold of a row: the one real number that may not be missing.
 double threshold_of(const CsvTable& table, std::size_t row) {
   const double value = table.number(row, 0);
@@ -112,8 +125,7 @@ void sort_cells(std::vector<CellRow>& cells) {
 
 std::string to_csv(std::vector<CellRow> cells) {
   sort_cells(cells);
-  std::vector<std::string_view> columns(cell_columns.begin(), cell_columns.end());
-  columns.insert(columns.end(), proof_columns.begin(), proof_columns.end());
+  const std::vector<std::string_view> columns = all_cell_columns();
   std::string text = csv_line(columns);
   for (const CellRow& row : cells) {
     text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
@@ -157,8 +169,11 @@ std::string to_csv(const std::vector<CurveRow>& curve) {
 }
 
 std::vector<CellRow> parse_cells(std::string_view text, const std::string& name) {
-  const CsvTable table = CsvTable::parse(text, name, cell_columns);
-  const bool with_proofs = table.has_columns(cell_columns.size(), proof_columns);
+  CsvTable table = CsvTable::parse(text, name, cell_columns);
+  const bool with_proofs = table.columns() > cell_columns.size();
+  if (with_proofs) {
+    table = CsvTable::parse(text, name, all_cell_columns());
+  }
   std::vector<CellRow> cells;
   std::set<std::pair<double, std::size_t>> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
@@ -182,9 +197,13 @@ std::vector<CellRow> parse_cells(std::string_view text, const std::string& name)
                      .forward_samples_checks = table.integer(i, 13),
                      .max_metric_train = table.number(i, 14)});
     if (with_proofs) {
-      cells.back().proof = table.text(i, cell_columns.size());
-      cells.back().bound = table.number(i, cell_columns.size() + 1);
-      cells.back().check_evaluations = table.number(i, cell_columns.size() + 2);
+      const std::size_t first = cell_columns.size();
+      cells.back().proof = table.text(i, first);
+      if (!is_proof(cells.back().proof)) {
+        table.refuse(i, first, "\"proven\" or \"sampled:N\"");
+      }
+      cells.back().bound = table.number(i, first + 1);
+      cells.back().check_evaluations = table.number(i, first + 2);
     }
     if (!seen.emplace(cells.back().threshold, cells.back().pair).second) {
       table.refuse(i, 1, "each pair once at a threshold");

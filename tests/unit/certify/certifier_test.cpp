@@ -22,6 +22,10 @@ struct Case {
   Loss loss;
 };
 
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.name;
+}
+
 Activation act(Activation::Kind kind) {
   return {kind};
 }

@@ -28,7 +28,9 @@ CellRow cell(
           .gradient_samples_endpoints = 1'000'000,
           .gradient_samples_beads = 250'000,
           .forward_samples_checks = 40'000,
-          .max_metric_train = 0.5 * threshold};
+          .max_metric_train = 0.5 * threshold,
+          .proof = "sampled:101",
+          .check_evaluations = 40};
 }
 
 std::vector<CellRow> some_cells() {
@@ -63,8 +65,9 @@ TEST(RunSchema, CellsHaveTheAgreedForm) {
       to_csv(std::vector<CellRow>{cell(0.5, 3, Verdict::connected, 1.25, 4)}),
       "threshold,pair,seed,verdict,max_metric,max_t,normalized_length,normalized_length_weights,"
       "beads,beads_inserted,rounds,gradient_samples_endpoints,gradient_samples_beads,"
-      "forward_samples_checks,max_metric_train\n"
-      "0.5,3,1003,connected,0.375,0.5,1.25,1.375,4,2,1,1000000,250000,40000,0.25\n");
+      "forward_samples_checks,max_metric_train,proof,bound,check_evaluations\n"
+      "0.5,3,1003,connected,0.375,0.5,1.25,1.375,4,2,1,1000000,250000,40000,0.25,sampled:101,,"
+      "40\n");
 }
 
 TEST(RunSchema, TheOrderOfFinishingDoesNotShow) {

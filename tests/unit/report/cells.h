@@ -27,6 +27,8 @@ inline CellRow cell(double threshold, std::size_t pair, double length, std::uint
   row.gradient_samples_endpoints = 1'000'000;
   row.gradient_samples_beads = 2'500'000;
   row.forward_samples_checks = 40'000;
+  row.proof = "sampled:101";
+  row.check_evaluations = 40;
   row.max_metric_train = 0.5 * threshold;
   return row;
 }

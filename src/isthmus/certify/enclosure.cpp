@@ -284,7 +284,10 @@ void Enclosure::enclose(const EndValues& left,
   double largest = largest_input;
   for (std::size_t index = 0; index < steps_.size(); ++index) {
     const Step& step = steps_[index];
-    const double largest_out = std::max(left.largest[index], right.largest[index]);
+    // Before the first linear step nothing grows beyond the inputs and 1. Where the values of that
+    // step are kept, none from before it are at hand.
+    const double largest_out = index < first ? std::max(largest, 1.0)
+                                             : std::max(left.largest[index], right.largest[index]);
     switch (step.kind) {
       case Step::Kind::linear: {
         const WeightNorms& own = *norms[index];

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/certify/enclosure.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace isthmus {
+namespace {
+
+// One network between two weights, everything at hand.
+struct Setting {
+  explicit Setting(const Network& network, std::vector<float> from, std::vector<float> to)
+      : steps(steps_of(network)),
+        a(std::move(from)),
+        b(std::move(to)),
+        weights(steps, a, b, false),
+        enclosure(steps) {
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      const bool linear = steps[step].kind == Step::Kind::linear;
+      at_a.push_back(linear ? weights.at(0.0, step, 0) : StepWeights{});
+      at_b.push_back(linear ? weights.at(1.0, step, 0) : StepWeights{});
+      changes.push_back(linear ? weights.change(0.0, 1.0, step, 0) : StepChange{});
+    }
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      left_weights.push_back(&at_a[step]);
+      right_weights.push_back(&at_b[step]);
+      change.push_back(&changes[step]);
+      norms.push_back(steps[step].kind == Step::Kind::linear ? &weights.norms(step, 0) : nullptr);
+    }
+  }
+
+  // `known`: as where the values of the first linear step are kept.
+  Deviation enclose(const Rows& inputs, double largest_input, bool known) {
+    enclosure.forward(inputs, left_weights, steps.size(), left);
+    enclosure.forward(inputs, right_weights, steps.size(), right);
+    if (known) {
+      const std::size_t first = first_linear(steps);
+      for (EndValues* end : {&left, &right}) {
+        EndValues kept;
+        kept.values.resize(steps.size());
+        kept.values[first] = end->values[first];
+        enclosure.forward_from(first, end == &left ? left_weights : right_weights, kept);
+        *end = std::move(kept);
+      }
+    }
+    Deviation deviation;
+    enclosure.enclose(
+        left, right, left_weights, right_weights, change, norms, 1.0, largest_input, deviation);
+    return deviation;
+  }
+
+  std::vector<Step> steps;
+  std::vector<float> a;
+  std::vector<float> b;
+  SegmentWeights weights;
+  Enclosure enclosure;
+  std::vector<StepWeights> at_a;
+  std::vector<StepWeights> at_b;
+  std::vector<StepChange> changes;
+  PointWeights left_weights;
+  PointWeights right_weights;
+  IntervalChange change;
+  std::vector<const WeightNorms*> norms;
+  EndValues left;
+  EndValues right;
+};
+
+Rows constant_rows(std::size_t count, double value) {
+  Lanes row{};
+  row.at.fill(value);
+  return Rows(count, row);
+}
+
+// What is computed before the first linear step is not at hand where that step's values are kept.
+TEST(Enclosure, TheRadiusDoesNotDependOnWhatIsKept) {
+  const Network network{{1, 4, 4},
+                        {Pool2d{.kind = Pool2d::Kind::max, .kernel = 2, .stride = 2},
+                         Flatten{},
+                         Linear{.out_features = 1, .bias = false}}};
+  const std::vector<float> theta{1.0F, -1.0F, 1.0F, -1.0F};
+  Setting setting(network, theta, theta);
+  const Rows inputs = constant_rows(16, 1000.0);
+  const Deviation all = setting.enclose(inputs, 1000.0, false);
+  const Deviation kept = setting.enclose(inputs, 1000.0, true);
+  EXPECT_EQ(all.radius, kept.radius);
+  EXPECT_GE(kept.radius, 0x1p-53 * 4000.0);
+}
+
+}  // namespace
+}  // namespace isthmus

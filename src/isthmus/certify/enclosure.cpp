@@ -84,6 +84,14 @@ void bound_max_pool(const Step& step, const Rows& left, const Rows& right, Devia
   deviation.high = std::move(high);
 }
 
+std::size_t largest_window(const Step& step) {
+  std::size_t largest = 0;
+  for (std::size_t p = 0; p < step.positions(); ++p) {
+    largest = std::max(largest, step.first[p + 1] - step.first[p]);
+  }
+  return largest;
+}
+
 void bound_average_pool(const Step& step, Deviation& deviation) {
   Rows low(step.out_rows);
   Rows high(step.out_rows);
@@ -342,7 +350,7 @@ void Enclosure::enclose(const EndValues& left,
         }
         break;
       case Step::Kind::average_pool:
-        deviation.radius = up(deviation.radius + gamma(64) * largest);
+        deviation.radius = up(deviation.radius + gamma(largest_window(step) + 2) * largest);
         if (index > first) {
           bound_average_pool(step, deviation);
         }

@@ -290,6 +290,7 @@ void Enclosure::enclose(const EndValues& left,
   const std::size_t first = first_linear(steps_);
   deviation.radius = 0.0;
   double largest = largest_input;
+  double spread = 0.0;  // of the deviations so far
   for (std::size_t index = 0; index < steps_.size(); ++index) {
     const Step& step = steps_[index];
     // Before the first linear step nothing grows beyond the inputs and 1. Where the values of that
@@ -309,7 +310,6 @@ void Enclosure::enclose(const EndValues& left,
           deviation.high.assign(step.out_rows, Lanes{});
           break;
         }
-        const double spread = largest_of(deviation.low) + largest_of(deviation.high);
         const double rounding =
             up(2.0 * sum_error *
                (width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
@@ -355,6 +355,13 @@ void Enclosure::enclose(const EndValues& left,
           bound_average_pool(step, deviation);
         }
         break;
+    }
+    if (index >= first) {
+      // Comparisons further on may lose a NaN.
+      spread = largest_of(deviation.low) + largest_of(deviation.high);
+      if (!std::isfinite(spread)) {
+        deviation.radius = std::numeric_limits<double>::infinity();
+      }
     }
     largest = largest_out;
   }

@@ -108,5 +108,32 @@ TEST(Enclosure, TheRadiusCoversTheMeanOfAWideWindow) {
   EXPECT_GT(furthest, 100.0 * 0x1p-53);
 }
 
+// Weights of 3e38 in eight layers: units that are off at both ends and, for all that is known, huge
+// in between. What overflows must not come back as a small number.
+TEST(Enclosure, DeviationsThatOverflowGiveNoFiniteRadius) {
+  Network network{{1}, {}};
+  std::vector<float> from;
+  std::vector<float> to;
+  const auto layer = [&](float a, float b) {
+    if (!from.empty()) {
+      network.layers.emplace_back(Activation{Activation::Kind::relu});
+    }
+    network.layers.emplace_back(Linear{.out_features = 1, .bias = false});
+    from.push_back(a);
+    to.push_back(b);
+  };
+  layer(-1.0F, 1.0F);
+  layer(1.0F, -1.0F);
+  for (int k = 0; k < 8; ++k) {
+    layer(3e38F, 3e38F);
+  }
+  for (int k = 0; k < 3; ++k) {
+    layer(1.0F, 1.0F);
+  }
+  layer(1e-30F, 1e-30F);
+  Setting setting(network, from, to);
+  EXPECT_FALSE(std::isfinite(setting.enclose(constant_rows(1, 1.0), 1.0, false).radius));
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -135,5 +135,38 @@ TEST(Enclosure, DeviationsThatOverflowGiveNoFiniteRadius) {
   EXPECT_FALSE(std::isfinite(setting.enclose(constant_rows(1, 1.0), 1.0, false).radius));
 }
 
+TEST(Enclosure, NormsAreNotBelowTheExactSums) {
+  std::vector<float> theta(4097, 0x1p-54F);
+  theta[0] = 1.0F;
+  const Setting setting({{4097}, {Linear{.out_features = 1, .bias = false}}}, theta, theta);
+  EXPECT_GE(setting.norms[0]->weights, 1.0 + 0x1p-42);
+}
+
+// Two layers whose outputs cancel: rounding of the first is carried on, and that of the second
+// counts all terms.
+TEST(Enclosure, TheRadiusCarriesEarlierRounding) {
+  const Network network{
+      {2}, {Linear{.out_features = 2, .bias = false}, Linear{.out_features = 1, .bias = false}}};
+  const std::vector<float> theta{1.0F, -1.0F, 1.0F, -1.0F, 1e6F, -1e6F};
+  Setting setting(network, theta, theta);
+  const Deviation deviation = setting.enclose(constant_rows(2, 1.0), 1.0, false);
+  EXPECT_GE(deviation.radius, 2e6 * 0x1p-53 * 2.0);
+  const std::vector<float> second{1.0F, 0.0F, 0.0F, 1.0F, 1e6F, -1e6F};
+  Setting other(network, second, second);
+  EXPECT_GE(other.enclose(constant_rows(2, 1.0), 1.0, false).radius, 2e6 * 0x1p-53 * 3.0);
+}
+
+// A chord that turns: rounding of the deviation itself.
+TEST(Enclosure, DeviationsAreRoundedOutwards) {
+  const Network network{
+      {1}, {Linear{.out_features = 1, .bias = false}, Linear{.out_features = 1, .bias = false}}};
+  Setting setting(network, {1.0F, 1.0F}, {2.0F, 3.0F});
+  const Deviation deviation = setting.enclose(constant_rows(1, 1.0), 1.0, false);
+  // (1 + s) (1 + 2 s) = 1 + 5 s - 2 s (1 - s)
+  EXPECT_LE(deviation.low[0][0], -2.0 - 0x1p-52);
+  EXPECT_GE(deviation.high[0][0], -2.0 + 0x1p-52);
+  EXPECT_LE(deviation.high[0][0] - deviation.low[0][0], 1e-12);
+}
+
 }  // namespace
 }  // namespace isthmus

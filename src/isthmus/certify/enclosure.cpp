@@ -84,6 +84,14 @@ void bound_max_pool(const Step& step, const Rows& left, const Rows& right, Devia
   deviation.high = std::move(high);
 }
 
+std::size_t largest_window(const Step& step) {
+  std::size_t largest = 0;
+  for (std::size_t p = 0; p < step.positions(); ++p) {
+    largest = std::max(largest, step.first[p + 1] - step.first[p]);
+  }
+  return largest;
+}
+
 void bound_average_pool(const Step& step, Deviation& deviation) {
   Rows low(step.out_rows);
   Rows high(step.out_rows);
@@ -282,9 +290,13 @@ void Enclosure::enclose(const EndValues& left,
   const std::size_t first = first_linear(steps_);
   deviation.radius = 0.0;
   double largest = largest_input;
+  double spread = 0.0;  // of the deviations so far
   for (std::size_t index = 0; index < steps_.size(); ++index) {
     const Step& step = steps_[index];
-    const double largest_out = std::max(left.largest[index], right.largest[index]);
+    // Before the first linear step nothing grows beyond the inputs and 1. Where the values of that
+    // step are kept, none from before it are at hand.
+    const double largest_out = index < first ? std::max(largest, 1.0)
+                                             : std::max(left.largest[index], right.largest[index]);
     switch (step.kind) {
       case Step::Kind::linear: {
         const WeightNorms& own = *norms[index];
@@ -298,7 +310,6 @@ void Enclosure::enclose(const EndValues& left,
           deviation.high.assign(step.out_rows, Lanes{});
           break;
         }
-        const double spread = largest_of(deviation.low) + largest_of(deviation.high);
         const double rounding =
             up(2.0 * sum_error *
                (width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
@@ -339,11 +350,18 @@ void Enclosure::enclose(const EndValues& left,
         }
         break;
       case Step::Kind::average_pool:
-        deviation.radius = up(deviation.radius + gamma(64) * largest);
+        deviation.radius = up(deviation.radius + gamma(largest_window(step) + 2) * largest);
         if (index > first) {
           bound_average_pool(step, deviation);
         }
         break;
+    }
+    if (index >= first) {
+      // Comparisons further on may lose a NaN.
+      spread = largest_of(deviation.low) + largest_of(deviation.high);
+      if (!std::isfinite(spread)) {
+        deviation.radius = std::numeric_limits<double>::infinity();
+      }
     }
     largest = largest_out;
   }

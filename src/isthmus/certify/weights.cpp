@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "isthmus/certify/rounding.h"
 #include "isthmus/core/error.h"
 
 namespace isthmus {
@@ -40,6 +41,11 @@ SegmentWeights::SegmentWeights(const std::vector<Step>& steps,
         norms.weights = std::max(norms.weights, sums[2 * o]);
         norms.difference = std::max(norms.difference, sums[2 * o + 1]);
       });
+      // Sums of rounded numbers may be below the exact ones.
+      const double error = 1.0 + gamma(2 * steps[step].inputs + 8);
+      norms.weights *= error;
+      norms.difference *= error;
+      norms.bias *= error;
     }
   }
 }

@@ -12,7 +12,7 @@
 namespace isthmus {
 
 /// Bounds on the weights of a linear step over the whole segment, for rounding errors: largest sums
-/// over the columns of a row.
+/// over the columns of a row, rounded upwards.
 struct WeightNorms {
   double weights = 0.0;     ///< of max(|a|, |b|)
   double difference = 0.0;  ///< of |b - a|

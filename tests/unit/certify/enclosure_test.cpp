@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/certify/enclosure.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace isthmus {
+namespace {
+
+// One network between two weights, everything at hand.
+struct Setting {
+  explicit Setting(const Network& network, std::vector<float> from, std::vector<float> to)
+      : steps(steps_of(network)),
+        a(std::move(from)),
+        b(std::move(to)),
+        weights(steps, a, b, false),
+        enclosure(steps) {
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      const bool linear = steps[step].kind == Step::Kind::linear;
+      at_a.push_back(linear ? weights.at(0.0, step, 0) : StepWeights{});
+      at_b.push_back(linear ? weights.at(1.0, step, 0) : StepWeights{});
+      changes.push_back(linear ? weights.change(0.0, 1.0, step, 0) : StepChange{});
+    }
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      left_weights.push_back(&at_a[step]);
+      right_weights.push_back(&at_b[step]);
+      change.push_back(&changes[step]);
+      norms.push_back(steps[step].kind == Step::Kind::linear ? &weights.norms(step, 0) : nullptr);
+    }
+  }
+
+  // `known`: as where the values of the first linear step are kept.
+  Deviation enclose(const Rows& inputs, double largest_input, bool known) {
+    enclosure.forward(inputs, left_weights, steps.size(), left);
+    enclosure.forward(inputs, right_weights, steps.size(), right);
+    if (known) {
+      const std::size_t first = first_linear(steps);
+      for (EndValues* end : {&left, &right}) {
+        EndValues kept;
+        kept.values.resize(steps.size());
+        kept.values[first] = end->values[first];
+        enclosure.forward_from(first, end == &left ? left_weights : right_weights, kept);
+        *end = std::move(kept);
+      }
+    }
+    Deviation deviation;
+    enclosure.enclose(
+        left, right, left_weights, right_weights, change, norms, 1.0, largest_input, deviation);
+    return deviation;
+  }
+
+  std::vector<Step> steps;
+  std::vector<float> a;
+  std::vector<float> b;
+  SegmentWeights weights;
+  Enclosure enclosure;
+  std::vector<StepWeights> at_a;
+  std::vector<StepWeights> at_b;
+  std::vector<StepChange> changes;
+  PointWeights left_weights;
+  PointWeights right_weights;
+  IntervalChange change;
+  std::vector<const WeightNorms*> norms;
+  EndValues left;
+  EndValues right;
+};
+
+Rows constant_rows(std::size_t count, double value) {
+  Lanes row{};
+  row.at.fill(value);
+  return Rows(count, row);
+}
+
+// What is computed before the first linear step is not at hand where that step's values are kept.
+TEST(Enclosure, TheRadiusDoesNotDependOnWhatIsKept) {
+  const Network network{{1, 4, 4},
+                        {Pool2d{.kind = Pool2d::Kind::max, .kernel = 2, .stride = 2},
+                         Flatten{},
+                         Linear{.out_features = 1, .bias = false}}};
+  const std::vector<float> theta{1.0F, -1.0F, 1.0F, -1.0F};
+  Setting setting(network, theta, theta);
+  const Rows inputs = constant_rows(16, 1000.0);
+  const Deviation all = setting.enclose(inputs, 1000.0, false);
+  const Deviation kept = setting.enclose(inputs, 1000.0, true);
+  EXPECT_EQ(all.radius, kept.radius);
+  EXPECT_GE(kept.radius, 0x1p-53 * 4000.0);
+}
+
+// 3969 additions of one number round the same way for long.
+TEST(Enclosure, TheRadiusCoversTheMeanOfAWideWindow) {
+  const Network network{{1, 63, 63},
+                        {Pool2d{.kind = Pool2d::Kind::average, .kernel = 63, .stride = 63},
+                         Flatten{},
+                         Linear{.out_features = 1, .bias = false}}};
+  const std::vector<float> theta{1.0F};
+  Setting setting(network, theta, theta);
+  double furthest = 0.0;
+  for (const float value : {0.1F, 0.3F, 0.7F, 0.9F, 0.55F}) {
+    const double mean = static_cast<double>(value);
+    const Deviation deviation = setting.enclose(constant_rows(3969, mean), mean, false);
+    const double off = std::abs(setting.left.values.back()[0][0] - mean);
+    EXPECT_LE(off, deviation.radius) << value;
+    furthest = std::max(furthest, off / mean);
+  }
+  EXPECT_GT(furthest, 100.0 * 0x1p-53);
+}
+
+// Weights of 3e38 in eight layers: units that are off at both ends and, for all that is known, huge
+// in between. What overflows must not come back as a small number.
+TEST(Enclosure, DeviationsThatOverflowGiveNoFiniteRadius) {
+  Network network{{1}, {}};
+  std::vector<float> from;
+  std::vector<float> to;
+  const auto layer = [&](float a, float b) {
+    if (!from.empty()) {
+      network.layers.emplace_back(Activation{Activation::Kind::relu});
+    }
+    network.layers.emplace_back(Linear{.out_features = 1, .bias = false});
+    from.push_back(a);
+    to.push_back(b);
+  };
+  layer(-1.0F, 1.0F);
+  layer(1.0F, -1.0F);
+  for (int k = 0; k < 8; ++k) {
+    layer(3e38F, 3e38F);
+  }
+  for (int k = 0; k < 3; ++k) {
+    layer(1.0F, 1.0F);
+  }
+  layer(1e-30F, 1e-30F);
+  Setting setting(network, from, to);
+  EXPECT_FALSE(std::isfinite(setting.enclose(constant_rows(1, 1.0), 1.0, false).radius));
+}
+
+TEST(Enclosure, NormsAreNotBelowTheExactSums) {
+  std::vector<float> theta(4097, 0x1p-54F);
+  theta[0] = 1.0F;
+  const Setting setting({{4097}, {Linear{.out_features = 1, .bias = false}}}, theta, theta);
+  EXPECT_GE(setting.norms[0]->weights, 1.0 + 0x1p-42);
+}
+
+// Two layers whose outputs cancel: rounding of the first is carried on, and that of the second
+// counts all terms.
+TEST(Enclosure, TheRadiusCarriesEarlierRounding) {
+  const Network network{
+      {2}, {Linear{.out_features = 2, .bias = false}, Linear{.out_features = 1, .bias = false}}};
+  const std::vector<float> theta{1.0F, -1.0F, 1.0F, -1.0F, 1e6F, -1e6F};
+  Setting setting(network, theta, theta);
+  const Deviation deviation = setting.enclose(constant_rows(2, 1.0), 1.0, false);
+  EXPECT_GE(deviation.radius, 2e6 * 0x1p-53 * 2.0);
+  const std::vector<float> second{1.0F, 0.0F, 0.0F, 1.0F, 1e6F, -1e6F};
+  Setting other(network, second, second);
+  EXPECT_GE(other.enclose(constant_rows(2, 1.0), 1.0, false).radius, 2e6 * 0x1p-53 * 3.0);
+}
+
+// A chord that turns: rounding of the deviation itself.
+TEST(Enclosure, DeviationsAreRoundedOutwards) {
+  const Network network{
+      {1}, {Linear{.out_features = 1, .bias = false}, Linear{.out_features = 1, .bias = false}}};
+  Setting setting(network, {1.0F, 1.0F}, {2.0F, 3.0F});
+  const Deviation deviation = setting.enclose(constant_rows(1, 1.0), 1.0, false);
+  // (1 + s) (1 + 2 s) = 1 + 5 s - 2 s (1 - s)
+  EXPECT_LE(deviation.low[0][0], -2.0 - 0x1p-52);
+  EXPECT_GE(deviation.high[0][0], -2.0 + 0x1p-52);
+  EXPECT_LE(deviation.high[0][0] - deviation.low[0][0], 1e-12);
+}
+
+}  // namespace
+}  // namespace isthmus

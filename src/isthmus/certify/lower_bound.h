@@ -29,8 +29,10 @@ struct BarrierBounds {
   std::vector<double> inputs;   ///< (N, inputs)
   std::vector<double> targets;  ///< (N, outputs)
 
-  double tolerance = 0.0;  ///< branch and bound: lower >= (1 - tolerance) x minimum on the set
-  std::size_t boxes = 0;   ///< intervals that it looked at; 0 where the minimum is a formula
+  /// Asked of branch and bound: lower >= (1 - tolerance) x minimum on the set, unless the minimum
+  /// is 0 or a million boxes do not suffice. The bound holds in any case.
+  double tolerance = 0.0;
+  std::size_t boxes = 0;  ///< intervals that it looked at; 0 where the minimum is a formula
   /// The polygon of `upper`, (M, dimension) row-major, from the network to the exchanged one. Empty
   /// if `upper` holds for every pair of networks that it names.
   std::vector<double> path;
@@ -61,7 +63,7 @@ std::string_view name_of(GaussianSample sample);
 
 struct TwoGaussiansOptions {
   double covariance = 0.05;   ///< the small variance eta, in (0, 1e6]
-  std::size_t samples = 400;  ///< n, at most 1000000
+  std::size_t samples = 400;  ///< n, at most 100000
   GaussianSample sample = GaussianSample::symmetric;
   std::uint64_t seed = 1;
   GaussianTarget target = GaussianTarget::outputs;

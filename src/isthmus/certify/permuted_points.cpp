@@ -16,6 +16,8 @@ namespace {
 using Vector = std::array<double, 2>;
 using Row = std::array<double, 3>;  // hidden values of one unit at the three points
 
+constexpr double largest_coordinate = 1e10;  // nothing overflows
+
 double dot(Vector a, Vector b) {
   return a[0] * b[0] + a[1] * b[1];
 }
@@ -180,7 +182,7 @@ class ExchangePath {
 void check(const PermutedPointsOptions& options) {
   for (const Vector& point : options.points) {
     for (const double value : point) {
-      if (!(std::abs(value) <= 1e10)) {
+      if (!(std::abs(value) <= largest_coordinate)) {
         throw UsageError(
             fmt::format("points: expected finite numbers of at most 1e10, got {}", value));
       }
@@ -253,13 +255,13 @@ std::optional<Vector> parse_point(const std::string& line) {
   for (double& value : point) {
     char* end = nullptr;
     value = std::strtod(position, &end);
-    if (end == position || !std::isfinite(value)) {
+    if (end == position || !(std::abs(value) <= largest_coordinate) ||
+        (*end != '\0' && *end != ' ' && *end != '\t' && *end != '\r')) {
       return std::nullopt;
     }
     position = end;
   }
-  const std::string rest = position;
-  if (rest.find_first_not_of(" \t\r") != std::string::npos) {
+  if (std::string(position).find_first_not_of(" \t\r") != std::string::npos) {
     return std::nullopt;
   }
   return point;
@@ -283,7 +285,8 @@ Points read_points(const std::filesystem::path& file) {
     const std::optional<Vector> point = parse_point(line);
     if (!point || count == 3 || line.find('\0') != std::string::npos) {
       throw DataError(
-          fmt::format("{}, line {}: expected three lines of two finite numbers \"x y\", got '{}'",
+          fmt::format("{}, line {}: expected three lines of two finite numbers \"x y\" of at most "
+                      "1e10, got '{}'",
                       file.string(),
                       count + 1,
                       line.substr(0, 80)));
@@ -292,7 +295,9 @@ Points read_points(const std::filesystem::path& file) {
   }
   if (count < 3) {
     throw DataError(fmt::format(
-        "{}: expected three lines of two finite numbers \"x y\", got {}", file.string(), count));
+        "{}: expected three lines of two finite numbers \"x y\" of at most 1e10, got {}",
+        file.string(),
+        count));
   }
   if (on_a_line(points)) {
     throw DataError(fmt::format(

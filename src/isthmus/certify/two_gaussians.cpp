@@ -27,6 +27,14 @@ double positive(double value) {
   return std::max(0.0, value);
 }
 
+double mean_square(std::span<const double> values) {
+  double sum = 0.0;
+  for (const double value : values) {
+    sum += value * value;
+  }
+  return sum / static_cast<double>(values.size());
+}
+
 std::size_t outputs_of(const RegressionData& data) {
   return 2 * data.targets.size() / data.inputs.size();
 }
@@ -121,8 +129,10 @@ Minimum minimum_on_singular_set(const RegressionData& data, double tolerance) {
   for (int k = -first_boxes / 2; k < first_boxes / 2; ++k) {
     look_at(2.0 * k / first_boxes, 2.0 * (k + 1) / first_boxes);
   }
-  while (queue.top().bound < (1.0 - tolerance) * minimum.upper && minimum.boxes < most_boxes &&
-         queue.top().b - queue.top().a > 0x1p-40) {
+  // A minimum of 0 is approached by no relative tolerance.
+  const double negligible = 1e-9 * mean_square(data.targets);
+  while (queue.top().bound < (1.0 - tolerance) * minimum.upper && minimum.upper > negligible &&
+         minimum.boxes < most_boxes && queue.top().b - queue.top().a > 0x1p-40) {
     const Box box = queue.top();
     queue.pop();
     const double middle = box.a + 0.5 * (box.b - box.a);
@@ -214,10 +224,7 @@ std::vector<double> least_losses(const RegressionData& data, std::size_t size) {
   const std::size_t samples = data.inputs.size() / 2;
   std::vector<double> values(size * samples);
   std::vector<std::array<double, 2>> correlations(size);
-  double energy = 0.0;
-  for (const double target : data.targets) {
-    energy += target * target;
-  }
+  const double energy = mean_square(data.targets) * static_cast<double>(data.targets.size());
   for (std::size_t k = 0; k < size; ++k) {
     const auto u = direction_at(static_cast<double>(k) / static_cast<double>(size));
     for (std::size_t i = 0; i < samples; ++i) {
@@ -432,9 +439,9 @@ void check(const TwoGaussiansOptions& options) {
     throw UsageError(
         fmt::format("covariance: expected a number in (0, 1e6], got {}", options.covariance));
   }
-  if (options.samples < 2 || options.samples > 1000000) {
+  if (options.samples < 2 || options.samples > 100000) {
     throw UsageError(
-        fmt::format("samples: expected a number from 2 to 1000000, got {}", options.samples));
+        fmt::format("samples: expected a number from 2 to 100000, got {}", options.samples));
   }
   if (options.sample == GaussianSample::symmetric && options.samples % 8 != 0) {
     throw UsageError(fmt::format("samples: expected a multiple of 8 for symmetric samples, got {}",
@@ -529,7 +536,7 @@ BarrierBounds two_gaussians_bounds(const TwoGaussiansOptions& options) {
   bounds.boxes = minimum.boxes;
   bounds.lower_rests_on = fmt::format(
       "det W1 has opposite signs at the two ends, so every path meets det W1 = 0, where both units "
-      "see one line of directions; the least loss there lies in [{:.6g}, {:.6g}] by branch and "
+      "see one line of directions; the least loss there lies in [{}, {}] by branch and "
       "bound "
       "in interval arithmetic",
       minimum.lower,

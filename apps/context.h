@@ -25,6 +25,7 @@ void add_verify(Context& context);
 void add_report(Context& context);
 void add_train(Context& context);
 void add_check_gradient(Context& context);
+void add_lower_bound(Context& context);
 void add_data(Context& context);
 void add_list(Context& context);
 

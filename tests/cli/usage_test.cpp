@@ -14,8 +14,15 @@ using Json = nlohmann::json;
 TEST(Help, OfEveryCommand) {
   const TemporaryFolder folder;
   const Outcome all = expect_run(folder.path(), {"--help"}, 0);
-  for (const char* name :
-       {"connect", "sweep", "verify", "report", "train", "check-gradient", "data", "list"}) {
+  for (const char* name : {"connect",
+                           "sweep",
+                           "verify",
+                           "report",
+                           "train",
+                           "check-gradient",
+                           "lower-bound",
+                           "data",
+                           "list"}) {
     EXPECT_NE(all.out.find(name), std::string::npos) << name;
     const Outcome one = expect_run(folder.path(), {name, "--help"}, 0);
     EXPECT_NE(one.out.find("Usage:"), std::string::npos) << one.out;

@@ -138,12 +138,9 @@ class PieceBuilder {
     cuts_.assign({0.0, 1.0});
     for (std::size_t j = 0; j < network_.hidden; ++j) {
       units_[j] = signs_of(j, sample);
-      for (const Interval part : {units_[j].on, units_[j].off}) {
-        if (part.low <= part.high) {
-          cuts_.push_back(part.low);
-          cuts_.push_back(part.high);
-        }
-      }
+      // The ends of an empty part are 0 and 1, which are there anyway.
+      const auto& [from, to, on, off] = units_[j];
+      cuts_.insert(cuts_.end(), {on.low, on.high, off.low, off.high});
     }
     std::sort(cuts_.begin(), cuts_.end());
     cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
@@ -281,6 +278,14 @@ struct Part {
   Polynomial loss;
 };
 
+Polynomial sum_of(const std::vector<Polynomial>& terms) {
+  Polynomial sum;
+  for (const Polynomial& term : terms) {
+    add(sum, term);
+  }
+  return sum;
+}
+
 std::vector<Part> sum_of(std::vector<Piece> pieces, std::size_t samples) {
   std::stable_sort(pieces.begin(), pieces.end(), [](const Piece& one, const Piece& other) {
     return one.begin < other.begin;
@@ -300,10 +305,7 @@ std::vector<Part> sum_of(std::vector<Piece> pieces, std::size_t samples) {
       continue;
     }
     if (++updates >= samples) {  // what was added and taken away again leaves its rounding errors
-      sum = Polynomial{};
-      for (const Polynomial& term : current) {
-        add(sum, term);
-      }
+      sum = sum_of(current);
       updates = 0;
     }
     parts.push_back({pieces[k].begin, end, sum});

@@ -141,9 +141,9 @@ class ExchangePath {
   void rescale() {
     const double lost = std::sqrt(dot(error(), error()) / dot(y_[j_], y_[j_]));
     const double a = std::min(0.35, std::asinh(std::sqrt(0.5 * lost)));
-    const double steps = std::ceil(std::abs(std::log(share_)) / (2.0 * a));
-    for (double s = 1.0; s < steps; ++s) {
-      const double scale = std::pow(share_, 1.0 - s / steps);
+    const int steps = static_cast<int>(std::ceil(std::abs(std::log(share_)) / (2.0 * a)));
+    for (int s = 1; s < steps; ++s) {
+      const double scale = std::pow(share_, 1.0 - static_cast<double>(s) / steps);
       units_[0] = row(j_, {0, scale});
       weights_[0] = combination(1 / scale, y_[j_], 0, y_[j_]);
       keep();
@@ -180,12 +180,10 @@ class ExchangePath {
 };
 
 void check(const PermutedPointsOptions& options) {
-  for (const Vector& point : options.points) {
-    for (const double value : point) {
-      if (!(std::abs(value) <= largest_coordinate)) {
-        throw UsageError(
-            fmt::format("points: expected finite numbers of at most 1e10, got {}", value));
-      }
+  for (const auto& [x, y] : options.points) {
+    if (!(std::abs(x) <= largest_coordinate && std::abs(y) <= largest_coordinate)) {
+      throw UsageError(
+          fmt::format("points: expected finite numbers of at most 1e10, got ({}, {})", x, y));
     }
   }
   if (on_a_line(options.points)) {

@@ -168,8 +168,8 @@ TEST(TwoGaussians, NoSampledDirectionIsBelowTheBound) {
       options.sample = GaussianSample::independent;
       const BarrierBounds bounds = two_gaussians_bounds(options);
       double least = HUGE_VAL;
-      for (int k = 0; k < 20000; ++k) {
-        const double angle = 2.0 * std::numbers::pi * k / 20000.0;
+      for (int k = 0; k < 5000; ++k) {
+        const double angle = 2.0 * std::numbers::pi * k / 5000.0;
         const std::array<double, 2> u{std::cos(angle), std::sin(angle)};
         const Interval enclosed = loss_on_singular_set({bounds.inputs, bounds.targets}, u);
         least = std::min(least, enclosed.high);
@@ -210,8 +210,8 @@ TEST(TwoGaussians, OtherCovariancesAndTargets) {
       for (const double covariance : {1e-3, 0.3, 4.0}) {
         TwoGaussiansOptions options = gaussians(covariance, 1, target);
         options.sample = sample;
-        options.samples = 160;
-        options.directions = 180;
+        options.samples = 80;
+        options.directions = 120;
         const BarrierBounds bounds = two_gaussians_bounds(options);
         SCOPED_TRACE(bounds.data);
         EXPECT_GE(bounds.lower, 0.0);

@@ -158,7 +158,8 @@ double LossSums::rounding(std::size_t samples) const {
 }
 
 double LossSums::bound(std::size_t samples) const {
-  if (!std::isfinite(left + right + bend_left + bend_right + error + magnitude)) {
+  if (!std::isfinite(left + right + error + magnitude) ||
+      !std::isfinite(std::abs(bend_left) + std::abs(bend_right))) {
     return std::numeric_limits<double>::infinity();
   }
   const double rise = right - left;
@@ -169,12 +170,18 @@ double LossSums::bound(std::size_t samples) const {
   double largest = std::max(left, right);
   // Roots of the derivative (rise + bend_left) + 2 (skew - bend_left) s - 3 skew s^2. A root that
   // is off by 1e-8 moves the value by less than 1e-15 of the coefficients.
-  const double c = rise + bend_left;
-  const double b = skew - bend_left;
-  const double discriminant = std::sqrt(std::max(0.0, b * b + 3.0 * skew * c));
+  // Divided by the largest coefficient: squares neither overflow nor vanish.
+  const double scale = std::max({std::abs(rise), std::abs(bend_left), std::abs(bend_right)});
+  if (scale == 0.0) {
+    return up((largest + rounding(samples)) / static_cast<double>(samples));
+  }
+  const double cube = skew / scale;
+  const double c = rise / scale + bend_left / scale;
+  const double b = cube - bend_left / scale;
+  const double discriminant = std::sqrt(std::max(0.0, b * b + 3.0 * cube * c));
   for (const double sign : {-1.0, 1.0}) {
     for (const double s :
-         {(b + sign * discriminant) / (3.0 * skew), -c / (b + sign * discriminant)}) {
+         {(b + sign * discriminant) / (3.0 * cube), -c / (b + sign * discriminant)}) {
       if (s > 0.0 && s < 1.0) {
         largest = std::max(largest, cubic(s));
       }

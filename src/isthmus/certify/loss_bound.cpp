@@ -119,7 +119,9 @@ double least_sag(const Margins& margins, double own_left, double own_right) {
     first += p * change;
     second += p * change * change;
   }
-  return 0.5 * std::max(0.0, sum * second - first * first - 0x1p-46 * second);
+  // A probability exp(x) > 0 has x > -746: it is off by 746 roundings and those of its sum.
+  const double error = gamma(8 * margins.left.size() + 4096) * second;
+  return 0.5 * std::max(0.0, sum * second - first * first - error);
 }
 
 void add_cross_entropy(Margins& margins, double radius, LossSums& sums) {
@@ -149,12 +151,13 @@ void LossSums::add(const LossSums& other) {
   bend_right += other.bend_right;
   error += other.error;
   magnitude += other.magnitude;
+  additions = std::max(additions, other.additions) + 1;
 }
 
 // Each term is computed in a few dozen roundings, exp and log among them, and added up within its
 // block and then with those of other blocks.
-double LossSums::rounding(std::size_t samples) const {
-  return up(error) + gamma(samples / lane_count + 4096) * magnitude;
+double LossSums::rounding() const {
+  return up(error) + gamma(additions + 4096) * (magnitude + error);
 }
 
 double LossSums::bound(std::size_t samples) const {
@@ -173,7 +176,7 @@ double LossSums::bound(std::size_t samples) const {
   // Divided by the largest coefficient: squares neither overflow nor vanish.
   const double scale = std::max({std::abs(rise), std::abs(bend_left), std::abs(bend_right)});
   if (scale == 0.0) {
-    return up((largest + rounding(samples)) / static_cast<double>(samples));
+    return up((largest + rounding()) / static_cast<double>(samples));
   }
   const double cube = skew / scale;
   const double c = rise / scale + bend_left / scale;
@@ -187,15 +190,15 @@ double LossSums::bound(std::size_t samples) const {
       }
     }
   }
-  return up((largest + rounding(samples)) / static_cast<double>(samples));
+  return up((largest + rounding()) / static_cast<double>(samples));
 }
 
 double LossSums::least_left(std::size_t samples) const {
-  return (left - rounding(samples)) / static_cast<double>(samples) * (1.0 - 0x1p-50);
+  return (left - rounding()) / static_cast<double>(samples) * (1.0 - 0x1p-50);
 }
 
 double LossSums::least_right(std::size_t samples) const {
-  return (right - rounding(samples)) / static_cast<double>(samples) * (1.0 - 0x1p-50);
+  return (right - rounding()) / static_cast<double>(samples) * (1.0 - 0x1p-50);
 }
 
 LossSums loss_sums(Loss loss,
@@ -205,6 +208,7 @@ LossSums loss_sums(Loss loss,
                    const BlockTargets& targets) {
   LossSums sums;
   const std::size_t outputs = left.size();
+  sums.additions = targets.count * outputs;
   if (loss == Loss::cross_entropy) {
     Margins margins;
     for (std::size_t lane = 0; lane < targets.count; ++lane) {

@@ -27,7 +27,8 @@ struct LossSums {
   double bend_left = 0.0;
   double bend_right = 0.0;
   double error = 0.0;
-  double magnitude = 0.0;  ///< sum of the magnitudes of all terms
+  double magnitude = 0.0;     ///< sum of the magnitudes of all terms
+  std::size_t additions = 0;  ///< that any term has gone through, at most
 
   void add(const LossSums& other);
   /// Not below F(s) / samples for every s in [0, 1].
@@ -37,7 +38,7 @@ struct LossSums {
   double least_right(std::size_t samples) const;
 
  private:
-  double rounding(std::size_t samples) const;
+  double rounding() const;
 };
 
 /// The sums of one block, from the values of the last step and their deviation.

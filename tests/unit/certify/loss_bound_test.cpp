@@ -33,5 +33,48 @@ TEST(LossSums, TheLargestOfACubicOfAnyScale) {
   }
 }
 
+// Two million terms that round the same way.
+TEST(LossSums, RoundingCountsEveryAddition) {
+  const std::size_t outputs = 65536;
+  Rng rng(3, 1);
+  for (int k = 0; k < 4; ++k) {
+    const double value = 0.5 + 0.5 * rng.uniform();
+    Lanes row{};
+    row.at.fill(value);
+    const Rows rows(outputs, row);
+    const Rows zeros(outputs, Lanes{});
+    const Deviation none{.low = zeros, .high = zeros, .radius = 0.0};
+    const LossSums sums =
+        loss_sums(Loss::absolute, rows, rows, none, {.count = 32, .label = -1, .targets = zeros});
+    EXPECT_LE(sums.least_left(32), value);
+    EXPECT_LE(sums.least_right(32), value);
+    EXPECT_GE(sums.bound(32), value);
+  }
+}
+
+// 3000 equal margins that move together: the log-sum-exp is straight, and no rounding may call it
+// sagging.
+TEST(LossSums, ManyClassesDoNotSagByRounding) {
+  const std::size_t outputs = 3001;
+  Rng rng(4, 1);
+  for (int k = 0; k < 40; ++k) {
+    const double from = 1000.0 + rng.uniform();
+    const double change = 1e6 * (1.0 + rng.uniform());
+    Rows left(outputs);
+    Rows right(outputs);
+    for (std::size_t j = 1; j < outputs; ++j) {
+      left[j].at.fill(from);
+      right[j].at.fill(from + change);
+    }
+    const Rows zeros(outputs, Lanes{});
+    const LossSums sums = loss_sums(Loss::cross_entropy,
+                                    left,
+                                    right,
+                                    {.low = zeros, .high = zeros, .radius = 0.0},
+                                    {.count = 1, .label = 0, .targets = {}});
+    EXPECT_GE(sums.bend_left + sums.bend_right, -1e-9 * change);
+  }
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -431,10 +431,12 @@ SegmentProof SegmentRun::prove_loss() {
   const std::size_t samples = problem_.samples();
   const bool perplexity = problem_.metric == Metric::perplexity;
   const auto shown = [&](double value) {
-    return perplexity ? std::exp(value) * (1.0 + 0x1p-50) : value;
+    return perplexity ? std::exp(value) * (1.0 + 0x1p-49) : value;
   };
-  const double threshold =
-      perplexity ? std::log(options_.threshold) * (1.0 - 0x1p-50) : options_.threshold;
+  const auto shown_least = [&](double value) {
+    return perplexity ? std::exp(value) * (1.0 - 0x1p-49) : value;
+  };
+  const double threshold = perplexity ? std::log(options_.threshold) : options_.threshold;
   SegmentProof proof;
   double seen = -std::numeric_limits<double>::infinity();
   std::vector<Interval> open = first_intervals();
@@ -451,13 +453,17 @@ SegmentProof SegmentRun::prove_loss() {
         }
       }
     }
-    const bool violated = seen > threshold;
+    const bool violated = std::isfinite(seen) && shown_least(seen) > options_.threshold;
     // A bound below 1e-12 in an exact zero is no gap worth an interval.
-    const double target = options_.gap ? seen + *options_.gap * std::abs(seen) + 1e-12 : threshold;
+    const double target = !options_.gap ? threshold
+                          : perplexity  ? seen + std::log1p(*options_.gap)
+                                        : seen + *options_.gap * std::abs(seen) + 1e-12;
     std::vector<Interval> next;
     for (std::size_t i = 0; i < open.size(); ++i) {
       const double ends = std::max(sums[i].left, sums[i].right) / static_cast<double>(samples);
-      if (bounds[i] <= target || violated || spent() || open[i].t1 - open[i].t0 <= least_width) {
+      const bool low_enough =
+          options_.gap ? bounds[i] <= target : shown(bounds[i]) <= options_.threshold;
+      if (low_enough || violated || spent() || open[i].t1 - open[i].t0 <= least_width) {
         proof.intervals.push_back({open[i].t0, open[i].t1, shown(bounds[i])});
       } else {
         split(open[i], parts_for(bounds[i] - ends, target - ends), next);
@@ -470,11 +476,12 @@ SegmentProof SegmentRun::prove_loss() {
   }
   std::ranges::sort(proof.intervals, {}, &IntervalBound::t0);
   proof.bound = std::ranges::max(proof.intervals, {}, &IntervalBound::bound).bound;
-  proof.largest_seen = perplexity ? std::exp(seen) * (1.0 - 0x1p-50) : seen;
+  proof.largest_seen = shown_least(seen);
   if (proof.outcome != SegmentProof::Outcome::violated) {
-    const double target =
-        options_.gap ? proof.largest_seen + *options_.gap * std::abs(proof.largest_seen) + 2e-12
-                     : options_.threshold;
+    const double target = options_.gap
+                              ? proof.largest_seen + *options_.gap * std::abs(proof.largest_seen) +
+                                    2e-12 * (1.0 + proof.largest_seen) * (1.0 + *options_.gap)
+                              : options_.threshold;
     proof.outcome =
         proof.bound <= target ? SegmentProof::Outcome::proven : SegmentProof::Outcome::undecided;
   }

@@ -361,5 +361,28 @@ TEST(Certifier, RefusesWhatItCannotProve) {
   EXPECT_NE(reason->find("softmax"), std::string::npos);
 }
 
+// A perplexity that is violated exceeds the threshold; a gap is one of the perplexity, not of its
+// logarithm.
+TEST(Certifier, PerplexityIsJudgedAsShown) {
+  const Case one = cases()[0];
+  Workers workers(1);
+  for (std::uint64_t seed = 20; seed < 32; ++seed) {
+    const Instance instance = make_instance(one, seed, 0.6, 1.0);
+    const Certifier certifier(*instance.objective, Split::test, Metric::perplexity);
+    CertifyOptions options;
+    options.gap = 0.3;
+    options.max_evaluations = 1e4;
+    const SegmentProof proof = certifier.certify(instance.a, instance.b, options, workers, nullptr);
+    EXPECT_EQ(proof.outcome, SegmentProof::Outcome::proven) << seed;
+    EXPECT_LE(proof.bound, proof.largest_seen * 1.3 + 1e-9);
+    CertifyOptions at;
+    at.threshold = proof.largest_seen;
+    at.max_evaluations = 2.0;
+    const SegmentProof judged = certifier.certify(instance.a, instance.b, at, workers, nullptr);
+    EXPECT_EQ(judged.outcome == SegmentProof::Outcome::violated, judged.largest_seen > at.threshold)
+        << seed;
+  }
+}
+
 }  // namespace
 }  // namespace isthmus

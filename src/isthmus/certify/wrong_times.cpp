@@ -206,10 +206,12 @@ Crowd largest_crowd(std::span<const Range> ranges, bool open) {
       continue;
     }
     ++count;
-    if (count > crowd.count) {
-      crowd = {
-          .count = count,
-          .at = {events[i].first, i + 1 < events.size() ? events[i + 1].first : events[i].first}};
+    const double from = events[i].first;
+    const double to = i + 1 < events.size() ? events[i + 1].first : from;
+    const double middle = 0.5 * (from + to);
+    // Open ranges count where a number lies inside them.
+    if (count > crowd.count && (!open || (from < middle && middle < to))) {
+      crowd = {.count = count, .at = {from, to}};
     }
   }
   return crowd;

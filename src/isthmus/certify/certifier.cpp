@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kept_numbers = std::size_t{1} << 26;  // of the first layer, both ends: 512 MB
 constexpr std::size_t weights_at_once = std::size_t{1} << 22;  // numbers, of several intervals
 constexpr double least_width = 0x1p-40;
+constexpr std::size_t largest_first_level = 20;
 
 bool counts_errors(Metric metric) {
   return metric == Metric::error_rate;
@@ -688,6 +689,10 @@ Certifier::Certifier(const Objective& objective, Split split, Metric metric)
   problem_->blocks = problem_->blocks_of(order);
   problem_->largest_input = 1.0;  // of bytes
   for (const float value : data.values) {
+    if (!std::isfinite(value)) {
+      throw UsageError(fmt::format(
+          "no proof of {}: the samples hold {}; expected finite numbers", name_of(metric), value));
+    }
     problem_->largest_input =
         std::max(problem_->largest_input, static_cast<double>(std::abs(value)));
   }
@@ -716,6 +721,13 @@ SegmentProof Certifier::certify(std::span<const float> a,
       throw UsageError(fmt::format(
           "end points: parameter {} is {}; expected finite ones", bad - theta.begin(), *bad));
     }
+  }
+  if (std::isnan(options.threshold) || std::isnan(options.max_evaluations)) {
+    throw UsageError("a proof needs a threshold and a number of evaluations that are numbers");
+  }
+  if (options.first_level > largest_first_level) {
+    throw UsageError(fmt::format(
+        "first level: expected at most {}, got {}", largest_first_level, options.first_level));
   }
   if (options.gap && !(*options.gap >= 0.0)) {
     throw UsageError(fmt::format("gap: expected a number >= 0, got {}", *options.gap));

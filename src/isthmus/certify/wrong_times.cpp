@@ -16,7 +16,7 @@ struct Parabola {
   double m1;
   double c;
 
-  double slack() const { return 0x1p-47 * (std::abs(m0) + std::abs(m1) + std::abs(c)); }
+  double slack() const { return 0x1p-47 * (std::abs(m0) + std::abs(m1) + std::abs(c)) + 0x1p-1000; }
   double at(double s) const { return (1.0 - s) * m0 + s * m1 + s * (1.0 - s) * c; }
   bool below(double s) const { return at(s) < -slack(); }
   double slope(double s) const { return m1 - m0 + c * (1.0 - 2.0 * s); }
@@ -82,7 +82,7 @@ std::vector<Range> cover_convex(const Parabola& f) {
   }
   std::vector<double> inside;
   for (const double root : f.roots()) {
-    if (root > 0.0 && root < 1.0) {
+    if (root > -step && root < 1.0 + step) {
       inside.push_back(root);
     }
   }
@@ -206,10 +206,12 @@ Crowd largest_crowd(std::span<const Range> ranges, bool open) {
       continue;
     }
     ++count;
-    if (count > crowd.count) {
-      crowd = {
-          .count = count,
-          .at = {events[i].first, i + 1 < events.size() ? events[i + 1].first : events[i].first}};
+    const double from = events[i].first;
+    const double to = i + 1 < events.size() ? events[i + 1].first : from;
+    const double middle = 0.5 * (from + to);
+    // Open ranges count where a number lies inside them.
+    if (count > crowd.count && (!open || (from < middle && middle < to))) {
+      crowd = {.count = count, .at = {from, to}};
     }
   }
   return crowd;

@@ -388,5 +388,34 @@ TEST(Certifier, PerplexityIsJudgedAsShown) {
   }
 }
 
+TEST(Certifier, RefusesSamplesAndOptionsThatAreNoNumbers) {
+  const Case one{"pool_first",
+                 {{1, 4, 4},
+                  {Pool2d{.kind = Pool2d::Kind::max, .kernel = 2, .stride = 2},
+                   Flatten{},
+                   Linear{.out_features = 3}}},
+                 Loss::cross_entropy};
+  const Instance instance = make_instance(one, 8, 0.5, 1.0);
+  Workers workers(1);
+  const Certifier certifier(*instance.objective, Split::test, Metric::cross_entropy);
+  CertifyOptions options;
+  options.first_level = 64;
+  EXPECT_THROW((void)certifier.certify(instance.a, instance.b, options, workers), UsageError);
+  options = {};
+  options.threshold = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW((void)certifier.certify(instance.a, instance.b, options, workers), UsageError);
+  options = {};
+  options.max_evaluations = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW((void)certifier.certify(instance.a, instance.b, options, workers), UsageError);
+  auto data = std::make_shared<Dataset>(*instance.data);
+  data->test.values[5] = std::numeric_limits<float>::quiet_NaN();
+  NetworkObjectiveOptions bad;
+  bad.network = one.network;
+  bad.data = data;
+  bad.loss = one.loss;
+  const auto objective = make_network_objective(std::move(bad));
+  EXPECT_THROW(Certifier(*objective, Split::test, Metric::cross_entropy), UsageError);
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -168,5 +168,63 @@ TEST(Enclosure, DeviationsAreRoundedOutwards) {
   EXPECT_LE(deviation.high[0][0] - deviation.low[0][0], 1e-12);
 }
 
+// Three weights that multiply: (1 + s)(1 + 2 s) = 1 + 5 s - 2 q, times a third.
+TEST(Enclosure, TheDeviationOfAProductOfWeights) {
+  const Linear one{.out_features = 1, .bias = false};
+  const Network network{{1}, {one, one, one}};
+  const Rows inputs = constant_rows(1, 1.0);
+  Setting rising(network, {1.0F, 1.0F, 1.0F}, {2.0F, 3.0F, 4.0F});
+  const Deviation up = rising.enclose(inputs, 1.0, false);
+  EXPECT_NEAR(up.low[0][0], -15.0 - 8.0, 1e-11);  // -D dh + W1 m
+  EXPECT_NEAR(up.high[0][0], -15.0 - 2.0, 1e-11);
+  Setting falling(network, {1.0F, 1.0F, 4.0F}, {2.0F, 3.0F, 1.0F});
+  const Deviation down = falling.enclose(inputs, 1.0, false);
+  EXPECT_NEAR(down.low[0][0], 15.0 - 8.0, 1e-11);
+  EXPECT_NEAR(down.high[0][0], 15.0 - 2.0, 1e-11);
+}
+
+// relu(2 s - 1) deviates by [-2, -1]: center -1.5, spread 0.5.
+TEST(Enclosure, TheDeviationBehindAKink) {
+  const Linear one{.out_features = 1, .bias = false};
+  const Network network{{1}, {one, Activation{Activation::Kind::relu}, one}};
+  for (const bool rises : {true, false}) {
+    Setting setting(network, {-1.0F, rises ? 0.0F : 4.0F}, {1.0F, rises ? 4.0F : 0.0F});
+    const Deviation deviation = setting.enclose(constant_rows(1, 1.0), 1.0, false);
+    const double bend = rises ? -4.0 : 4.0;
+    EXPECT_NEAR(deviation.low[0][0], bend - 6.0 - 2.0, 1e-11);
+    EXPECT_NEAR(deviation.high[0][0], bend + 2.0, 1e-11);
+  }
+}
+
+TEST(Enclosure, TheRadiusThroughSigmoidAndTanh) {
+  const Linear one{.out_features = 1, .bias = false};
+  const std::vector<float> theta{1e6F, -1e6F};
+  const Rows inputs = constant_rows(2, 1.0);
+  Setting plain({{2}, {one}}, theta, theta);
+  const double radius = plain.enclose(inputs, 1.0, false).radius;
+  Setting tanh({{2}, {one, Activation{Activation::Kind::tanh}}}, theta, theta);
+  EXPECT_GE(tanh.enclose(inputs, 1.0, false).radius, radius);
+  Setting sigmoid({{2}, {one, Activation{Activation::Kind::sigmoid}}}, theta, theta);
+  EXPECT_GE(sigmoid.enclose(inputs, 1.0, false).radius, 0.25 * radius);
+  EXPECT_LE(sigmoid.enclose(inputs, 1.0, false).radius, 0.26 * radius);
+  const std::vector<float> zeros{0.0F, 0.0F};
+  for (const Activation::Kind kind : {Activation::Kind::sigmoid, Activation::Kind::tanh}) {
+    Setting at_zero({{2}, {one, Activation{kind}}}, zeros, zeros);
+    EXPECT_GE(at_zero.enclose(inputs, 1.0, false).radius, 0x1p-49);
+  }
+}
+
+TEST(Enclosure, AveragesOfDeviationsAreRoundedOutwards) {
+  const Conv2d conv{.out_channels = 1, .kernel = 1, .bias = false};
+  const Network network{
+      {1, 63, 63}, {conv, conv, Pool2d{.kind = Pool2d::Kind::average, .kernel = 63, .stride = 63}}};
+  Setting setting(network, {1.0F, 1.0F}, {2.0F, 3.0F});
+  for (const double value : {0.1, 0.3, 0.7, 0.9, 0.55}) {
+    const Deviation deviation = setting.enclose(constant_rows(3969, value), value, false);
+    EXPECT_LE(deviation.low[0][0], -2.0 * value);
+    EXPECT_GE(deviation.high[0][0], -2.0 * value);
+  }
+}
+
 }  // namespace
 }  // namespace isthmus

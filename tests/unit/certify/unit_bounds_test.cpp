@@ -247,5 +247,15 @@ TEST(UnitBounds, TheCLibraryIsWithinFourUnitsInTheLastPlace) {
   }
 }
 
+// A chord over the top of the slope: a deviation counts with the slope there.
+TEST(UnitBounds, TheSlopeBetweenTheEndsCounts) {
+  EXPECT_GE(bound_sigmoid(-2.0, 2.0, {0.0, 1e-3}, 0.0).high -
+                bound_sigmoid(-2.0, 2.0, {0.0, 0.0}, 0.0).high,
+            0.25e-3 * (1.0 - 1e-9));
+  EXPECT_GE(
+      bound_tanh(-2.0, 2.0, {0.0, 1e-3}, 0.0).high - bound_tanh(-2.0, 2.0, {0.0, 0.0}, 0.0).high,
+      1e-3 * (1.0 - 1e-9));
+}
+
 }  // namespace
 }  // namespace isthmus

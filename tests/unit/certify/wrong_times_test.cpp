@@ -28,6 +28,10 @@ TEST(WrongTimes, ClosedRangesMeetWhereTheyTouchOpenOnesDoNot) {
   const std::vector<Range> ranges{{0.0, 0.5}, {0.5, 1.0}};
   EXPECT_EQ(largest_crowd(ranges, false).count, 2U);
   EXPECT_EQ(largest_crowd(ranges, true).count, 1U);
+  const Crowd later = largest_crowd(std::vector<Range>{{0.0, 0.5}, {0.5, 1.0}, {0.5, 1.0}}, true);
+  EXPECT_EQ(later.count, 2U);
+  EXPECT_EQ(later.at.from, 0.5);
+  EXPECT_EQ(later.at.to, 1.0);
   const std::vector<Range> busy = crowded(ranges, 1.0);
   ASSERT_EQ(busy.size(), 1U);
   EXPECT_EQ(busy[0].from, 0.5);

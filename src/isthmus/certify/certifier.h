@@ -64,6 +64,8 @@ std::string_view name_of(SegmentProof::Outcome outcome);
 /// perplexity and error rate where the last layer is dense.
 std::optional<std::string> reason_not_covered(const Network& network, Metric metric);
 
+struct CertifiedProblem;
+
 /// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures
 /// (docs/certificate.md). Holds the samples in an order of its own; immutable, safe to share.
 class Certifier {
@@ -85,8 +87,7 @@ class Certifier {
                        const Stop* stop = nullptr) const;
 
  private:
-  struct Problem;
-  std::unique_ptr<Problem> problem_;
+  std::unique_ptr<CertifiedProblem> problem_;
 };
 
 }  // namespace isthmus

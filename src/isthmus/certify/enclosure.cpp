@@ -208,11 +208,7 @@ void Enclosure::linear(std::size_t index,
 
 void Enclosure::enclose(const EndValues& left,
                         const EndValues& right,
-                        const PointWeights& left_weights,
-                        const PointWeights& right_weights,
-                        const IntervalChange& change,
-                        const std::vector<const WeightNorms*>& norms,
-                        double width,
+                        const IntervalWeights& weights,
                         double largest_input,
                         Deviation& deviation) {
   const Kernels& loops = kernels();
@@ -232,7 +228,7 @@ void Enclosure::enclose(const EndValues& left,
                                              : std::max(left.largest[index], right.largest[index]);
     switch (step.kind) {
       case Step::Kind::linear: {
-        const WeightNorms& own = *norms[index];
+        const WeightNorms& own = *weights.norms[index];
         // What is left of W(t) h(t) after the chord of the computed end values.
         const double sum_error = gamma(step.inputs + 16);
         const double carried = own.weights * deviation.radius;
@@ -245,13 +241,13 @@ void Enclosure::enclose(const EndValues& left,
         }
         const double rounding =
             up(2.0 * sum_error *
-               (width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
+               (weights.width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
         linear(index,
                left,
                right,
-               *left_weights[index],
-               *right_weights[index],
-               *change[index],
+               *weights.left[index],
+               *weights.right[index],
+               *weights.change[index],
                rounding,
                deviation);
         break;

@@ -26,7 +26,8 @@ struct CertifyOptions {
   /// Prove that the bound exceeds the largest value seen by at most this fraction (error rates: 0
   /// asks for the exact maximum). Without it the threshold alone is asked for.
   std::optional<double> gap;
-  /// The answer is `undecided` after this many evaluations (see SegmentProof::evaluations).
+  /// Work (see SegmentProof::evaluations) after which the answer is `undecided`: a round that would
+  /// exceed it, at the price of those before, is not begun. The first one always is.
   double max_evaluations = 400.0;
   /// Widths start at 2^-first_level.
   std::size_t first_level = 0;

@@ -55,11 +55,23 @@ std::vector<std::size_t> counts_within(std::span<const Range> ranges,
   return counts;
 }
 
-// The possible and certain times of one sample leave something open.
-bool undecided(const WrongTimes& times) {
+// Whether some time between a possible and a certain one satisfies `matters`.
+template <class Matters>
+bool undecided(const WrongTimes& times, Matters matters) {
   return std::ranges::any_of(times.possible, [&](const Range& range) {
-    return !complement(times.certain, range.from, range.to).empty();
+    return std::ranges::any_of(complement(times.certain, range.from, range.to), matters);
   });
+}
+
+// Which pieces (1) are undecided where the count may be too large.
+std::vector<char> decisive(std::span<const Piece> pieces, std::span<const Range> busy) {
+  std::vector<char> chosen;
+  for (const Piece& piece : pieces) {
+    chosen.push_back(undecided(piece.times, [&](const Range& range) {
+      return range.to - range.from > least_width && overlap(busy, range);
+    }));
+  }
+  return chosen;
 }
 
 // Splitting everything at once beats a round on intervals that leave more than half of the samples
@@ -91,8 +103,9 @@ std::size_t level_for_errors(SegmentRun& run) {
                     const Deviation& deviation) {
                   const Block& own = blocks[block];
                   for (std::size_t lane = 0; lane < own.samples.size(); ++lane) {
-                    open[block] += undecided(wrong_times(
-                        left, right, deviation, own.label, lane, interval.t0, interval.t1));
+                    const WrongTimes times = wrong_times(
+                        left, right, deviation, own.label, lane, interval.t0, interval.t1);
+                    open[block] += undecided(times, [](const Range&) { return true; });
                   }
                 });
     std::size_t samples = 0;
@@ -164,7 +177,12 @@ SegmentProof prove_errors(SegmentRun& run) {
     const bool violated = rate(least) > options.threshold;
     const bool enough = options.gap ? rate(most) <= rate(least) * (1.0 + *options.gap)
                                     : rate(most) <= options.threshold;
-    if (violated || enough || run.spent()) {
+    // Only pieces where the count may still be too large are looked at more closely.
+    const double allowed = options.gap ? rate(least) * (1.0 + *options.gap) : options.threshold;
+    const std::vector<char> chosen =
+        decisive(settled, crowded(possible, allowed * static_cast<double>(samples)));
+    const auto parts = 2 * static_cast<std::size_t>(std::ranges::count(chosen, char{1}));
+    if (violated || enough || parts == 0 || !run.affords(parts)) {
       proof.outcome = violated ? SegmentProof::Outcome::violated
                       : enough ? SegmentProof::Outcome::proven
                                : SegmentProof::Outcome::undecided;
@@ -174,35 +192,20 @@ SegmentProof prove_errors(SegmentRun& run) {
       }
       break;
     }
-    // Only pieces where the count may still be too large are looked at more closely.
-    const double allowed = options.gap ? rate(least) * (1.0 + *options.gap) : options.threshold;
-    const std::vector<Range> busy = crowded(possible, allowed * static_cast<double>(samples));
     std::vector<Piece> kept;
-    for (Piece& piece : settled) {
-      std::vector<Range> doubtful;
-      for (const Range& range : piece.times.possible) {
-        const std::vector<Range> rest = complement(piece.times.certain, range.from, range.to);
-        doubtful.insert(doubtful.end(), rest.begin(), rest.end());
-      }
-      const bool matters = std::ranges::any_of(doubtful, [&](const Range& range) {
-        return range.to - range.from > least_width && overlap(busy, range);
-      });
-      if (!matters) {
-        kept.push_back(std::move(piece));
+    std::vector<TimeInterval> halves;
+    for (std::size_t i = 0; i < settled.size(); ++i) {
+      if (chosen[i] == 0) {
+        kept.push_back(std::move(settled[i]));
         continue;
       }
-      std::vector<TimeInterval> parts;
-      split(piece.interval, 2, parts);
-      for (const TimeInterval& part : parts) {
-        open[part].push_back(piece.sample);
+      halves.clear();
+      split(settled[i].interval, 2, halves);
+      for (const TimeInterval& half : halves) {
+        open[half].push_back(settled[i].sample);
       }
     }
     settled = std::move(kept);
-    if (open.empty()) {
-      proof.outcome = SegmentProof::Outcome::undecided;
-      proof.intervals.push_back({0.0, 1.0, rate(most)});
-      break;
-    }
   }
   proof.bound = rate(most);
   proof.largest_seen = rate(least);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "isthmus/certify/loss_bound.h"
@@ -65,7 +66,9 @@ SegmentProof prove_loss(SegmentRun& run) {
     return perplexity ? std::exp(value) * (1.0 + 0x1p-49) : value;
   };
   const auto shown_least = [&](double value) {
-    return perplexity ? std::exp(value) * (1.0 - 0x1p-49) : value;
+    return perplexity
+               ? std::min(std::exp(value) * (1.0 - 0x1p-49), std::numeric_limits<double>::max())
+               : value;
   };
   const double threshold = perplexity ? std::log(options.threshold) : options.threshold;
   SegmentProof proof;
@@ -89,15 +92,23 @@ SegmentProof prove_loss(SegmentRun& run) {
     const double target = !options.gap ? threshold
                           : perplexity ? seen + std::log1p(*options.gap)
                                        : seen + *options.gap * std::abs(seen) + 1e-12;
-    std::vector<TimeInterval> next;
+    std::vector<std::size_t> parts(open.size(), 0);  // 0: the bound is good enough
     for (std::size_t i = 0; i < open.size(); ++i) {
       const double ends = std::max(sums[i].left, sums[i].right) / static_cast<double>(samples);
       const bool low_enough =
           options.gap ? bounds[i] <= target : shown(bounds[i]) <= options.threshold;
-      if (low_enough || violated || run.spent() || open[i].t1 - open[i].t0 <= least_width) {
-        proof.intervals.push_back({open[i].t0, open[i].t1, shown(bounds[i])});
+      if (!low_enough && !violated && open[i].t1 - open[i].t0 > least_width) {
+        parts[i] = parts_for(bounds[i] - ends, target - ends);
+      }
+    }
+    const bool affordable =
+        run.affords(samples * std::accumulate(parts.begin(), parts.end(), std::size_t{0}));
+    std::vector<TimeInterval> next;
+    for (std::size_t i = 0; i < open.size(); ++i) {
+      if (parts[i] > 0 && affordable) {
+        split(open[i], parts[i], next);
       } else {
-        split(open[i], parts_for(bounds[i] - ends, target - ends), next);
+        proof.intervals.push_back({open[i].t0, open[i].t1, shown(bounds[i])});
       }
     }
     std::swap(open, next);

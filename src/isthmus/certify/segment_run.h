@@ -96,7 +96,11 @@ class SegmentRun {
   double evaluations() const {
     return multiplications_ / (problem_.multiplications * static_cast<double>(problem_.samples()));
   }
-  bool spent() const { return evaluations() > options_.max_evaluations; }
+  /// Whether so many more (sample, interval) fit into the budget, at the price of those so far.
+  bool affords(std::size_t pieces) const {
+    return evaluations() * (1.0 + static_cast<double>(pieces) / static_cast<double>(pieces_)) <=
+           options_.max_evaluations;
+  }
 
   /// Calls use(block, interval, left, right, deviation) for every block and interval (by their
   /// index), blocks in parallel; left, right (outputs) are the computed values at the ends.
@@ -141,6 +145,7 @@ class SegmentRun {
   std::vector<double> first_a_;  // (samples, rows of the first linear step)
   std::vector<double> first_b_;
   double multiplications_ = 0.0;
+  std::size_t pieces_ = 1;  // (sample, interval) enclosed
 };
 
 template <class Use>
@@ -197,6 +202,9 @@ void SegmentRun::enclose(std::span<const Block> blocks,
     });
   }
   multiplications_ = std::accumulate(work.begin(), work.end(), multiplications_);
+  for (const Block& block : blocks) {
+    pieces_ += block.samples.size() * intervals.size();
+  }
 }
 
 /// The two searches (docs/certificate.md, Branch and bound).

@@ -225,7 +225,11 @@ TEST_P(CertifierNetworks, NoSampledValueExceedsItsBound) {
       EXPECT_LE(largest, proof.bound);
       EXPECT_LE(proof.largest_seen, proof.bound);
       const double at_t = reference_metric(one, instance, metric, proof.t);
-      EXPECT_NEAR(at_t, proof.largest_seen, 1e-7 * (1.0 + std::abs(at_t)));
+      EXPECT_TRUE(std::isfinite(proof.largest_seen));
+      EXPECT_GE(at_t, proof.largest_seen * (1.0 - 1e-7) - 1e-7) << one.name << " seed " << seed;
+      if (metric != Metric::error_rate && std::isfinite(at_t)) {  // a tie is not certainly wrong
+        EXPECT_LE(at_t, proof.largest_seen * (1.0 + 1e-7) + 1e-7) << one.name << " seed " << seed;
+      }
     }
   }
   EXPECT_GT(looked, 500U);

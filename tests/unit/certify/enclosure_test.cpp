@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "isthmus/certify/kernels.h"
+
 namespace isthmus {
 namespace {
 
@@ -183,6 +185,23 @@ TEST(Enclosure, TheDeviationOfAProductOfWeights) {
   const Deviation down = falling.enclose(inputs, 1.0, false);
   EXPECT_NEAR(down.low[0][0], 15.0 - 8.0, 1e-11);
   EXPECT_NEAR(down.high[0][0], 15.0 - 2.0, 1e-11);
+}
+
+// Bounds around 0 have no middle, but reach both ways; one lane counts for all.
+TEST(Enclosure, SymmetricBoundsAreNotZero) {
+  for (const Kernels* loops : {&kernels(), &plain_kernels()}) {
+    const Lanes none{};
+    Lanes low{};
+    Lanes high{};
+    low[5] = -1.0;
+    high[5] = 1.0;
+    Lanes change;
+    Lanes center;
+    Lanes spread;
+    EXPECT_FALSE(loops->prepare(none, none, low, high, change, center, spread).bounds);
+    EXPECT_EQ(spread[5], 1.0);
+    EXPECT_TRUE(loops->prepare(none, none, none, none, change, center, spread).bounds);
+  }
 }
 
 // relu(2 s - 1) deviates by [-2, -1]: center -1.5, spread 0.5.

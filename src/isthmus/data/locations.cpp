@@ -45,15 +45,54 @@ constexpr std::array<std::string_view, 1> fashion_mnist_mirrors{
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 };
 
-constexpr std::array<KnownSet, 2> sets{{
-    {"mnist", "mnist", 10, mnist_files, mnist_mirrors, "", ""},
+// The SHA-256 of the unpacked files, whose MD5 and git blob hashes are those of A. Krizhevsky's.
+constexpr std::uint64_t cifar_batch_bytes = std::uint64_t{10000} * 3073;
+constexpr std::array<KnownFile, 6> cifar10_files{{
+    {"data_batch_1.bin",
+     cifar_batch_bytes,
+     "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"},
+    {"data_batch_2.bin",
+     cifar_batch_bytes,
+     "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"},
+    {"data_batch_3.bin",
+     cifar_batch_bytes,
+     "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"},
+    {"data_batch_4.bin",
+     cifar_batch_bytes,
+     "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"},
+    {"data_batch_5.bin",
+     cifar_batch_bytes,
+     "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"},
+    {"test_batch.bin",
+     cifar_batch_bytes,
+     "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"},
+}};
+
+constexpr std::array<KnownSet, 3> sets{{
+    {"mnist",
+     "mnist",
+     "60,000 + 10,000 digits, 1 x 28 x 28",
+     10,
+     mnist_files,
+     mnist_mirrors,
+     "",
+     ""},
     {"fashion-mnist",
      "fashion-mnist",
+     "60,000 + 10,000 articles of clothing, 1 x 28 x 28",
      10,
      fashion_mnist_files,
      fashion_mnist_mirrors,
      "/usr/share/datasets/fashion-mnist",
      "dataset-fashion-mnist"},
+    {"cifar-10",
+     "cifar-10-batches-bin",
+     "50,000 + 10,000 photographs, 3 x 32 x 32",
+     10,
+     cifar10_files,
+     {},
+     "",
+     ""},
 }};
 
 const KnownSet* find_known(std::string_view name) {
@@ -126,15 +165,6 @@ std::string advice(const KnownSet& set) {
   }
   text += fmt::format(", or name the folder that holds {}/ with --data DIR.", set.folder);
   return text;
-}
-
-fs::path require_file(const fs::path& folder, std::string_view file) {
-  const std::optional<fs::path> path = find_file(folder, file);
-  if (!path) {
-    throw MissingInput(fmt::format(
-        "{}: expected the file {} or {}.gz, found neither", folder.string(), file, file));
-  }
-  return *path;
 }
 
 // The known set other than `name` that has a file of this content.
@@ -225,15 +255,27 @@ fs::path find_dataset(std::string_view name, const std::optional<fs::path>& flag
 
 std::optional<fs::path> find_file(const fs::path& folder, std::string_view file) {
   std::error_code error;
-  fs::path path = folder / file;
+  const fs::path path = folder / file;
   if (fs::is_regular_file(path, error)) {
     return path;
   }
-  path += ".gz";
-  if (fs::is_regular_file(path, error)) {
-    return path;
+  for (const char* suffix : {".gz", ".xz"}) {
+    fs::path packed = path;
+    packed += suffix;
+    if (fs::is_regular_file(packed, error)) {
+      return packed;
+    }
   }
   return std::nullopt;
+}
+
+fs::path require_file(const fs::path& folder, std::string_view file) {
+  const std::optional<fs::path> path = find_file(folder, file);
+  if (!path) {
+    throw MissingInput(fmt::format(
+        "{}: expected the file {}, {}.gz or {}.xz, found none", folder.string(), file, file, file));
+  }
+  return *path;
 }
 
 Dataset load_idx_dataset(const fs::path& folder, std::string_view name) {
@@ -263,16 +305,20 @@ Dataset load_idx_dataset(const fs::path& folder, std::string_view name) {
   return dataset;
 }
 
-bool is_canonical(const Dataset& dataset) {
-  const KnownSet* known = find_known(dataset.name);
+bool is_canonical(std::string_view name, std::span<const SourceFile> sources) {
+  const KnownSet* known = find_known(name);
   if (known == nullptr) {
     return false;
   }
   return std::all_of(known->files.begin(), known->files.end(), [&](const KnownFile& file) {
-    return std::any_of(dataset.sources.begin(),
-                       dataset.sources.end(),
-                       [&](const SourceFile& source) { return source.sha256 == file.sha256; });
+    return std::any_of(sources.begin(), sources.end(), [&](const SourceFile& source) {
+      return source.sha256 == file.sha256;
+    });
   });
+}
+
+bool is_canonical(const Dataset& dataset) {
+  return is_canonical(dataset.name, dataset.sources);
 }
 
 }  // namespace isthmus

@@ -69,7 +69,7 @@ class Fetch : public ::testing::Test {
   const std::string packed_ = gzip_content(content_);
   const std::string hash_ = sha256(content_);
   const std::array<KnownFile, 1> files_{{{"file", content_.size(), hash_}}};
-  const KnownSet set_{"test-set", "test-set", 0, files_, {}, "", ""};
+  const KnownSet set_{"test-set", "test-set", "one file", 0, files_, {}, "", ""};
   const EnvironmentVariable no_proxy_{"no_proxy", "*"};
   TemporaryFolder folder_;
   FetchOptions options_;

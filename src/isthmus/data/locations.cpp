@@ -68,7 +68,14 @@ constexpr std::array<KnownFile, 6> cifar10_files{{
      "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"},
 }};
 
-constexpr std::array<KnownSet, 3> sets{{
+// The SHA-256 of the files of the simple-examples archive, whose MD5 are widely published.
+constexpr std::array<KnownFile, 3> ptb_files{{
+    {"ptb.train.txt", 5101618, "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"},
+    {"ptb.valid.txt", 399782, "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"},
+    {"ptb.test.txt", 449945, "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"},
+}};
+
+constexpr std::array<KnownSet, 4> sets{{
     {"mnist",
      "mnist",
      "60,000 + 10,000 digits, 1 x 28 x 28",
@@ -93,6 +100,7 @@ constexpr std::array<KnownSet, 3> sets{{
      {},
      "",
      ""},
+    {"ptb", "ptb", "929,589 + 73,760 + 82,430 words, vocabulary 10,000", 0, ptb_files, {}, "", ""},
 }};
 
 const KnownSet* find_known(std::string_view name) {

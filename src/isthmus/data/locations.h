@@ -27,7 +27,7 @@ struct KnownSet {
   std::string_view name;
   std::string_view folder;   ///< its folder inside a folder of data sets
   std::string_view content;  ///< of the published files, in a few words with their counts
-  std::size_t classes = 0;
+  std::size_t classes = 0;   ///< of a classification task; 0 for text
   std::span<const KnownFile> files;
   std::span<const std::string_view>
       mirrors;                      ///< addresses of folders that hold name.gz, best first

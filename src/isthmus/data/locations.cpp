@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "isthmus/core/error.h"
+#include "isthmus/data/cifar.h"
 #include "isthmus/data/idx.h"
 
 namespace isthmus {
@@ -68,6 +69,11 @@ constexpr std::array<KnownFile, 6> cifar10_files{{
      "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"},
 }};
 
+// A. Krizhevsky's own place.
+constexpr std::array<std::string_view, 1> cifar10_mirrors{
+    "https://www.cs.toronto.edu/~kriz/",
+};
+
 // The SHA-256 of the files of the simple-examples archive, whose MD5 are widely published.
 constexpr std::array<KnownFile, 3> ptb_files{{
     {"ptb.train.txt", 5101618, "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"},
@@ -76,31 +82,31 @@ constexpr std::array<KnownFile, 3> ptb_files{{
 }};
 
 constexpr std::array<KnownSet, 4> sets{{
-    {"mnist",
-     "mnist",
-     "60,000 + 10,000 digits, 1 x 28 x 28",
-     10,
-     mnist_files,
-     mnist_mirrors,
-     "",
-     ""},
-    {"fashion-mnist",
-     "fashion-mnist",
-     "60,000 + 10,000 articles of clothing, 1 x 28 x 28",
-     10,
-     fashion_mnist_files,
-     fashion_mnist_mirrors,
-     "/usr/share/datasets/fashion-mnist",
-     "dataset-fashion-mnist"},
-    {"cifar-10",
-     "cifar-10-batches-bin",
-     "50,000 + 10,000 photographs, 3 x 32 x 32",
-     10,
-     cifar10_files,
-     {},
-     "",
-     ""},
-    {"ptb", "ptb", "929,589 + 73,760 + 82,430 words, vocabulary 10,000", 0, ptb_files, {}, "", ""},
+    {.name = "mnist",
+     .folder = "mnist",
+     .content = "60,000 + 10,000 digits, 1 x 28 x 28",
+     .classes = 10,
+     .files = mnist_files,
+     .mirrors = mnist_mirrors},
+    {.name = "fashion-mnist",
+     .folder = "fashion-mnist",
+     .content = "60,000 + 10,000 pieces of clothing, 1 x 28 x 28",
+     .classes = 10,
+     .files = fashion_mnist_files,
+     .mirrors = fashion_mnist_mirrors,
+     .system_folder = "/usr/share/datasets/fashion-mnist",
+     .system_package = "dataset-fashion-mnist"},
+    {.name = "cifar-10",
+     .folder = "cifar-10-batches-bin",
+     .content = "50,000 + 10,000 photographs, 3 x 32 x 32",
+     .classes = 10,
+     .files = cifar10_files,
+     .mirrors = cifar10_mirrors,
+     .archive = "cifar-10-binary.tar.gz"},
+    {.name = "ptb",
+     .folder = "ptb",
+     .content = "929,589 + 73,760 + 82,430 tokens of 10,000",
+     .files = ptb_files},
 }};
 
 const KnownSet* find_known(std::string_view name) {
@@ -166,7 +172,21 @@ std::string describe(const KnownSet& set, const Place& place) {
   return fmt::format("\n  {} ({}): {}", place.folder.string(), place.origin, finding);
 }
 
+std::string file_names(const KnownSet& set) {
+  std::vector<std::string_view> names;
+  for (const KnownFile& file : set.files) {
+    names.push_back(file.name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 std::string advice(const KnownSet& set) {
+  if (set.mirrors.empty()) {
+    return fmt::format(
+        "\nIts text is not freely licensed, so there is nothing to download it from: put {} into a "
+        "folder, and name the folder with --data DIR.",
+        file_names(set));
+  }
   std::string text = fmt::format("\nDownload it with 'isthmus data fetch {}'", set.name);
   if (!set.system_package.empty()) {
     text += fmt::format(", or install it with 'apt-get install {}'", set.system_package);
@@ -311,6 +331,16 @@ Dataset load_idx_dataset(const fs::path& folder, std::string_view name) {
   }
   check_identity(dataset, folder);
   return dataset;
+}
+
+Dataset load_dataset(const fs::path& folder, std::string_view name) {
+  if (name == "cifar-10") {
+    return load_cifar10(folder);
+  }
+  if (name == "ptb") {
+    throw UsageError("data set ptb: expected labelled samples, it is a text (see load_ptb)");
+  }
+  return load_idx_dataset(folder, name);
 }
 
 bool is_canonical(std::string_view name, std::span<const SourceFile> sources) {

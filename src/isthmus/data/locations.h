@@ -24,15 +24,17 @@ struct KnownFile {
 
 /// A published data set that the library can find, check and fetch.
 struct KnownSet {
-  std::string_view name;
-  std::string_view folder;   ///< its folder inside a folder of data sets
-  std::string_view content;  ///< of the published files, in a few words with their counts
-  std::size_t classes = 0;   ///< of a classification task; 0 for text
-  std::span<const KnownFile> files;
-  std::span<const std::string_view>
-      mirrors;                      ///< addresses of folders that hold name.gz, best first
-  std::string_view system_folder;   ///< where the system's package puts it; may be empty
-  std::string_view system_package;  ///< of Debian; may be empty
+  std::string_view name = {};
+  std::string_view folder = {};   ///< its folder inside a folder of data sets
+  std::string_view content = {};  ///< of the published files, in a few words with their counts
+  std::size_t classes = 0;        ///< of a classification task; 0 for text
+  std::span<const KnownFile> files = {};
+  /// Addresses of folders that hold `archive`, or else each file as name.gz; best first. Empty:
+  /// there is none to fetch from.
+  std::span<const std::string_view> mirrors = {};
+  std::string_view archive = {};  ///< tar file with all files; empty: each is fetched by itself
+  std::string_view system_folder = {};   ///< where the system's package puts it; may be empty
+  std::string_view system_package = {};  ///< of Debian; may be empty
 };
 
 std::span<const KnownSet> known_sets();
@@ -66,6 +68,10 @@ std::filesystem::path require_file(const std::filesystem::path& folder, std::str
 /// another known set. Content that is none of the known ones is accepted: see is_canonical(). Safe
 /// to call from any thread.
 Dataset load_idx_dataset(const std::filesystem::path& folder, std::string_view name);
+
+/// Reads a labelled set: cifar-10 as load_cifar10 does, every other name as load_idx_dataset.
+/// Throws as they do, and UsageError for ptb, which is a text.
+Dataset load_dataset(const std::filesystem::path& folder, std::string_view name);
 
 /// Whether the files `sources` are bit by bit the published ones of the set `name`, and all of
 /// them. False for unknown names.

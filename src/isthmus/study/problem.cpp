@@ -116,7 +116,7 @@ std::shared_ptr<const Dataset> load_data(const Problem& problem,
     return nullptr;
   }
   auto data = std::make_shared<const Dataset>(
-      load_idx_dataset(find_dataset(problem.data, data_folder), problem.data));
+      load_dataset(find_dataset(problem.data, data_folder), problem.data));
   const std::size_t outputs = output_size(problem.network);
   if (problem.network.input != data->train.input_shape) {
     throw UsageError(

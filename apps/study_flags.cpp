@@ -134,7 +134,7 @@ void StudyFlags::add_problem(CLI::App& command) {
                   network,
                   "A network of your own: a JSON file with its stack of layers (docs/networks.md)")
       ->group(group);
-  command.add_option("--dataset", dataset, "With --network: the IDX data set it is for")
+  command.add_option("--dataset", dataset, "With --network: the data set of images it is for")
       ->capture_default_str()
       ->group(group);
   command

@@ -62,20 +62,22 @@ struct Affine {
   }
 };
 
+void map_row(const std::uint8_t* row, std::size_t side, const Affine& affine, float* out) {
+  for (std::size_t x = 0; x < side; ++x) {
+    out[x] = affine(row[x]);
+  }
+}
+
+void map_row_flipped(const std::uint8_t* row, std::size_t side, const Affine& affine, float* out) {
+  for (std::size_t x = 0; x < side; ++x) {
+    out[side - 1 - x] = affine(row[x]);
+  }
+}
+
 void map_window(const Window& window, const Affine& affine, bool flip, float* out) {
-  const std::size_t side = window.side;
-  for (std::size_t y = 0; y < side; ++y) {
-    const std::uint8_t* row = window.row(y);
-    float* target = out + y * side;
-    if (flip) {
-      for (std::size_t x = 0; x < side; ++x) {
-        target[side - 1 - x] = affine(row[x]);
-      }
-    } else {
-      for (std::size_t x = 0; x < side; ++x) {
-        target[x] = affine(row[x]);
-      }
-    }
+  const auto map = flip ? map_row_flipped : map_row;
+  for (std::size_t y = 0; y < window.side; ++y) {
+    map(window.row(y), window.side, affine, out + y * window.side);
   }
 }
 

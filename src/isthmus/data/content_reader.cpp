@@ -192,6 +192,12 @@ struct ContentReader::State {
     return true;
   }
 
+  void end_gzip_stream(std::size_t filled) {
+    if (next_stream(gzip_magic_0, "gzip", filled)) {
+      inflateReset(&stream);
+    }
+  }
+
   std::size_t read_gzip(std::span<std::uint8_t> out) {
     std::size_t filled = 0;
     while (!ended && filled < out.size()) {
@@ -208,9 +214,7 @@ struct ContentReader::State {
       pending = pending.last(stream.avail_in);
       filled += room - stream.avail_out;
       if (result == Z_STREAM_END) {
-        if (next_stream(gzip_magic_0, "gzip", filled)) {
-          inflateReset(&stream);
-        }
+        end_gzip_stream(filled);
       } else if (result != Z_OK && result != Z_BUF_ERROR) {
         throw DataError(fmt::format(
             "{}: expected a gzip stream, found damage after {} unpacked bytes ({}). Get the file "
@@ -258,6 +262,13 @@ struct ContentReader::State {
     }
   }
 
+  void end_xz_stream(std::size_t filled) {
+    skip_xz_padding(filled);
+    if (next_stream(xz_magic[0], "xz", filled)) {
+      start_xz();
+    }
+  }
+
   std::size_t read_xz(std::span<std::uint8_t> out) {
     xz_stream.next_out = out.data();
     xz_stream.avail_out = out.size();
@@ -269,10 +280,7 @@ struct ContentReader::State {
       pending = pending.last(xz_stream.avail_in);
       const std::size_t filled = out.size() - xz_stream.avail_out;
       if (result == LZMA_STREAM_END) {
-        skip_xz_padding(filled);
-        if (next_stream(xz_magic[0], "xz", filled)) {
-          start_xz();
-        }
+        end_xz_stream(filled);
       } else if (result != LZMA_OK) {
         fail_xz(result, filled);
       }

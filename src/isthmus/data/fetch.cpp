@@ -368,25 +368,22 @@ std::optional<std::string> unpack(TarReader& archive,
 }
 
 // Takes the `missing` files out of an archive. Why that is not possible; nothing if all are there.
-std::optional<std::string> unpack_all(const fs::path& path,
-                                      std::vector<KnownFile> missing,
-                                      const fs::path& folder) {
-  try {
-    TarReader archive(path);
-    while (const auto entry = archive.next()) {
-      const auto found = std::find_if(missing.begin(), missing.end(), [&](const KnownFile& file) {
-        return file.name == entry->name && file.bytes == entry->bytes;
-      });
-      if (found == missing.end()) {
-        continue;
-      }
-      if (auto problem = unpack(archive, *found, folder)) {
-        return problem;
-      }
-      missing.erase(found);
+// Throws DataError for a damaged archive.
+std::optional<std::string> unpack_missing(const fs::path& path,
+                                          std::vector<KnownFile> missing,
+                                          const fs::path& folder) {
+  TarReader archive(path);
+  while (const auto entry = archive.next()) {
+    const auto found = std::find_if(missing.begin(), missing.end(), [&](const KnownFile& file) {
+      return file.name == entry->name && file.bytes == entry->bytes;
+    });
+    if (found == missing.end()) {
+      continue;
     }
-  } catch (const DataError& error) {
-    return fmt::format("wrong content: {}", error.what());
+    if (auto problem = unpack(archive, *found, folder)) {
+      return problem;
+    }
+    missing.erase(found);
   }
   if (!missing.empty()) {
     return fmt::format("wrong content: expected a file {} of {} bytes in the archive, found none",
@@ -394,6 +391,17 @@ std::optional<std::string> unpack_all(const fs::path& path,
                        missing.front().bytes);
   }
   return std::nullopt;
+}
+
+// Why a downloaded archive does not give the missing files; nothing if it did.
+std::optional<std::string> archive_problem(const fs::path& path,
+                                           const std::vector<KnownFile>& missing,
+                                           const fs::path& folder) {
+  try {
+    return unpack_missing(path, missing, folder);
+  } catch (const DataError& error) {
+    return fmt::format("wrong content: {}", error.what());
+  }
 }
 
 void fetch_archive(const KnownSet& set,
@@ -409,7 +417,7 @@ void fetch_archive(const KnownSet& set,
   download({set.archive,
             std::string(set.archive),
             bytes,
-            [&](const fs::path& path) { return unpack_all(path, missing, folder); }},
+            [&](const fs::path& path) { return archive_problem(path, missing, folder); }},
            mirrors,
            options,
            partial);

@@ -78,7 +78,7 @@ class WordScanner {
 
   void end_word() {
     if (!word_.empty()) {
-      visit_(std::string_view(word_), line_);
+      visit_(word_, line_);
       word_.clear();
       ++words_in_line_;
       ++words_;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <thread>
 
+#include "isthmus/certify/lower_bound.h"
 #include "isthmus/core/error.h"
 
 namespace isthmus::app {
@@ -122,10 +123,11 @@ std::size_t worker_count(std::size_t threads) {
 }
 
 void StudyFlags::add_problem(CLI::App& command) {
-  command.add_option("task",
-                     task,
-                     "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp (see "
-                     "`isthmus list`), or leave it out and give --network");
+  command.add_option(
+      "task",
+      task,
+      "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp, "
+      "two-gaussians, permuted-points (see `isthmus list`), or leave it out and give --network");
   const auto group = "Problem";
   command
       .add_option("--network",
@@ -161,7 +163,18 @@ void StudyFlags::add_problem(CLI::App& command) {
       ->group(group);
   command
       .add_option(
-          "--risk-points", risk_points, "Points of that risk [256 for oracle, 10000 for empirical]")
+          "--risk-points",
+          risk_points,
+          "Points of that risk [256 for oracle, 10000 for empirical]; samples of two-gaussians, a "
+          "multiple of 8 [400]")
+      ->group(group);
+  command.add_option("--covariance", covariance, "two-gaussians: the small variance [0.05]")
+      ->group(group);
+  command
+      .add_option("--points-file",
+                  points_file,
+                  "permuted-points: a file of three lines \"x y\" [the corners of an equilateral "
+                  "triangle]")
       ->group(group);
   command
       .add_option(
@@ -297,16 +310,31 @@ StudyOptions StudyFlags::options() const {
   if (study.thresholds.empty()) {
     throw UsageError("threshold: a network of your own has no default; give --threshold");
   }
-  if (study.problem.generated()) {
+  if (study.problem.has_risk()) {
     study.problem.risk = risk ? risk_of(*risk) : Risk::oracle;
     study.problem.risk_points =
         risk_points.value_or(study.problem.risk == Risk::oracle ? 256 : 10000);
     if (study.problem.risk_points == 0) {
       throw UsageError("risk-points: expected at least 1, got 0");
     }
-  } else if (risk || risk_points) {
+  } else if (risk || (risk_points && study.problem.data != "two-gaussians")) {
     throw UsageError(
-        fmt::format("risk: only generated tasks have one, not {}", study.problem.task));
+        fmt::format("risk: only quadratic and cubic have one, not {}", study.problem.task));
+  }
+  if (study.problem.data == "two-gaussians") {
+    set(study.problem.covariance, covariance);
+    set(study.problem.risk_points, risk_points);
+    study.problem.test_seed = seed;
+  } else if (covariance) {
+    throw UsageError(
+        fmt::format("--covariance: only two-gaussians has one, not {}", study.problem.task));
+  }
+  if (points_file && study.problem.data != "permuted-points") {
+    throw UsageError(
+        fmt::format("--points-file: only permuted-points has one, not {}", study.problem.task));
+  }
+  if (points_file) {
+    study.problem.points = read_points(*points_file);
   }
   if (split) {
     study.string.grid.split = split_of(*split);

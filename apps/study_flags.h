@@ -31,6 +31,8 @@ struct StudyFlags {
   std::string protocol = "strict";
   std::optional<std::string> risk;
   std::optional<std::size_t> risk_points;
+  std::optional<double> covariance;
+  std::optional<std::string> points_file;
   std::optional<std::string> split;
   std::optional<std::string> metric;
   std::optional<double> alpha;

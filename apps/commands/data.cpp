@@ -38,13 +38,17 @@ void list_sets(const DataCommand& command) {
     const auto folder = where(set.name, command);
     if (command.json) {
       list.push_back({{"name", set.name},
+                      {"content", set.content},
                       {"classes", set.classes},
                       {"folder", folder ? Json(folder->string()) : Json(nullptr)}});
     } else {
-      fmt::print(
-          "{:<16}{}\n",
-          set.name,
-          folder ? folder->string() : fmt::format("not found (isthmus data fetch {})", set.name));
+      fmt::print("{:<16}{:<50}{}\n",
+                 set.name,
+                 set.content,
+                 folder ? folder->string()
+                 : set.mirrors.empty()
+                     ? fmt::format("not found (isthmus data path {})", set.name)
+                     : fmt::format("not found (isthmus data fetch {})", set.name));
     }
   }
   if (command.json) {
@@ -102,8 +106,10 @@ void add_data(Context& context) {
       "order. A fetched file gets its name only after its SHA-256 has proved to be the published "
       "one.");
   parser->footer(
+      "\nThe text of ptb is not freely licensed and cannot be fetched: put its files into "
+      "DIR/ptb.\n"
       "\nExamples:\n  isthmus data list\n  isthmus data fetch mnist\n  isthmus data path "
-      "fashion-mnist");
+      "fashion-mnist\n  isthmus data fetch cifar-10 --data ~/datasets");
   parser->require_subcommand(1);
   auto command = std::make_shared<DataCommand>();
 

@@ -39,7 +39,7 @@ TEST(Help, OfEveryCommand) {
 TEST(List, IsJson) {
   const TemporaryFolder folder;
   const Json tasks = Json::parse(expect_run(folder.path(), {"list", "--json"}, 0).out);
-  ASSERT_EQ(tasks.size(), 5u);
+  ASSERT_EQ(tasks.size(), 7u);
   EXPECT_EQ(tasks[0]["name"], "quadratic");
   EXPECT_EQ(tasks[4]["parameters"], 26506);
   EXPECT_TRUE(Json::parse(run(folder.path(), {"data", "list", "--json"}).out).is_array());
@@ -75,7 +75,12 @@ TEST(Usage, OptionsOfConnect) {
       {{"quadratic", "--metric", "error_rate"}, {"error_rate cannot be computed", "quadratic"}},
       {{"quadratic", "--protocol", "loose"}, {"strict or paper", "'loose'"}},
       {{"quadratic", "--risk", "high"}, {"oracle or empirical", "'high'"}},
-      {{"mnist", "--risk", "oracle"}, {"only generated tasks", "mnist"}},
+      {{"mnist", "--risk", "oracle"}, {"only quadratic and cubic", "mnist"}},
+      {{"quadratic", "--covariance", "0.1"}, {"--covariance", "only two-gaussians", "quadratic"}},
+      {{"two-gaussians", "--covariance", "0"}, {"covariance", "(0, 1e6]", "got 0"}},
+      {{"two-gaussians", "--risk-points", "12"}, {"multiple of 8", "got 12"}},
+      {{"two-gaussians", "--protocol", "paper"}, {"no script", "two-gaussians", "strict"}},
+      {{"quadratic", "--points-file", "x"}, {"--points-file", "only permuted-points"}},
       {{"quadratic", "--split", "both"}, {"'both'"}},
       {{"quadratic", "--t-star", "third"}, {"half or argmax", "'third'"}},
       {{"quadratic", "--optimizer", "lbfgs"}, {"adam", "'lbfgs'"}},

@@ -26,7 +26,8 @@ struct CertifyOptions {
   /// Prove that the bound exceeds the largest value seen by at most this fraction (error rates: 0
   /// asks for the exact maximum). Without it the threshold alone is asked for.
   std::optional<double> gap;
-  /// The answer is `undecided` after this many evaluations (see SegmentProof::evaluations).
+  /// Work (see SegmentProof::evaluations) after which the answer is `undecided`: a round that would
+  /// exceed it, at the price of those before, is not begun. The first one always is.
   double max_evaluations = 400.0;
   /// Widths start at 2^-first_level.
   std::size_t first_level = 0;
@@ -64,6 +65,8 @@ std::string_view name_of(SegmentProof::Outcome outcome);
 /// perplexity and error rate where the last layer is dense.
 std::optional<std::string> reason_not_covered(const Network& network, Metric metric);
 
+struct CertifiedProblem;
+
 /// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures
 /// (docs/certificate.md). Holds the samples in an order of its own; immutable, safe to share.
 class Certifier {
@@ -85,8 +88,7 @@ class Certifier {
                        const Stop* stop = nullptr) const;
 
  private:
-  struct Problem;
-  std::unique_ptr<Problem> problem_;
+  std::unique_ptr<CertifiedProblem> problem_;
 };
 
 }  // namespace isthmus

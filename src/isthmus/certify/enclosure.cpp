@@ -5,39 +5,16 @@
 #include <cmath>
 #include <limits>
 
+#include "isthmus/certify/kernels.h"
 #include "isthmus/certify/rounding.h"
-#include "isthmus/certify/unit_bounds.h"
 #include "isthmus/core/error.h"
 
 namespace isthmus {
 namespace {
 
-double largest_of(const Rows& rows) {
-  double largest = 0.0;
-  bool bad = false;
-  for (const Lanes& row : rows) {
-    for (const double value : row.at) {
-      bad = bad || !std::isfinite(value);
-      largest = std::max(largest, std::abs(value));
-    }
-  }
-  return bad ? std::numeric_limits<double>::infinity() : largest;
-}
-
+// In all lanes.
 bool all_zero(const Lanes& row) {
   return std::ranges::all_of(row.at, [](double value) { return value == 0.0; });
-}
-
-void max_pool(const Step& step, const Rows& in, Rows& out) {
-  for (std::size_t p = 0; p < step.out_rows; ++p) {
-    out[p] = in[step.terms[step.first[p]].row];
-    for (std::size_t k = step.first[p] + 1; k < step.first[p + 1]; ++k) {
-      const Lanes& row = in[step.terms[k].row];
-      for (std::size_t lane = 0; lane < lane_count; ++lane) {
-        out[p][lane] = std::max(out[p][lane], row[lane]);
-      }
-    }
-  }
 }
 
 void average_pool(const Step& step, const Rows& in, Rows& out) {
@@ -51,37 +28,6 @@ void average_pool(const Step& step, const Rows& in, Rows& out) {
       }
     }
   }
-}
-
-template <class Function>
-void each(const Rows& in, Rows& out, Function function) {
-  for (std::size_t row = 0; row < in.size(); ++row) {
-    for (std::size_t lane = 0; lane < lane_count; ++lane) {
-      out[row][lane] = function(in[row][lane]);
-    }
-  }
-}
-
-void bound_max_pool(const Step& step, const Rows& left, const Rows& right, Deviation& deviation) {
-  Rows low(step.out_rows);
-  Rows high(step.out_rows);
-  std::vector<Candidate> candidates;
-  for (std::size_t p = 0; p < step.out_rows; ++p) {
-    for (std::size_t lane = 0; lane < lane_count; ++lane) {
-      candidates.clear();
-      for (std::size_t k = step.first[p]; k < step.first[p + 1]; ++k) {
-        const std::size_t row = step.terms[k].row;
-        candidates.push_back({.left = left[row][lane],
-                              .right = right[row][lane],
-                              .bounds = {deviation.low[row][lane], deviation.high[row][lane]}});
-      }
-      const Bounds bounds = bound_maximum(candidates);
-      low[p][lane] = bounds.low;
-      high[p][lane] = bounds.high;
-    }
-  }
-  deviation.low = std::move(low);
-  deviation.high = std::move(high);
 }
 
 std::size_t largest_window(const Step& step) {
@@ -128,19 +74,6 @@ void compact(const Step& step,
   }
 }
 
-template <class Bound>
-void bound_units(const Rows& left, const Rows& right, Deviation& deviation, Bound bound) {
-  for (std::size_t row = 0; row < left.size(); ++row) {
-    for (std::size_t lane = 0; lane < lane_count; ++lane) {
-      const Bounds bounds = bound(left[row][lane],
-                                  right[row][lane],
-                                  Bounds{deviation.low[row][lane], deviation.high[row][lane]});
-      deviation.low[row][lane] = bounds.low;
-      deviation.high[row][lane] = bounds.high;
-    }
-  }
-}
-
 }  // namespace
 
 std::size_t first_linear(const std::vector<Step>& steps) {
@@ -180,22 +113,22 @@ void Enclosure::run(std::size_t index,
       break;
     }
     case Step::Kind::relu:
-      each(in, out, [](double z) { return z > 0.0 ? z : z <= 0.0 ? 0.0 : z; });
+      kernels().relu(in, out);
       break;
     case Step::Kind::sigmoid:
-      each(in, out, [](double z) { return sigmoid(z); });
+      kernels().sigmoid(in, out);
       break;
     case Step::Kind::tanh:
-      each(in, out, [](double z) { return std::tanh(z); });
+      kernels().tanh(in, out);
       break;
     case Step::Kind::max_pool:
-      max_pool(step, in, out);
+      kernels().max_pool(step, in, out);
       break;
     case Step::Kind::average_pool:
       average_pool(step, in, out);
       break;
   }
-  end.largest[index] = largest_of(out);
+  end.largest[index] = kernels().largest(out);
 }
 
 void Enclosure::forward(const Rows& inputs,
@@ -212,7 +145,7 @@ void Enclosure::forward(const Rows& inputs,
 void Enclosure::forward_from(std::size_t known, const PointWeights& weights, EndValues& end) {
   end.values.resize(steps_.size());
   end.largest.resize(steps_.size());
-  end.largest[known] = largest_of(end.values[known]);
+  end.largest[known] = kernels().largest(end.values[known]);
   for (std::size_t step = known + 1; step < steps_.size(); ++step) {
     run(step, end.values[step - 1], weights, end);
   }
@@ -226,6 +159,7 @@ void Enclosure::linear(std::size_t index,
                        const StepChange& change,
                        double rounding,
                        Deviation& deviation) {
+  const Kernels& loops = kernels();
   const Step& step = steps_[index];
   const Rows& h0 = left.values[index - 1];
   const Rows& h1 = right.values[index - 1];
@@ -235,16 +169,15 @@ void Enclosure::linear(std::size_t index,
   zero_change_.resize(step.in_rows);
   zero_.resize(step.in_rows);
   for (std::size_t row = 0; row < step.in_rows; ++row) {
-    for (std::size_t lane = 0; lane < lane_count; ++lane) {
-      const double low = deviation.low[row][lane];
-      const double high = deviation.high[row][lane];
-      const double center = 0.5 * (low + high);
-      change_[row][lane] = h1[row][lane] - h0[row][lane];
-      center_[row][lane] = center;
-      spread_[row][lane] = std::max(high - center, center - low);
-    }
-    zero_change_[row] = all_zero(change_[row]) ? 1 : 0;
-    zero_[row] = all_zero(center_[row]) && all_zero(spread_[row]) ? 1 : 0;
+    const Kernels::Zeros zeros = loops.prepare(h0[row],
+                                               h1[row],
+                                               deviation.low[row],
+                                               deviation.high[row],
+                                               change_[row],
+                                               center_[row],
+                                               spread_[row]);
+    zero_change_[row] = zeros.change ? 1 : 0;
+    zero_[row] = zeros.bounds ? 1 : 0;
   }
   low_.resize(step.out_rows);
   high_.resize(step.out_rows);
@@ -263,13 +196,8 @@ void Enclosure::linear(std::size_t index,
       multiply(right_weights.weights.panel(panel), used_, center_.data(), at_right);
       multiply(change.magnitude.panel(panel), used_, spread_.data(), spread);
       for (std::size_t j = 0; j < std::min(panel_width, step.outputs - o); ++j) {
-        Lanes& low = low_[(o + j) * positions + p];
-        Lanes& high = high_[(o + j) * positions + p];
-        for (std::size_t lane = 0; lane < lane_count; ++lane) {
-          const double around = spread[j][lane] + rounding;
-          low[lane] = std::min(at_left[j][lane], at_right[j][lane]) - bend[j][lane] - around;
-          high[lane] = std::max(at_left[j][lane], at_right[j][lane]) - bend[j][lane] + around;
-        }
+        const std::size_t row = (o + j) * positions + p;
+        loops.combine(bend[j], at_left[j], at_right[j], spread[j], rounding, low_[row], high_[row]);
       }
     }
     multiplications_ += static_cast<double>((changing_.size() + 3 * used_.size()) * step.outputs);
@@ -280,26 +208,27 @@ void Enclosure::linear(std::size_t index,
 
 void Enclosure::enclose(const EndValues& left,
                         const EndValues& right,
-                        const PointWeights& left_weights,
-                        const PointWeights& right_weights,
-                        const IntervalChange& change,
-                        const std::vector<const WeightNorms*>& norms,
-                        double width,
+                        const IntervalWeights& weights,
                         double largest_input,
                         Deviation& deviation) {
+  const Kernels& loops = kernels();
   const std::size_t first = first_linear(steps_);
+  const auto ends = [&](std::size_t step) {
+    return EndRows{left.values[step], right.values[step]};
+  };
   deviation.radius = 0.0;
   double largest = largest_input;
   double spread = 0.0;  // of the deviations so far
   for (std::size_t index = 0; index < steps_.size(); ++index) {
     const Step& step = steps_[index];
+    const BoundRows bounds{deviation.low, deviation.high};
     // Before the first linear step nothing grows beyond the inputs and 1. Where the values of that
     // step are kept, none from before it are at hand.
     const double largest_out = index < first ? std::max(largest, 1.0)
                                              : std::max(left.largest[index], right.largest[index]);
     switch (step.kind) {
       case Step::Kind::linear: {
-        const WeightNorms& own = *norms[index];
+        const WeightNorms& own = *weights.norms[index];
         // What is left of W(t) h(t) after the chord of the computed end values.
         const double sum_error = gamma(step.inputs + 16);
         const double carried = own.weights * deviation.radius;
@@ -312,41 +241,41 @@ void Enclosure::enclose(const EndValues& left,
         }
         const double rounding =
             up(2.0 * sum_error *
-               (width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
+               (weights.width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
         linear(index,
                left,
                right,
-               *left_weights[index],
-               *right_weights[index],
-               *change[index],
+               *weights.left[index],
+               *weights.right[index],
+               *weights.change[index],
                rounding,
                deviation);
         break;
       }
       case Step::Kind::relu:
         if (index > first) {
-          bound_units(left.values[index - 1], right.values[index - 1], deviation, bound_relu);
+          loops.bound_relu(ends(index - 1), bounds);
         }
         break;
       case Step::Kind::sigmoid:
-      case Step::Kind::tanh: {
-        const bool is_tanh = step.kind == Step::Kind::tanh;
         if (index > first) {
-          const double radius = deviation.radius;
-          bound_units(left.values[index - 1],
-                      right.values[index - 1],
-                      deviation,
-                      [&](double z0, double z1, Bounds bounds) {
-                        return is_tanh ? bound_tanh(z0, z1, bounds, radius)
-                                       : bound_sigmoid(z0, z1, bounds, radius);
-                      });
+          loops.bound_sigmoid(ends(index - 1), ends(index), deviation.radius, bounds);
         }
-        deviation.radius = up(deviation.radius * (is_tanh ? 1.0 : 0.25)) + function_error;
+        deviation.radius = up(0.25 * deviation.radius) + function_error;
         break;
-      }
+      case Step::Kind::tanh:
+        if (index > first) {
+          loops.bound_tanh(ends(index - 1), ends(index), deviation.radius, bounds);
+        }
+        deviation.radius = up(deviation.radius) + function_error;
+        break;
       case Step::Kind::max_pool:
         if (index > first) {
-          bound_max_pool(step, left.values[index - 1], right.values[index - 1], deviation);
+          low_.resize(step.out_rows);
+          high_.resize(step.out_rows);
+          loops.bound_max_pool(step, ends(index - 1), deviation.low, deviation.high, {low_, high_});
+          std::swap(deviation.low, low_);
+          std::swap(deviation.high, high_);
         }
         break;
       case Step::Kind::average_pool:
@@ -358,7 +287,7 @@ void Enclosure::enclose(const EndValues& left,
     }
     if (index >= first) {
       // Comparisons further on may lose a NaN.
-      spread = largest_of(deviation.low) + largest_of(deviation.high);
+      spread = kernels().largest(deviation.low) + kernels().largest(deviation.high);
       if (!std::isfinite(spread)) {
         deviation.radius = std::numeric_limits<double>::infinity();
       }

@@ -29,9 +29,17 @@ struct Deviation {
   double radius = 0.0;
 };
 
-/// The weights of all linear steps at one t, and of the change between two, for one variant.
+/// The weights of all linear steps at one t, for one label.
 using PointWeights = std::vector<const StepWeights*>;
-using IntervalChange = std::vector<const StepChange*>;
+
+/// The same at both ends of an interval, what changes between them, and bounds for the segment.
+struct IntervalWeights {
+  PointWeights left;
+  PointWeights right;
+  std::vector<const StepChange*> change;
+  std::vector<const WeightNorms*> norms;
+  double width = 1.0;  ///< t1 - t0
+};
 
 /// Pushes blocks of samples through a network whose weights move along a segment. Owns scratch
 /// memory: one instance a thread. Counts the multiplications it makes, of one sample.
@@ -45,14 +53,10 @@ class Enclosure {
   /// The same from the values of step `known` on, which are in `end` already.
   void forward_from(std::size_t known, const PointWeights& weights, EndValues& end);
 
-  /// Encloses the outputs between two t. `norms` of the segment for each linear step.
+  /// Encloses the outputs between two t. `largest_input`: a bound on the inputs' magnitudes.
   void enclose(const EndValues& left,
                const EndValues& right,
-               const PointWeights& left_weights,
-               const PointWeights& right_weights,
-               const IntervalChange& change,
-               const std::vector<const WeightNorms*>& norms,
-               double width,
+               const IntervalWeights& weights,
                double largest_input,
                Deviation& deviation);
 

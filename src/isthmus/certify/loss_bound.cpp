@@ -17,17 +17,17 @@ void add_absolute(
     double x0, double x1, Bounds x, double y, double radius, double weight, LossSums& sums) {
   const double r0 = x0 - y;
   const double r1 = x1 - y;
-  const std::array<Candidate, 2> lines{
-      Candidate{.left = r0, .right = r1, .bounds = x},
-      Candidate{.left = -r0, .right = -r1, .bounds = {-x.high, -x.low}}};
-  const double bend = bound_maximum(lines).high;
-  sums.left += weight * std::abs(r0);
-  sums.right += weight * std::abs(r1);
+  const double d0 = std::abs(r0);
+  const double d1 = std::abs(r1);
+  const double bend = std::max(x.high - unit_bounds::least_over_s(d0 - r0, d1 - r1),
+                               -x.low - unit_bounds::least_over_s(d0 + r0, d1 + r1)) +
+                      unit_bounds::widening * std::max(std::abs(x.low), std::abs(x.high));
+  sums.left += weight * d0;
+  sums.right += weight * d1;
   sums.bend_left += weight * bend;
   sums.bend_right += weight * bend;
   sums.error += weight * radius;
-  sums.magnitude += weight * (std::abs(r0) + std::abs(r1) + std::abs(x0) + std::abs(x1) +
-                              std::abs(y) + std::abs(bend));
+  sums.magnitude += weight * (d0 + d1 + std::abs(x0) + std::abs(x1) + std::abs(y) + std::abs(bend));
 }
 
 // (x - y)^2 = (chord + q e)^2, e in [low, high]: the chord's square lies q (r1 - r0)^2 below the

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "isthmus/certify/exact.h"
+#include "isthmus/data/generated.h"
 
 namespace isthmus {
 
@@ -93,12 +94,6 @@ BarrierBounds two_gaussians_bounds(const TwoGaussiansOptions& options);
 /// without biases whose two units see the directions u and -u; u is any vector but 0. `data` is of
 /// two inputs. The minimum of it over u is that of the loss on {det W1 = 0}.
 Interval loss_on_singular_set(const RegressionData& data, std::array<double, 2> direction);
-
-/// Three points in the plane.
-using Points = std::array<std::array<double, 2>, 3>;
-
-/// Unit vectors 120 degrees apart, the first one (1, 0).
-Points equilateral_points();
 
 /// Reads three lines "x y". Throws MissingInput, or DataError naming the file if there are not
 /// three lines of two finite numbers each, or the points lie on a line.

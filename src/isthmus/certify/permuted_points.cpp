@@ -267,11 +267,6 @@ std::optional<Vector> parse_point(const std::string& line) {
 
 }  // namespace
 
-Points equilateral_points() {
-  const double height = 0.5 * std::sqrt(3.0);
-  return {Vector{1.0, 0.0}, Vector{-0.5, height}, Vector{-0.5, -height}};
-}
-
 Points read_points(const std::filesystem::path& file) {
   const std::string text = read_file(file);
   Points points{};

@@ -18,10 +18,11 @@ inline constexpr std::size_t panel_width = 4;
 /// filled up with zeros.
 class Panels {
  public:
-  Panels() = default;
-  Panels(std::size_t outputs, std::size_t inputs)
-      : inputs_(inputs),
-        values_((outputs + panel_width - 1) / panel_width * panel_width * inputs, 0.0) {}
+  /// Keeps its memory where the shape stays; what is not set afterwards keeps its value.
+  void resize(std::size_t outputs, std::size_t inputs) {
+    inputs_ = inputs;
+    values_.resize((outputs + panel_width - 1) / panel_width * panel_width * inputs, 0.0);
+  }
 
   double& at(std::size_t output, std::size_t input) {
     return values_[(output / panel_width * inputs_ + input) * panel_width + output % panel_width];

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
 namespace isthmus {
@@ -22,14 +21,10 @@ inline double up(double value) {
   return value * (1.0 + 0x1p-48) + 0x1p-1000;
 }
 
-/// Assumed of exp, expm1, log, log1p and tanh of the C library: an error of at most 4 units in the
-/// last place (glibc states at most 2; a test checks it). Then a computed sigmoid or tanh is off by
-/// at most this.
+/// A computed sigmoid or tanh (functions.h) is off by at most this.
 inline constexpr double function_error = 0x1p-49;
 
-inline double sigmoid(double z) {
-  const double e = std::exp(-std::abs(z));
-  return (z >= 0.0 ? 1.0 : e) / (1.0 + e);
-}
+// Of exp, expm1, log and log1p of the C library an error of at most 4 units in the last place is
+// assumed (glibc states at most 2; a test checks it).
 
 }  // namespace isthmus

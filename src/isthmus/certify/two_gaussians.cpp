@@ -182,27 +182,6 @@ void add(GaussianTarget target, double x, double y, BarrierBounds& bounds) {
   }
 }
 
-void draw(const TwoGaussiansOptions& options, BarrierBounds& bounds) {
-  Rng rng(options.seed, stream_name({0x6761757373U}));
-  const double small = std::sqrt(options.covariance);
-  const bool symmetric = options.sample == GaussianSample::symmetric;
-  const std::size_t draws = symmetric ? options.samples / 8 : options.samples;
-  for (std::size_t i = 0; i < draws; ++i) {
-    const double along = rng.normal();
-    const double across = small * rng.normal();
-    if (!symmetric) {
-      add(options.target, i % 2 == 0 ? along : across, i % 2 == 0 ? across : along, bounds);
-      continue;
-    }
-    for (const int signs : {0, 1, 2, 3}) {
-      const double x = signs % 2 == 0 ? along : -along;
-      const double y = signs / 2 == 0 ? across : -across;
-      add(options.target, x, y, bounds);
-      add(options.target, y, x, bounds);
-    }
-  }
-}
-
 }  // namespace
 
 std::string_view name_of(GaussianTarget target) {
@@ -242,7 +221,14 @@ BarrierBounds two_gaussians_bounds(const TwoGaussiansOptions& options) {
       options.covariance,
       options.seed,
       name_of(options.target));
-  draw(options, bounds);
+  const std::vector<double> points =
+      two_gaussians_points(options.covariance,
+                           options.samples,
+                           options.sample == GaussianSample::symmetric,
+                           options.seed);
+  for (std::size_t i = 0; i < options.samples; ++i) {
+    add(options.target, points[2 * i], points[2 * i + 1], bounds);
+  }
   const RegressionData data{bounds.inputs, bounds.targets};
   const Minimum minimum = minimum_on_singular_set(data, options.tolerance);
   bounds.lower = minimum.lower;

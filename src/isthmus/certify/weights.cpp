@@ -84,30 +84,29 @@ void SegmentWeights::each_weight(std::size_t step, std::size_t variant, Visit vi
   }
 }
 
-StepWeights SegmentWeights::at(double t, std::size_t step, std::size_t variant) const {
+void SegmentWeights::fill(double t,
+                          std::size_t step,
+                          std::size_t variant,
+                          StepWeights& weights) const {
   const Step& linear = steps_[step];
-  StepWeights result{.weights = Panels(linear.outputs, linear.inputs),
-                     .bias = std::vector<double>(linear.outputs, 0.0)};
+  weights.weights.resize(linear.outputs, linear.inputs);
+  weights.bias.assign(linear.outputs, 0.0);
   each_weight(step, variant, [&](std::size_t o, std::size_t i, double wa, double wb) {
-    (i == linear.inputs ? result.bias[o] : result.weights.at(o, i)) = lerp(wa, wb, t);
+    (i == linear.inputs ? weights.bias[o] : weights.weights.at(o, i)) = lerp(wa, wb, t);
   });
-  return result;
 }
 
-StepChange SegmentWeights::change(double t0,
-                                  double t1,
-                                  std::size_t step,
-                                  std::size_t variant) const {
+void SegmentWeights::fill(
+    double t0, double t1, std::size_t step, std::size_t variant, StepChange& change) const {
   const Step& linear = steps_[step];
-  StepChange result{.difference = Panels(linear.outputs, linear.inputs),
-                    .magnitude = Panels(linear.outputs, linear.inputs)};
+  change.difference.resize(linear.outputs, linear.inputs);
+  change.magnitude.resize(linear.outputs, linear.inputs);
   each_weight(step, variant, [&](std::size_t o, std::size_t i, double wa, double wb) {
     if (i < linear.inputs) {
-      result.difference.at(o, i) = (t1 - t0) * (wb - wa);
-      result.magnitude.at(o, i) = std::max(std::abs(lerp(wa, wb, t0)), std::abs(lerp(wa, wb, t1)));
+      change.difference.at(o, i) = (t1 - t0) * (wb - wa);
+      change.magnitude.at(o, i) = std::max(std::abs(lerp(wa, wb, t0)), std::abs(lerp(wa, wb, t1)));
     }
   });
-  return result;
 }
 
 }  // namespace isthmus

@@ -44,9 +44,10 @@ class SegmentWeights {
   std::size_t variants(std::size_t step) const;
   const WeightNorms& norms(std::size_t step, std::size_t variant) const;
 
-  /// A relative error of at most 3 units in the last place of max(|a|, |b|).
-  StepWeights at(double t, std::size_t step, std::size_t variant) const;
-  StepChange change(double t0, double t1, std::size_t step, std::size_t variant) const;
+  /// Overwrites, and keeps the memory. A relative error of at most 3 units in the last place of
+  /// max(|a|, |b|).
+  void fill(double t, std::size_t step, std::size_t variant, StepWeights& weights) const;
+  void fill(double t0, double t1, std::size_t step, std::size_t variant, StepChange& change) const;
 
  private:
   template <class Visit>

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <exception>
@@ -16,6 +17,7 @@
 #include "isthmus/core/files.h"
 #include "isthmus/data/content_reader.h"
 #include "isthmus/data/partial_file.h"
+#include "isthmus/data/tar.h"
 
 namespace isthmus {
 namespace {
@@ -27,6 +29,9 @@ constexpr long http_partial_content = 206;
 constexpr long http_range_not_satisfiable = 416;
 constexpr long redirect_limit = 5;
 constexpr long stall_bytes_per_second = 1000;
+constexpr std::size_t unpack_buffer = std::size_t{256} * 1024;
+// Headers, padding and small files besides the wanted ones.
+constexpr std::uint64_t archive_allowance = std::uint64_t{64} * 1024;
 
 struct CurlDeleter {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -62,12 +67,20 @@ std::optional<std::string> content_problem(const fs::path& path, const KnownFile
   return std::nullopt;
 }
 
+// What a download must be: its name at a mirror, a size that it cannot pass, and its check.
+struct Wanted {
+  std::string_view name;    // to be shown
+  std::string remote_name;  // behind the address of a mirror
+  std::uint64_t bytes = 0;  // unpacked; what packing and an archive add comes on top
+  std::function<std::optional<std::string>(const fs::path&)> problem;  // nothing if it is right
+};
+
 // One request for what a partial file lacks. The callbacks run inside libcurl, a C library, so
 // exceptions wait in `failure` until it has returned.
 class Transfer {
  public:
-  Transfer(const KnownFile& file, const FetchOptions& options, PartialFile& partial)
-      : file_(file), options_(options), partial_(partial), offset_(partial.size()) {}
+  Transfer(const Wanted& wanted, const FetchOptions& options, PartialFile& partial)
+      : wanted_(wanted), options_(options), partial_(partial), offset_(partial.size()) {}
 
   // Returns libcurl's code. Throws WriteError, Interrupted, and what the progress callback throws.
   CURLcode run(const std::string& address) {
@@ -83,7 +96,7 @@ class Transfer {
       throw Interrupted(
           fmt::format("the download of {} was interrupted after {} bytes. Repeat the command: it "
                       "goes on where it stopped.",
-                      file_.name,
+                      wanted_.name,
                       partial_.size()));
     }
     if (code != CURLE_OK && problem_.empty()) {
@@ -162,9 +175,9 @@ class Transfer {
       }
     }
     // Packing lengthens what it cannot shorten by less than a thousandth.
-    if (partial_.size() + bytes.size() > file_.bytes + file_.bytes / 1000 + 1024) {
+    if (partial_.size() + bytes.size() > wanted_.bytes + wanted_.bytes / 1000 + 1024) {
       problem_ =
-          fmt::format("wrong content: more than the {} bytes of the unpacked file", file_.bytes);
+          fmt::format("wrong content: more than the {} bytes of the unpacked file", wanted_.bytes);
       wrong_content_ = true;
       partial_.clear();
       return false;
@@ -204,7 +217,7 @@ class Transfer {
     try {
       const std::uint64_t offset = transfer->offset_;
       transfer->options_.progress(
-          {transfer->file_.name,
+          {transfer->wanted_.name,
            offset + static_cast<std::uint64_t>(received),
            total > 0 ? offset + static_cast<std::uint64_t>(total) : std::uint64_t{0}});
       return 0;
@@ -214,7 +227,7 @@ class Transfer {
     }
   }
 
-  const KnownFile& file_;
+  const Wanted& wanted_;
   const FetchOptions& options_;
   PartialFile& partial_;
   std::uint64_t offset_;
@@ -236,18 +249,18 @@ struct Failure {
 
 // Completes the partial file from one mirror. Returns nothing if it now has the published content.
 std::optional<Failure> complete(const std::string& address,
-                                const KnownFile& file,
+                                const Wanted& wanted,
                                 const FetchOptions& options,
                                 PartialFile& partial) {
   std::string reason;
   for (int attempt = 0; attempt <= options.resumptions; ++attempt) {
     const std::uint64_t before = partial.size();
-    Transfer transfer(file, options, partial);
+    Transfer transfer(wanted, options, partial);
     const CURLcode code = transfer.run(address);
     // "Range not satisfiable": the file already has all bytes that there are.
     if (code == CURLE_OK ||
         (transfer.resumed() && transfer.status() == http_range_not_satisfiable)) {
-      std::optional<std::string> problem = content_problem(partial.path(), file);
+      std::optional<std::string> problem = wanted.problem(partial.path());
       if (!problem) {
         return std::nullopt;
       }
@@ -266,14 +279,14 @@ std::optional<Failure> complete(const std::string& address,
   return Failure{reason, false};
 }
 
-[[noreturn]] void fail_everywhere(const KnownFile& file,
+[[noreturn]] void fail_everywhere(std::string_view name,
                                   const std::string& reasons,
                                   bool all_wrong_content) {
   const std::string message = fmt::format(
       "{}: no mirror has it. Tried:{}\nCheck the connection and the proxy (https_proxy), then "
       "repeat "
       "the command; or get the file elsewhere and name its folder with --data DIR.",
-      file.name,
+      name,
       reasons);
   if (all_wrong_content) {
     throw DataError(message);
@@ -281,40 +294,137 @@ std::optional<Failure> complete(const std::string& address,
   throw MissingInput(message);
 }
 
-// Whether the file had to be downloaded.
-bool fetch_file(const KnownFile& file,
-                std::span<const std::string> mirrors,
-                const fs::path& folder,
-                const FetchOptions& options) {
-  const fs::path unpacked = folder / file.name;
-  const fs::path packed = folder / fmt::format("{}.gz", file.name);
-  std::error_code error;
-  if (fs::exists(unpacked, error)) {
-    if (const auto problem = content_problem(unpacked, file)) {
-      throw DataError(
-          fmt::format("{}: {}. It hides a downloaded file: remove it, then repeat the command.",
-                      unpacked.string(),
-                      *problem));
-    }
-    return false;
-  }
-  if (fs::exists(packed, error) && !content_problem(packed, file)) {
-    return false;
-  }
-  PartialFile partial(packed);
+// Completes the partial file from the first mirror that can.
+void download(const Wanted& wanted,
+              std::span<const std::string> mirrors,
+              const FetchOptions& options,
+              PartialFile& partial) {
   std::string reasons;
   bool all_wrong_content = true;
   for (const std::string& mirror : mirrors) {
-    const std::string address = fmt::format("{}{}.gz", mirror, file.name);
-    const std::optional<Failure> failure = complete(address, file, options, partial);
+    const std::string address = mirror + wanted.remote_name;
+    const std::optional<Failure> failure = complete(address, wanted, options, partial);
     if (!failure) {
-      partial.publish();
-      return true;
+      return;
     }
     reasons += fmt::format("\n  {}: {}", address, failure->reason);
     all_wrong_content = all_wrong_content && failure->wrong_content;
   }
-  fail_everywhere(file, reasons, all_wrong_content);
+  fail_everywhere(wanted.name, reasons, all_wrong_content);
+}
+
+// Whether the file is there with the published content. Throws DataError if it is unpacked with
+// another: readers would take it before what is fetched.
+bool is_present(const KnownFile& file, const fs::path& folder) {
+  const std::optional<fs::path> path = find_file(folder, file.name);
+  if (!path) {
+    return false;
+  }
+  const std::optional<std::string> problem = content_problem(*path, file);
+  if (problem && path->filename() == file.name) {
+    throw DataError(
+        fmt::format("{}: {}. It hides a downloaded file: remove it, then repeat the command.",
+                    path->string(),
+                    *problem));
+  }
+  return !problem;
+}
+
+void fetch_file(const KnownFile& file,
+                std::span<const std::string> mirrors,
+                const fs::path& folder,
+                const FetchOptions& options) {
+  const std::string packed = fmt::format("{}.gz", file.name);
+  PartialFile partial(folder / packed);
+  download({file.name,
+            packed,
+            file.bytes,
+            [&](const fs::path& path) { return content_problem(path, file); }},
+           mirrors,
+           options,
+           partial);
+  partial.publish();
+}
+
+// Writes the current file of an archive. Why it is not the published one; nothing if it is.
+std::optional<std::string> unpack(TarReader& archive,
+                                  const KnownFile& file,
+                                  const fs::path& folder) {
+  PartialFile partial(folder / file.name);
+  partial.clear();
+  std::vector<std::uint8_t> buffer(unpack_buffer);
+  std::size_t got = buffer.size();
+  while (got == buffer.size()) {
+    got = archive.read(buffer);
+    partial.append(std::as_bytes(std::span(buffer).first(got)));
+  }
+  std::optional<std::string> problem = content_problem(partial.path(), file);
+  if (problem) {
+    partial.clear();
+    return fmt::format("{}: {}", file.name, *problem);
+  }
+  partial.publish();
+  return std::nullopt;
+}
+
+// Takes the `missing` files out of an archive. Why that is not possible; nothing if all are there.
+std::optional<std::string> unpack_all(const fs::path& path,
+                                      std::vector<KnownFile> missing,
+                                      const fs::path& folder) {
+  try {
+    TarReader archive(path);
+    while (const auto entry = archive.next()) {
+      const auto found = std::find_if(missing.begin(), missing.end(), [&](const KnownFile& file) {
+        return file.name == entry->name && file.bytes == entry->bytes;
+      });
+      if (found == missing.end()) {
+        continue;
+      }
+      if (auto problem = unpack(archive, *found, folder)) {
+        return problem;
+      }
+      missing.erase(found);
+    }
+  } catch (const DataError& error) {
+    return fmt::format("wrong content: {}", error.what());
+  }
+  if (!missing.empty()) {
+    return fmt::format("wrong content: expected a file {} of {} bytes in the archive, found none",
+                       missing.front().name,
+                       missing.front().bytes);
+  }
+  return std::nullopt;
+}
+
+void fetch_archive(const KnownSet& set,
+                   const std::vector<KnownFile>& missing,
+                   std::span<const std::string> mirrors,
+                   const fs::path& folder,
+                   const FetchOptions& options) {
+  std::uint64_t bytes = archive_allowance;
+  for (const KnownFile& file : set.files) {
+    bytes += file.bytes;
+  }
+  PartialFile partial(folder / set.archive);
+  download({set.archive,
+            std::string(set.archive),
+            bytes,
+            [&](const fs::path& path) { return unpack_all(path, missing, folder); }},
+           mirrors,
+           options,
+           partial);
+  partial.clear();  // it has been unpacked
+}
+
+std::vector<std::string> mirrors_of(const KnownSet& set, const FetchOptions& options) {
+  if (options.mirrors.empty() && set.mirrors.empty()) {
+    throw UsageError(
+        fmt::format("data set {}: expected a mirror, got none: it is not freely licensed, so none "
+                    "is built in. Put its files into a folder and name that with --data DIR.",
+                    set.name));
+  }
+  return options.mirrors.empty() ? std::vector<std::string>(set.mirrors.begin(), set.mirrors.end())
+                                 : options.mirrors;
 }
 
 }  // namespace
@@ -322,18 +432,24 @@ bool fetch_file(const KnownFile& file,
 FetchSummary fetch_dataset(const KnownSet& set,
                            const fs::path& folder,
                            const FetchOptions& options) {
-  const std::vector<std::string> mirrors =
-      options.mirrors.empty() ? std::vector<std::string>(set.mirrors.begin(), set.mirrors.end())
-                              : options.mirrors;
+  const std::vector<std::string> mirrors = mirrors_of(set, options);
   make_folder(folder);
+  std::vector<KnownFile> missing;
   FetchSummary summary;
   for (const KnownFile& file : set.files) {
-    if (fetch_file(file, mirrors, folder, options)) {
-      ++summary.downloaded;
-    } else {
+    if (is_present(file, folder)) {
       ++summary.present;
+      continue;
     }
+    if (set.archive.empty()) {
+      fetch_file(file, mirrors, folder, options);
+    }
+    missing.push_back(file);
   }
+  if (!set.archive.empty() && !missing.empty()) {
+    fetch_archive(set, missing, mirrors, folder, options);
+  }
+  summary.downloaded = missing.size();
   return summary;
 }
 

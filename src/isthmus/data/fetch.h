@@ -23,8 +23,9 @@ struct FetchProgress {
 };
 
 struct FetchOptions {
-  /// Addresses of folders that hold name.gz, each ending in '/', tried in this order for every
-  /// file; empty: those of the set. Only http and https, redirects included.
+  /// Addresses of folders that hold the set's archive, or each of its files as name.gz; each ends
+  /// in '/', tried in this order for every file; empty: those of the set. Only http and https,
+  /// redirects included.
   std::vector<std::string> mirrors;
   /// Called many times a second, on the calling thread; may be empty. What it throws ends the
   /// fetch.
@@ -39,20 +40,23 @@ struct FetchOptions {
 };
 
 struct FetchSummary {
-  std::size_t downloaded = 0;  ///< files
+  std::size_t downloaded = 0;  ///< files, also out of an archive
   std::size_t present = 0;     ///< files that were already there, with the published content
 };
 
-/// Brings the files of a known set into `folder` (made if needed), as name.gz. A file appears under
-/// its name only after the SHA-256 of its unpacked content has proved to be the published one;
-/// until then it is name.gz.partial, which is kept when a transfer is cut and resumed by the next,
-/// here or in a later call, and deleted when its content is wrong. A file already there is left
-/// alone if its content is right.
+/// Brings the files of a known set into `folder` (made if needed): each as name.gz, or, where the
+/// set is published as one archive, unpacked under its name. A file appears under its name only
+/// after the SHA-256 of its unpacked content has proved to be the published one. Until then what
+/// came of the download is name.gz.partial (or archive.partial), which is kept when a transfer is
+/// cut and resumed by the next, here or in a later call, and deleted when its content is wrong or
+/// it has been unpacked. A file already there, plain or packed, is left alone if its content is
+/// right.
 ///
-/// Throws MissingInput if no mirror has a file (the message gives each mirror's reason), DataError
-/// if all that came had the wrong content, or a wrong unpacked file is in the way, WriteError, and
-/// Interrupted. May be called from several threads and processes at once; two that want the same
-/// file exclude each other: the second one gets a WriteError.
+/// Throws UsageError if the set has no mirror and none is given, MissingInput if no mirror has a
+/// file (the message gives each mirror's reason), DataError if all that came had the wrong content,
+/// or a wrong unpacked file is in the way, WriteError, and Interrupted. May be called from several
+/// threads and processes at once; two that want the same file exclude each other: the second one
+/// gets a WriteError.
 FetchSummary fetch_dataset(const KnownSet& set,
                            const std::filesystem::path& folder,
                            const FetchOptions& options = {});

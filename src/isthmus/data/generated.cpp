@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 
@@ -57,6 +60,69 @@ Samples random_samples(Polynomial task,
   Rng rng(seed, stream);
   for (std::size_t i = 0; i < count; ++i) {
     add_sample(samples, task, rng.uniform());
+  }
+  return samples;
+}
+
+std::vector<double> two_gaussians_points(double covariance,
+                                         std::size_t count,
+                                         bool symmetric,
+                                         std::uint64_t seed) {
+  Rng rng(seed, stream_name({0x6761757373U}));
+  const double small = std::sqrt(covariance);
+  std::vector<double> points;
+  points.reserve(2 * count);
+  while (points.size() < 2 * count) {
+    const double along = rng.normal();
+    const double across = small * rng.normal();
+    if (!symmetric) {
+      const bool first = points.size() % 4 == 0;
+      points.insert(points.end(), {first ? along : across, first ? across : along});
+      continue;
+    }
+    for (const int signs : {0, 1, 2, 3}) {
+      const double x = signs % 2 == 0 ? along : -along;
+      const double y = signs / 2 == 0 ? across : -across;
+      points.insert(points.end(), {x, y, y, x});
+    }
+  }
+  return points;
+}
+
+Samples two_gaussians_samples(double covariance, std::size_t count, std::uint64_t seed) {
+  if (!(covariance > 0.0 && covariance <= 1e6)) {
+    throw UsageError(fmt::format("covariance: expected a number in (0, 1e6], got {}", covariance));
+  }
+  if (count == 0 || count > 100000 || count % 8 != 0) {
+    throw UsageError(
+        fmt::format("samples: expected a multiple of 8 from 8 to 100000, got {}", count));
+  }
+  Samples samples;
+  samples.count = count;
+  samples.input_shape = {2};
+  for (const double x : two_gaussians_points(covariance, count, true, seed)) {
+    samples.values.push_back(static_cast<float>(x));
+    samples.targets.push_back(std::max(0.0F, static_cast<float>(x)));
+  }
+  return samples;
+}
+
+Points equilateral_points() {
+  const double height = 0.5 * std::sqrt(3.0);
+  return {{{1.0, 0.0}, {-0.5, height}, {-0.5, -height}}};
+}
+
+Samples permuted_points_samples(const Points& points) {
+  Samples samples;
+  samples.count = points.size();
+  samples.input_shape = {2};
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    for (const double x : points[i]) {
+      samples.values.push_back(static_cast<float>(x));
+    }
+    for (const double y : points[(i + 1) % points.size()]) {
+      samples.targets.push_back(static_cast<float>(y));
+    }
   }
   return samples;
 }

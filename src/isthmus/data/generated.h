@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "isthmus/data/dataset.h"
 
@@ -31,5 +33,28 @@ Samples random_samples(Polynomial task,
                        std::size_t count,
                        std::uint64_t seed,
                        std::uint64_t stream);
+
+/// Points (count, 2) of an equal mixture of N(0, diag(1, covariance)) and N(0, diag(covariance,
+/// 1)). `symmetric`: each pair drawn comes with both signs of both coordinates and in both orders,
+/// and count is a multiple of 8; else in turn from the one and the other. In double; equal
+/// arguments give equal numbers up to the C library's log, cos and sin.
+std::vector<double> two_gaussians_points(double covariance,
+                                         std::size_t count,
+                                         bool symmetric,
+                                         std::uint64_t seed);
+
+/// The task of Freeman & Bruna (2017), 2.3.1, whose sublevel sets fall apart: such points,
+/// symmetric, with targets (max(0, x_1), max(0, x_2)). Throws UsageError unless covariance lies in
+/// (0, 1e6] and count is a multiple of 8 from 8 to 100000.
+Samples two_gaussians_samples(double covariance, std::size_t count, std::uint64_t seed);
+
+/// Three points in the plane.
+using Points = std::array<std::array<double, 2>, 3>;
+
+/// Unit vectors 120 degrees apart, the first one (1, 0).
+Points equilateral_points();
+
+/// The task of Freeman & Bruna (2017), E.1: x_1 -> x_2 -> x_3 -> x_1.
+Samples permuted_points_samples(const Points& points);
 
 }  // namespace isthmus

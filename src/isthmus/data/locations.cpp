@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "isthmus/core/error.h"
+#include "isthmus/data/cifar.h"
 #include "isthmus/data/idx.h"
 
 namespace isthmus {
@@ -45,15 +46,67 @@ constexpr std::array<std::string_view, 1> fashion_mnist_mirrors{
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 };
 
-constexpr std::array<KnownSet, 2> sets{{
-    {"mnist", "mnist", 10, mnist_files, mnist_mirrors, "", ""},
-    {"fashion-mnist",
-     "fashion-mnist",
-     10,
-     fashion_mnist_files,
-     fashion_mnist_mirrors,
-     "/usr/share/datasets/fashion-mnist",
-     "dataset-fashion-mnist"},
+// The SHA-256 of the unpacked files, whose MD5 and git blob hashes are those of A. Krizhevsky's.
+constexpr std::uint64_t cifar_batch_bytes = std::uint64_t{10000} * 3073;
+constexpr std::array<KnownFile, 6> cifar10_files{{
+    {"data_batch_1.bin",
+     cifar_batch_bytes,
+     "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"},
+    {"data_batch_2.bin",
+     cifar_batch_bytes,
+     "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"},
+    {"data_batch_3.bin",
+     cifar_batch_bytes,
+     "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"},
+    {"data_batch_4.bin",
+     cifar_batch_bytes,
+     "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"},
+    {"data_batch_5.bin",
+     cifar_batch_bytes,
+     "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"},
+    {"test_batch.bin",
+     cifar_batch_bytes,
+     "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"},
+}};
+
+// A. Krizhevsky's own place.
+constexpr std::array<std::string_view, 1> cifar10_mirrors{
+    "https://www.cs.toronto.edu/~kriz/",
+};
+
+// The SHA-256 of the files of the simple-examples archive, whose MD5 are widely published.
+constexpr std::array<KnownFile, 3> ptb_files{{
+    {"ptb.train.txt", 5101618, "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"},
+    {"ptb.valid.txt", 399782, "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"},
+    {"ptb.test.txt", 449945, "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"},
+}};
+
+constexpr std::array<KnownSet, 4> sets{{
+    {.name = "mnist",
+     .folder = "mnist",
+     .content = "60,000 + 10,000 digits, 1 x 28 x 28",
+     .classes = 10,
+     .files = mnist_files,
+     .mirrors = mnist_mirrors},
+    {.name = "fashion-mnist",
+     .folder = "fashion-mnist",
+     .content = "60,000 + 10,000 pieces of clothing, 1 x 28 x 28",
+     .classes = 10,
+     .files = fashion_mnist_files,
+     .mirrors = fashion_mnist_mirrors,
+     .system_folder = "/usr/share/datasets/fashion-mnist",
+     .system_package = "dataset-fashion-mnist"},
+    {.name = "cifar-10",
+     .folder = "cifar-10-batches-bin",
+     .content = "50,000 + 10,000 photographs, 3 x 32 x 32",
+     .classes = 10,
+     .files = cifar10_files,
+     .mirrors = cifar10_mirrors,
+     .archive = "cifar-10-binary.tar.gz"},
+    {.name = "ptb",
+     .folder = "ptb",
+     .content = "929,589 + 73,760 + 82,430 tokens of 10,000",
+     .files = ptb_files},
 }};
 
 const KnownSet* find_known(std::string_view name) {
@@ -119,22 +172,27 @@ std::string describe(const KnownSet& set, const Place& place) {
   return fmt::format("\n  {} ({}): {}", place.folder.string(), place.origin, finding);
 }
 
+std::string file_names(const KnownSet& set) {
+  std::vector<std::string_view> names;
+  for (const KnownFile& file : set.files) {
+    names.push_back(file.name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 std::string advice(const KnownSet& set) {
+  if (set.mirrors.empty()) {
+    return fmt::format(
+        "\nIts text is not freely licensed, so there is nothing to download it from: put {} into a "
+        "folder, and name the folder with --data DIR.",
+        file_names(set));
+  }
   std::string text = fmt::format("\nDownload it with 'isthmus data fetch {}'", set.name);
   if (!set.system_package.empty()) {
     text += fmt::format(", or install it with 'apt-get install {}'", set.system_package);
   }
   text += fmt::format(", or name the folder that holds {}/ with --data DIR.", set.folder);
   return text;
-}
-
-fs::path require_file(const fs::path& folder, std::string_view file) {
-  const std::optional<fs::path> path = find_file(folder, file);
-  if (!path) {
-    throw MissingInput(fmt::format(
-        "{}: expected the file {} or {}.gz, found neither", folder.string(), file, file));
-  }
-  return *path;
 }
 
 // The known set other than `name` that has a file of this content.
@@ -225,15 +283,27 @@ fs::path find_dataset(std::string_view name, const std::optional<fs::path>& flag
 
 std::optional<fs::path> find_file(const fs::path& folder, std::string_view file) {
   std::error_code error;
-  fs::path path = folder / file;
+  const fs::path path = folder / file;
   if (fs::is_regular_file(path, error)) {
     return path;
   }
-  path += ".gz";
-  if (fs::is_regular_file(path, error)) {
-    return path;
+  for (const char* suffix : {".gz", ".xz"}) {
+    fs::path packed = path;
+    packed += suffix;
+    if (fs::is_regular_file(packed, error)) {
+      return packed;
+    }
   }
   return std::nullopt;
+}
+
+fs::path require_file(const fs::path& folder, std::string_view file) {
+  const std::optional<fs::path> path = find_file(folder, file);
+  if (!path) {
+    throw MissingInput(fmt::format(
+        "{}: expected the file {}, {}.gz or {}.xz, found none", folder.string(), file, file, file));
+  }
+  return *path;
 }
 
 Dataset load_idx_dataset(const fs::path& folder, std::string_view name) {
@@ -263,16 +333,30 @@ Dataset load_idx_dataset(const fs::path& folder, std::string_view name) {
   return dataset;
 }
 
-bool is_canonical(const Dataset& dataset) {
-  const KnownSet* known = find_known(dataset.name);
+Dataset load_dataset(const fs::path& folder, std::string_view name) {
+  if (name == "cifar-10") {
+    return load_cifar10(folder);
+  }
+  if (name == "ptb") {
+    throw UsageError("data set ptb: expected labelled samples, it is a text (see load_ptb)");
+  }
+  return load_idx_dataset(folder, name);
+}
+
+bool is_canonical(std::string_view name, std::span<const SourceFile> sources) {
+  const KnownSet* known = find_known(name);
   if (known == nullptr) {
     return false;
   }
   return std::all_of(known->files.begin(), known->files.end(), [&](const KnownFile& file) {
-    return std::any_of(dataset.sources.begin(),
-                       dataset.sources.end(),
-                       [&](const SourceFile& source) { return source.sha256 == file.sha256; });
+    return std::any_of(sources.begin(), sources.end(), [&](const SourceFile& source) {
+      return source.sha256 == file.sha256;
+    });
   });
+}
+
+bool is_canonical(const Dataset& dataset) {
+  return is_canonical(dataset.name, dataset.sources);
 }
 
 }  // namespace isthmus

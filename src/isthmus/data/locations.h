@@ -14,7 +14,8 @@
 
 namespace isthmus {
 
-/// A file of a published data set. It may be stored unpacked under its name, or as name.gz.
+/// A file of a published data set. It may be stored unpacked under its name, or as name.gz or
+/// name.xz.
 struct KnownFile {
   std::string_view name;
   std::uint64_t bytes = 0;  ///< unpacked
@@ -23,14 +24,17 @@ struct KnownFile {
 
 /// A published data set that the library can find, check and fetch.
 struct KnownSet {
-  std::string_view name;
-  std::string_view folder;  ///< its folder inside a folder of data sets
-  std::size_t classes = 0;
-  std::span<const KnownFile> files;
-  std::span<const std::string_view>
-      mirrors;                      ///< addresses of folders that hold name.gz, best first
-  std::string_view system_folder;   ///< where the system's package puts it; may be empty
-  std::string_view system_package;  ///< of Debian; may be empty
+  std::string_view name = {};
+  std::string_view folder = {};   ///< its folder inside a folder of data sets
+  std::string_view content = {};  ///< of the published files, in a few words with their counts
+  std::size_t classes = 0;        ///< of a classification task; 0 for text
+  std::span<const KnownFile> files = {};
+  /// Addresses of folders that hold `archive`, or else each file as name.gz; best first. Empty:
+  /// there is none to fetch from.
+  std::span<const std::string_view> mirrors = {};
+  std::string_view archive = {};  ///< tar file with all files; empty: each is fetched by itself
+  std::string_view system_folder = {};   ///< where the system's package puts it; may be empty
+  std::string_view system_package = {};  ///< of Debian; may be empty
 };
 
 std::span<const KnownSet> known_sets();
@@ -50,9 +54,12 @@ std::filesystem::path user_data_folder();
 std::filesystem::path find_dataset(
     std::string_view name, const std::optional<std::filesystem::path>& flag_folder = std::nullopt);
 
-/// The path of `file` in `folder`: unpacked if that is there, else file.gz; nothing if neither is.
+/// The path of `file` in `folder`: the first that is there of file, file.gz and file.xz, or
+/// nothing.
 std::optional<std::filesystem::path> find_file(const std::filesystem::path& folder,
                                                std::string_view file);
+/// The same, but throws MissingInput if it is not there.
+std::filesystem::path require_file(const std::filesystem::path& folder, std::string_view file);
 
 /// Reads the four files of an image set in MNIST's names (train-images-idx3-ubyte, ...) from a
 /// folder, packed or not, with their SHA-256. A known name has its known number of classes; any
@@ -62,8 +69,14 @@ std::optional<std::filesystem::path> find_file(const std::filesystem::path& fold
 /// to call from any thread.
 Dataset load_idx_dataset(const std::filesystem::path& folder, std::string_view name);
 
-/// Whether every file of the set `dataset.name` is bit by bit the published one. False for unknown
-/// names.
+/// Reads a labelled set: cifar-10 as load_cifar10 does, every other name as load_idx_dataset.
+/// Throws as they do, and UsageError for ptb, which is a text.
+Dataset load_dataset(const std::filesystem::path& folder, std::string_view name);
+
+/// Whether the files `sources` are bit by bit the published ones of the set `name`, and all of
+/// them. False for unknown names.
+bool is_canonical(std::string_view name, std::span<const SourceFile> sources);
+/// The same for the files that a data set was read from.
 bool is_canonical(const Dataset& dataset);
 
 }  // namespace isthmus

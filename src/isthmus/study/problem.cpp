@@ -16,6 +16,9 @@
 namespace isthmus {
 namespace {
 
+constexpr std::string_view two_gaussians = "two-gaussians";
+constexpr std::string_view permuted_points = "permuted-points";
+
 std::optional<Polynomial> polynomial_of(std::string_view name) {
   for (const Polynomial task : {Polynomial::quadratic, Polynomial::cubic}) {
     if (name == name_of(task)) {
@@ -51,12 +54,22 @@ Risk risk_of(std::string_view name) {
 }
 
 bool Problem::generated() const {
+  return has_risk() || data == two_gaussians || data == permuted_points;
+}
+
+bool Problem::has_risk() const {
   return polynomial_of(data).has_value();
 }
 
 Json to_json(const Problem& problem) {
   Json json{{"task", problem.task}, {"data", problem.data}, {"loss", name_of(problem.loss)}};
-  if (problem.generated()) {
+  if (problem.data == two_gaussians) {
+    json["covariance"] = problem.covariance;
+    json["samples"] = problem.risk_points;
+    json["samples_seed"] = problem.test_seed;
+  } else if (problem.data == permuted_points) {
+    json["points"] = problem.points;
+  } else if (problem.has_risk()) {
     json["risk"] = name_of(problem.risk);
     json["risk_points"] = problem.risk_points;
     if (problem.risk == Risk::empirical) {
@@ -75,7 +88,13 @@ Problem problem_from_json(const Json& json) {
     problem.data = json.at("data").get<std::string>();
     problem.loss = loss_of(json.at("loss").get<std::string>());
     problem.network = network_from_json(json.at("network"));
-    if (problem.generated()) {
+    if (problem.data == two_gaussians) {
+      problem.covariance = json.at("covariance").get<double>();
+      problem.risk_points = json.at("samples").get<std::size_t>();
+      problem.test_seed = json.at("samples_seed").get<std::uint64_t>();
+    } else if (problem.data == permuted_points) {
+      problem.points = json.at("points").get<Points>();
+    } else if (problem.has_risk()) {
       problem.risk = risk_of(json.at("risk").get<std::string>());
       problem.risk_points = json.at("risk_points").get<std::size_t>();
       if (problem.risk == Risk::empirical) {
@@ -97,7 +116,7 @@ std::shared_ptr<const Dataset> load_data(const Problem& problem,
     return nullptr;
   }
   auto data = std::make_shared<const Dataset>(
-      load_idx_dataset(find_dataset(problem.data, data_folder), problem.data));
+      load_dataset(find_dataset(problem.data, data_folder), problem.data));
   const std::size_t outputs = output_size(problem.network);
   if (problem.network.input != data->train.input_shape) {
     throw UsageError(
@@ -121,14 +140,20 @@ std::unique_ptr<Objective> make_objective(const Problem& problem,
   NetworkObjectiveOptions options;
   options.network = problem.network;
   options.loss = problem.loss;
-  const std::optional<Polynomial> polynomial = polynomial_of(problem.data);
-  if (!polynomial) {
+  if (!problem.generated()) {
     options.data = std::move(data);
     return make_network_objective(options);
   }
+  const std::optional<Polynomial> polynomial = polynomial_of(problem.data);
   auto generated = std::make_shared<Dataset>();
   generated->name = problem.data;
-  if (problem.risk == Risk::oracle) {
+  if (!polynomial) {
+    generated->train =
+        problem.data == two_gaussians
+            ? two_gaussians_samples(problem.covariance, problem.risk_points, problem.test_seed)
+            : permuted_points_samples(problem.points);
+    generated->test = generated->train;
+  } else if (problem.risk == Risk::oracle) {
     generated->train = midpoint_samples(*polynomial, problem.risk_points);
     generated->test = generated->train;
   } else {

@@ -12,6 +12,7 @@
 #include "isthmus/core/json_fwd.h"
 #include "isthmus/data/dataset.h"
 #include "isthmus/net/engine.h"
+#include "isthmus/data/generated.h"
 #include "isthmus/net/network.h"
 #include "isthmus/objective/objective.h"
 
@@ -31,17 +32,27 @@ Risk risk_of(std::string_view name);
 /// into every path file, so that a path can be verified from the file and the data alone.
 struct Problem {
   std::string task;  ///< the name it was asked for by, e.g. "quadratic"
-  std::string data;  ///< "quadratic", "cubic" (generated), or the name of an IDX data set
+  /// "quadratic", "cubic", "two-gaussians", "permuted-points" (generated), or the name of an IDX
+  /// data set
+  std::string data;
   Network network;
   Loss loss = Loss::absolute;
-  /// Generated data alone:
+  /// Quadratic and cubic alone:
   Risk risk = Risk::oracle;
-  std::size_t risk_points = 256;
+  std::size_t risk_points = 256;  ///< and the samples of two-gaussians
   /// Empirical risk alone: the stream of the test set.
   std::uint64_t test_seed = 0;
   std::uint64_t test_stream = 0;
 
+  /// Two-gaussians alone: the small variance (the samples are those of `test_seed`).
+  double covariance = 0.05;
+  /// Permuted-points alone.
+  Points points = equilateral_points();
+
+  /// No data set is read.
   bool generated() const;
+  /// The input distribution is known: quadratic and cubic.
+  bool has_risk() const;
 };
 
 Json to_json(const Problem& problem);

@@ -552,7 +552,7 @@ class StudyRun {
 
 Problem problem_of(const StudyOptions& options, std::size_t pair) {
   Problem problem = options.problem;
-  if (problem.generated() && problem.risk == Risk::empirical) {
+  if (problem.has_risk() && problem.risk == Risk::empirical) {
     problem.test_seed = options.seed;
     problem.test_stream = stream_name({test_set_purpose, pair / pairs_per_test_set});
   }

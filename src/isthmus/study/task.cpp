@@ -73,6 +73,15 @@ Network mnist_network(bool softmax_output) {
   return network;
 }
 
+// 2-hidden-2, ReLU, no biases: two-gaussians and permuted-points.
+Network plane_network(std::size_t hidden) {
+  Linear first{
+      .out_features = hidden, .bias = false, .weight_init = {Initializer::Kind::normal, 1.0}};
+  Linear second = first;
+  second.out_features = 2;
+  return {.input = {2}, .layers = {first, Activation{Activation::Kind::relu}, second}};
+}
+
 Network mnist_mlp_network() {
   const Activation relu{Activation::Kind::relu};
   return {.input = {1, 28, 28},
@@ -107,6 +116,18 @@ void set_generated(StudyOptions& options) {
   options.string.training.optimizer = Adam{.learning_rate = 0.001};
   options.string.training.check_every = 15;
   options.string.training.max_steps = 200000;
+}
+
+void set_plane(StudyOptions& options) {
+  if (options.protocol == Protocol::paper) {
+    throw UsageError(
+        fmt::format("protocol: the paper has no script for {}; use strict", options.problem.task));
+  }
+  set_generated(options);
+  options.problem.loss = Loss::squared;
+  options.string.grid.metric = Metric::mean_squared_error;
+  options.endpoints.max_steps = 20000;
+  options.string.training.max_steps = 5000;  // a bead in a gap never arrives
 }
 
 void set_images(StudyOptions& options) {
@@ -266,7 +287,7 @@ Json to_json(const StudyOptions& options) {
             {"always_insert", options.string.always_insert},
             {"max_rounds", options.string.max_rounds},
             {"max_beads", options.string.max_beads}};
-  if (options.problem.generated()) {
+  if (options.problem.has_risk()) {
     json["risk"] = name_of(options.problem.risk);
   }
   // Limits that are off have no JSON number; null says so.
@@ -316,6 +337,16 @@ const std::vector<Task>& tasks() {
        .summary = "MNIST, 784-32-32-10 ReLU perceptron (26,506 parameters), test error rate",
        .threshold = 0.06,
        .published_thresholds = {}},
+      {.name = "two-gaussians",
+       .summary = "(max(0, x_1), max(0, x_2)) on two crossed Gaussians, 2-2-2 ReLU net without "
+                  "biases, mean squared error; see `isthmus lower-bound`",
+       .threshold = 0.01,
+       .published_thresholds = {}},
+      {.name = "permuted-points",
+       .summary = "three points onto each other in a circle, 2-3-2 ReLU net without biases, mean "
+                  "squared error; see `isthmus lower-bound`",
+       .threshold = 0.01,
+       .published_thresholds = {}},
   };
   return known;
 }
@@ -340,6 +371,10 @@ StudyOptions default_options(const Task& task, Protocol protocol, bool softmax_o
   if (task.name == "quadratic" || task.name == "cubic") {
     options.problem.network = task.name == "quadratic" ? quadratic_network() : cubic_network();
     set_generated(options);
+  } else if (task.name == "two-gaussians" || task.name == "permuted-points") {
+    options.problem.network = plane_network(task.name == "two-gaussians" ? 2 : 3);
+    options.problem.risk_points = 400;
+    set_plane(options);
   } else {
     options.problem.network =
         task.name == "mnist-mlp" ? mnist_mlp_network() : mnist_network(softmax_output);

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "isthmus/certify/kernels.h"
+
 namespace isthmus {
 namespace {
 
@@ -20,35 +22,40 @@ struct Setting {
         enclosure(steps) {
     for (std::size_t step = 0; step < steps.size(); ++step) {
       const bool linear = steps[step].kind == Step::Kind::linear;
-      at_a.push_back(linear ? weights.at(0.0, step, 0) : StepWeights{});
-      at_b.push_back(linear ? weights.at(1.0, step, 0) : StepWeights{});
-      changes.push_back(linear ? weights.change(0.0, 1.0, step, 0) : StepChange{});
+      at_a.emplace_back();
+      at_b.emplace_back();
+      changes.emplace_back();
+      if (linear) {
+        weights.fill(0.0, step, 0, at_a.back());
+        weights.fill(1.0, step, 0, at_b.back());
+        weights.fill(0.0, 1.0, step, 0, changes.back());
+      }
     }
     for (std::size_t step = 0; step < steps.size(); ++step) {
-      left_weights.push_back(&at_a[step]);
-      right_weights.push_back(&at_b[step]);
-      change.push_back(&changes[step]);
-      norms.push_back(steps[step].kind == Step::Kind::linear ? &weights.norms(step, 0) : nullptr);
+      between.left.push_back(&at_a[step]);
+      between.right.push_back(&at_b[step]);
+      between.change.push_back(&changes[step]);
+      between.norms.push_back(steps[step].kind == Step::Kind::linear ? &weights.norms(step, 0)
+                                                                     : nullptr);
     }
   }
 
   // `known`: as where the values of the first linear step are kept.
   Deviation enclose(const Rows& inputs, double largest_input, bool known) {
-    enclosure.forward(inputs, left_weights, steps.size(), left);
-    enclosure.forward(inputs, right_weights, steps.size(), right);
+    enclosure.forward(inputs, between.left, steps.size(), left);
+    enclosure.forward(inputs, between.right, steps.size(), right);
     if (known) {
       const std::size_t first = first_linear(steps);
       for (EndValues* end : {&left, &right}) {
         EndValues kept;
         kept.values.resize(steps.size());
         kept.values[first] = end->values[first];
-        enclosure.forward_from(first, end == &left ? left_weights : right_weights, kept);
+        enclosure.forward_from(first, end == &left ? between.left : between.right, kept);
         *end = std::move(kept);
       }
     }
     Deviation deviation;
-    enclosure.enclose(
-        left, right, left_weights, right_weights, change, norms, 1.0, largest_input, deviation);
+    enclosure.enclose(left, right, between, largest_input, deviation);
     return deviation;
   }
 
@@ -60,10 +67,7 @@ struct Setting {
   std::vector<StepWeights> at_a;
   std::vector<StepWeights> at_b;
   std::vector<StepChange> changes;
-  PointWeights left_weights;
-  PointWeights right_weights;
-  IntervalChange change;
-  std::vector<const WeightNorms*> norms;
+  IntervalWeights between;
   EndValues left;
   EndValues right;
 };
@@ -139,7 +143,7 @@ TEST(Enclosure, NormsAreNotBelowTheExactSums) {
   std::vector<float> theta(4097, 0x1p-54F);
   theta[0] = 1.0F;
   const Setting setting({{4097}, {Linear{.out_features = 1, .bias = false}}}, theta, theta);
-  EXPECT_GE(setting.norms[0]->weights, 1.0 + 0x1p-42);
+  EXPECT_GE(setting.between.norms[0]->weights, 1.0 + 0x1p-42);
 }
 
 // Two layers whose outputs cancel: rounding of the first is carried on, and that of the second
@@ -181,6 +185,23 @@ TEST(Enclosure, TheDeviationOfAProductOfWeights) {
   const Deviation down = falling.enclose(inputs, 1.0, false);
   EXPECT_NEAR(down.low[0][0], 15.0 - 8.0, 1e-11);
   EXPECT_NEAR(down.high[0][0], 15.0 - 2.0, 1e-11);
+}
+
+// Bounds around 0 have no middle, but reach both ways; one lane counts for all.
+TEST(Enclosure, SymmetricBoundsAreNotZero) {
+  for (const Kernels* loops : {&kernels(), &plain_kernels()}) {
+    const Lanes none{};
+    Lanes low{};
+    Lanes high{};
+    low[5] = -1.0;
+    high[5] = 1.0;
+    Lanes change;
+    Lanes center;
+    Lanes spread;
+    EXPECT_FALSE(loops->prepare(none, none, low, high, change, center, spread).bounds);
+    EXPECT_EQ(spread[5], 1.0);
+    EXPECT_TRUE(loops->prepare(none, none, none, none, change, center, spread).bounds);
+  }
 }
 
 // relu(2 s - 1) deviates by [-2, -1]: center -1.5, spread 0.5.

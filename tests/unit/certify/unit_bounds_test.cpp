@@ -7,6 +7,8 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "isthmus/certify/rounding.h"
@@ -126,6 +128,32 @@ TEST(UnitBounds, ReluOfKinksAtTheEnds) {
 
 using SmoothBound = Bounds (*)(double, double, Bounds, double);
 
+Bounds bound_of_sigmoid(double z0, double z1, Bounds z, double radius) {
+  return bound_sigmoid(z0, z1, sigmoid_of(z0), sigmoid_of(z1), z, radius);
+}
+Bounds bound_of_tanh(double z0, double z1, Bounds z, double radius) {
+  return bound_tanh(z0, z1, tanh_of(z0), tanh_of(z1), z, radius);
+}
+
+struct Candidate {
+  double left = 0.0;
+  double right = 0.0;
+  Bounds bounds;
+};
+
+Bounds bound_maximum(std::span<const Candidate> candidates) {
+  LargestUnit<1> largest;
+  for (const Candidate& one : candidates) {
+    largest.raise(&one.left, &one.right);
+  }
+  for (const Candidate& one : candidates) {
+    largest.add(&one.left, &one.right, &one.bounds.low, &one.bounds.high);
+  }
+  Bounds bounds;
+  largest.bounds(&bounds.low, &bounds.high);
+  return bounds;
+}
+
 void check_smooth(SmoothBound bound, Real (*f)(Real)) {
   Rng rng(2, 1);
   for (int k = 0; k < 10000; ++k) {
@@ -155,11 +183,11 @@ void check_smooth(SmoothBound bound, Real (*f)(Real)) {
 }
 
 TEST(UnitBounds, SigmoidHoldsAndIsNearlyAttained) {
-  check_smooth(bound_sigmoid, exact_sigmoid);
+  check_smooth(bound_of_sigmoid, exact_sigmoid);
 }
 
 TEST(UnitBounds, TanhHoldsAndIsNearlyAttained) {
-  check_smooth(bound_tanh, exact_tanh);
+  check_smooth(bound_of_tanh, exact_tanh);
 }
 
 TEST(UnitBounds, MaximumHoldsAndOfTwoIsAttained) {
@@ -223,8 +251,8 @@ TEST(UnitBounds, MaximumOfChosenLines) {
   EXPECT_NEAR(bound_maximum(over).low, 0.0, 1e-12);
 }
 
-// The assumption of rounding.h, on points of all sizes.
-TEST(UnitBounds, TheCLibraryIsWithinFourUnitsInTheLastPlace) {
+// The assumption of rounding.h and the errors of functions.h, on points of all sizes.
+TEST(UnitBounds, FunctionsAreAsAccurateAsAssumed) {
   const auto check = [](const char* name, double computed, Real exact) {
     const double rounded = std::abs(static_cast<double>(exact));
     const Real ulp =
@@ -238,23 +266,41 @@ TEST(UnitBounds, TheCLibraryIsWithinFourUnitsInTheLastPlace) {
     const double x = size * (rng.below(2) == 0 ? 1.0 : -1.0);
     const Real exact = static_cast<Real>(x);
     check("exp", std::exp(x), std::exp(exact));
-    check("tanh", std::tanh(x), std::tanh(exact));
     check("expm1", std::expm1(x), std::expm1(exact));
     check("log", std::log(size), std::log(static_cast<Real>(size)));
     check("log1p", std::log1p(size), std::log1p(static_cast<Real>(size)));
-    EXPECT_LE(std::abs(static_cast<Real>(sigmoid(x)) - exact_sigmoid(exact)),
-              static_cast<Real>(function_error));
+    if (size < 700.0) {
+      check("exp_of_negative", exp_of_negative(-size), std::exp(-static_cast<Real>(size)));
+    }
+    const Real most = static_cast<Real>(function_error);
+    EXPECT_LE(std::abs(static_cast<Real>(sigmoid_of(x)) - exact_sigmoid(exact)), most);
+    EXPECT_LE(std::abs(static_cast<Real>(tanh_of(x)) - exact_tanh(exact)), most);
   }
+}
+
+TEST(UnitBounds, FunctionsOfExtremeNumbers) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(exp_of_negative(0.0), 1.0);
+  EXPECT_EQ(exp_of_negative(-infinity), exp_of_negative(-700.0));
+  EXPECT_LT(exp_of_negative(-700.0), 1e-303);
+  EXPECT_EQ(sigmoid_of(0.0), 0.5);
+  EXPECT_EQ(sigmoid_of(infinity), 1.0);
+  EXPECT_EQ(tanh_of(0.0), 0.0);
+  EXPECT_EQ(tanh_of(-infinity), -1.0);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(sigmoid_of(nan)));
+  EXPECT_TRUE(std::isnan(tanh_of(nan)));
+  EXPECT_TRUE(std::isnan(relu_of(nan)));
 }
 
 // A chord over the top of the slope: a deviation counts with the slope there.
 TEST(UnitBounds, TheSlopeBetweenTheEndsCounts) {
-  EXPECT_GE(bound_sigmoid(-2.0, 2.0, {0.0, 1e-3}, 0.0).high -
-                bound_sigmoid(-2.0, 2.0, {0.0, 0.0}, 0.0).high,
+  EXPECT_GE(bound_of_sigmoid(-2.0, 2.0, {0.0, 1e-3}, 0.0).high -
+                bound_of_sigmoid(-2.0, 2.0, {0.0, 0.0}, 0.0).high,
             0.25e-3 * (1.0 - 1e-9));
-  EXPECT_GE(
-      bound_tanh(-2.0, 2.0, {0.0, 1e-3}, 0.0).high - bound_tanh(-2.0, 2.0, {0.0, 0.0}, 0.0).high,
-      1e-3 * (1.0 - 1e-9));
+  EXPECT_GE(bound_of_tanh(-2.0, 2.0, {0.0, 1e-3}, 0.0).high -
+                bound_of_tanh(-2.0, 2.0, {0.0, 0.0}, 0.0).high,
+            1e-3 * (1.0 - 1e-9));
 }
 
 }  // namespace

@@ -15,7 +15,9 @@
 #include "support/environment.h"
 #include "support/http_server.h"
 #include "support/idx_files.h"
+#include "support/tar_files.h"
 #include "support/temporary_folder.h"
+#include "support/xz_files.h"
 
 namespace isthmus {
 namespace {
@@ -29,7 +31,10 @@ using testing::gzip_content;
 using testing::HttpRequest;
 using testing::HttpResponse;
 using testing::HttpServer;
+using testing::tar_end;
+using testing::tar_entry;
 using testing::TemporaryFolder;
+using testing::xz_content;
 
 // 200 kB that do not pack, so that a transfer takes many reads.
 std::string noise() {
@@ -69,7 +74,7 @@ class Fetch : public ::testing::Test {
   const std::string packed_ = gzip_content(content_);
   const std::string hash_ = sha256(content_);
   const std::array<KnownFile, 1> files_{{{"file", content_.size(), hash_}}};
-  const KnownSet set_{"test-set", "test-set", 0, files_, {}, "", ""};
+  const KnownSet set_{.name = "test-set", .folder = "test-set", .files = files_};
   const EnvironmentVariable no_proxy_{"no_proxy", "*"};
   TemporaryFolder folder_;
   FetchOptions options_;
@@ -350,6 +355,110 @@ TEST_F(Fetch, two_at_once_exclude_each_other) {
   ::close(other);
   fetch({server.address()});
   expect_complete();
+}
+
+// The same content and a second file in one archive.
+class FetchArchive : public Fetch {
+ protected:
+  FetchSummary fetch_all(const std::string& mirror) {
+    options_.mirrors = {mirror};
+    return fetch_dataset(archived_, target(), options_);
+  }
+  std::string archive_of(const std::string& first, const std::string& second) const {
+    return gzip_content(tar_entry("set/", "", '5') + tar_entry("set/readme.html", "hello") +
+                        tar_entry("set/file", first) + tar_entry("set/second", second) + tar_end());
+  }
+  void expect_unpacked() const {
+    EXPECT_EQ(bytes_of(target() / "file"), content_);
+    EXPECT_EQ(bytes_of(target() / "second"), second_);
+    std::size_t entries = 0;
+    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(target())) {
+      ++entries;
+    }
+    EXPECT_EQ(entries, 2U) << "neither the archive nor anything partial stays";
+  }
+
+  const std::string second_ = content_.substr(1000, 70000);
+  const std::string second_hash_ = sha256(second_);
+  const std::array<KnownFile, 2> both_{
+      {{"file", content_.size(), hash_}, {"second", second_.size(), second_hash_}}};
+  const KnownSet archived_{
+      .name = "test-set", .folder = "test-set", .files = both_, .archive = "set.tar.gz"};
+  const std::string archive_ = archive_of(content_, second_);
+};
+
+TEST_F(FetchArchive, unpacks_verifies_and_removes_the_archive) {
+  HttpServer server(
+      [&](const HttpRequest& request) { return content_response(request, archive_); });
+  EXPECT_EQ(fetch_all(server.address()).downloaded, 2U);
+  expect_unpacked();
+  ASSERT_EQ(server.requests().size(), 1U);
+  EXPECT_EQ(server.requests()[0].path, "/set.tar.gz");
+  const FetchSummary again = fetch_all(server.address());
+  EXPECT_EQ(again.downloaded, 0U);
+  EXPECT_EQ(again.present, 2U);
+  EXPECT_EQ(server.requests().size(), 1U);
+}
+
+TEST_F(FetchArchive, takes_out_only_what_is_missing) {
+  HttpServer server(
+      [&](const HttpRequest& request) { return content_response(request, archive_); });
+  folder_.write("set/file.xz", xz_content(content_));
+  const FetchSummary summary = fetch_all(server.address());
+  EXPECT_EQ(summary.downloaded, 1U);
+  EXPECT_EQ(summary.present, 1U);
+  EXPECT_FALSE(fs::exists(target() / "file"));
+  EXPECT_EQ(bytes_of(target() / "second"), second_);
+}
+
+TEST_F(FetchArchive, a_cut_archive_is_resumed) {
+  int requests = 0;
+  HttpServer server([&](const HttpRequest& request) {
+    HttpResponse response = content_response(request, archive_);
+    if (++requests == 1) {
+      response.cut_after = 70000;
+    }
+    return response;
+  });
+  fetch_all(server.address());
+  expect_unpacked();
+  EXPECT_EQ(server.requests().back().range_start, 70000U);
+}
+
+TEST_F(FetchArchive, wrong_archives_leave_no_wrong_file) {
+  std::string other = content_;
+  other[100] = static_cast<char>(other[100] ^ 1);
+  std::string answer;
+  HttpServer server([&](const HttpRequest& request) { return content_response(request, answer); });
+  const auto expect_wrong = [&](const std::string& archive, std::string_view part) {
+    answer = archive;
+    expect_error<DataError>([&] { fetch_all(server.address()); },
+                            {"set.tar.gz: ", "wrong content", part});
+    EXPECT_FALSE(fs::exists(target() / "file"));
+    EXPECT_FALSE(fs::exists(target() / "file.partial"));
+    EXPECT_FALSE(fs::exists(target() / "set.tar.gz.partial"));
+  };
+  expect_wrong(archive_of(other, second_), "file: wrong content: expected the SHA-256 " + hash_);
+  expect_wrong(archive_of("short", second_), "expected a file file of 200000 bytes");
+  expect_wrong(gzip_content(tar_end()), "in the archive, found none");
+  expect_wrong("no archive at all", "incomplete");
+  expect_wrong(archive_.substr(0, 1000), "gzip stream");
+  expect_wrong(std::string(400000, 'x'), "more than the");
+}
+
+TEST_F(FetchArchive, a_wrong_unpacked_file_is_in_the_way) {
+  HttpServer server(
+      [&](const HttpRequest& request) { return content_response(request, archive_); });
+  folder_.write("set/second", "mine");
+  expect_error<DataError>([&] { fetch_all(server.address()); }, {"set/second", "remove it"});
+  EXPECT_EQ(bytes_of(target() / "second"), "mine");
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(Fetch, a_set_without_mirrors_says_so) {
+  expect_error<UsageError>([&] { fetch_dataset("ptb", target()); },
+                           {"ptb", "not freely licensed", "--data DIR"});
+  EXPECT_FALSE(fs::exists(target()));
 }
 
 TEST_F(Fetch, unknown_names_list_the_known_ones) {

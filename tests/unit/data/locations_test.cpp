@@ -84,6 +84,38 @@ TEST_F(Locations, fashion_mnist_names_its_package) {
   }
 }
 
+TEST_F(Locations, cifar_10_and_ptb_in_the_folders_of_their_archives) {
+  for (const KnownFile& file : known_set("cifar-10").files) {
+    flag_.write("cifar-10-batches-bin/" + std::string(file.name) + ".xz", "");
+  }
+  for (const KnownFile& file : known_set("ptb").files) {
+    xdg_.write("isthmus/ptb/" + std::string(file.name), "");
+  }
+  EXPECT_EQ(find_dataset("cifar-10", flag_.path()), flag_ / "cifar-10-batches-bin");
+  EXPECT_EQ(find_dataset("cifar-10", flag_ / "cifar-10-batches-bin"),
+            flag_ / "cifar-10-batches-bin");
+  EXPECT_EQ(find_dataset("ptb", flag_.path()), xdg_ / "isthmus/ptb");
+  fs::remove(flag_ / "cifar-10-batches-bin/data_batch_3.bin.xz");
+  expect_error<MissingInput>(
+      [&] { find_dataset("cifar-10", flag_.path()); },
+      {"cifar-10-batches-bin (--data): lacks data_batch_3.bin", "isthmus data fetch cifar-10"});
+  fs::remove(xdg_ / "isthmus/ptb/ptb.test.txt");
+  expect_error<MissingInput>(
+      [&] { find_dataset("ptb"); },
+      {"not freely licensed", "ptb.train.txt, ptb.valid.txt, ptb.test.txt", "--data DIR"});
+}
+
+TEST_F(Locations, packed_files_come_after_plain_ones) {
+  flag_.write("file.xz", "");
+  EXPECT_EQ(find_file(flag_.path(), "file"), flag_ / "file.xz");
+  flag_.write("file.gz", "");
+  EXPECT_EQ(find_file(flag_.path(), "file"), flag_ / "file.gz");
+  flag_.write("file", "");
+  EXPECT_EQ(find_file(flag_.path(), "file"), flag_ / "file");
+  EXPECT_EQ(require_file(flag_.path(), "file"), flag_ / "file");
+  EXPECT_FALSE(find_file(flag_.path(), "other"));
+}
+
 TEST_F(Locations, wrong_names_and_folders) {
   expect_error<UsageError>([] { find_dataset("mist"); }, {"mnist, fashion-mnist", "'mist'"});
   expect_error<MissingInput>([&] { find_dataset("mnist", flag_ / "typo"); },
@@ -136,7 +168,7 @@ TEST(LoadIdxDataset, splits_that_do_not_fit) {
                           {"(1, 2, 2)", "found (1, 1, 2)"});
   fs::remove(folder / "t10k-images-idx3-ubyte");
   expect_error<MissingInput>([&] { load_idx_dataset(folder.path(), "my-images"); },
-                             {"t10k-images-idx3-ubyte.gz, found neither"});
+                             {"t10k-images-idx3-ubyte.gz or ", "found none"});
 }
 
 TEST(LoadIdxDataset, fashion_mnist_of_the_system_is_the_published_one) {
@@ -160,10 +192,20 @@ TEST(LoadIdxDataset, fashion_mnist_of_the_system_is_the_published_one) {
                           {"expected the files of mnist, found those of fashion-mnist"});
 }
 
+TEST(LoadDataset, reads_each_set_in_its_format) {
+  const TemporaryFolder folder;
+  write_set(folder, "", ".gz");
+  EXPECT_EQ(load_dataset(folder.path(), "mnist").train.count, 3U);
+  EXPECT_EQ(load_dataset(folder.path(), "my-images").classes, 3U);
+  expect_error<MissingInput>([&] { load_dataset(folder.path(), "cifar-10"); },
+                             {"data_batch_1.bin"});
+  expect_error<UsageError>([&] { load_dataset(folder.path(), "ptb"); }, {"ptb", "text"});
+}
+
 TEST(KnownSets, every_entry_is_complete) {
   for (const KnownSet& set : known_sets()) {
     EXPECT_EQ(&known_set(set.name), &set);
-    EXPECT_FALSE(set.mirrors.empty());
+    EXPECT_FALSE(set.content.empty());
     for (const KnownFile& file : set.files) {
       EXPECT_EQ(file.sha256.size(), 64U) << set.name << " " << file.name;
       EXPECT_GT(file.bytes, 0U);

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/study/study.h"
@@ -25,8 +29,9 @@ TEST(Problem, SurvivesJson) {
       const Json json = to_json(problem);
       const Problem back = problem_from_json(Json::parse(json.dump()));
       EXPECT_EQ(to_json(back), json) << task.name;
-      EXPECT_EQ(back.generated(), task.name == "quadratic" || task.name == "cubic");
-      if (back.generated() && risk == Risk::empirical) {
+      EXPECT_EQ(back.has_risk(), task.name == "quadratic" || task.name == "cubic");
+      EXPECT_EQ(back.generated(), task.name.find("mnist") == std::string_view::npos);
+      if (back.has_risk() && risk == Risk::empirical) {
         EXPECT_EQ(back.test_stream, problem.test_stream);
       }
     }
@@ -58,6 +63,66 @@ TEST(Problem, TestSetsAreSharedByTenPairs) {
   options.problem.risk = Risk::empirical;
   EXPECT_EQ(problem_of(options, 0).test_stream, problem_of(options, 9).test_stream);
   EXPECT_NE(problem_of(options, 9).test_stream, problem_of(options, 10).test_stream);
+}
+
+TEST(Problem, KeepsWhatItsSmallTasksAreMadeOf) {
+  Problem problem = default_options(task_of("two-gaussians"), Protocol::strict).problem;
+  problem.covariance = 0.25;
+  problem.test_seed = 7;
+  const Problem gaussians = problem_from_json(to_json(problem));
+  EXPECT_EQ(gaussians.covariance, 0.25);
+  EXPECT_EQ(gaussians.risk_points, 400U);
+  EXPECT_EQ(gaussians.test_seed, 7U);
+  problem = default_options(task_of("permuted-points"), Protocol::strict).problem;
+  problem.points = {{{1.0, 2.0}, {3.0, 4.0}, {5.0, 7.0}}};
+  EXPECT_EQ(problem_from_json(to_json(problem)).points, problem.points);
+  expect_error<UsageError>([] { default_options(task_of("two-gaussians"), Protocol::paper); },
+                           {"no script", "two-gaussians", "strict"});
+}
+
+double loss_at(const Objective& objective, const std::vector<float>& theta) {
+  double loss = 0.0;
+  objective.evaluator()->metrics(Split::test, Metric::mean_squared_error, theta, {&loss, 1});
+  return loss;
+}
+
+// Both networks of lower_bounds.md fit, and the straight line between them costs at least what
+// `isthmus lower-bound two-gaussians` proves of every path: 0.1939 summed over two outputs.
+TEST(Problem, TwoGaussiansAreThoseOfTheLowerBound) {
+  const Problem problem = default_options(task_of("two-gaussians"), Protocol::strict).problem;
+  Problem seeded = problem;
+  seeded.test_seed = 1;
+  const auto objective = make_objective(seeded, nullptr);
+  EXPECT_EQ(loss_at(*objective, {1, 0, 0, 1, 1, 0, 0, 1}), 0.0);
+  EXPECT_EQ(loss_at(*objective, {0, 1, 1, 0, 0, 1, 1, 0}), 0.0);
+  double largest = 0.0;
+  for (int k = 0; k <= 100; ++k) {
+    const auto t = static_cast<float>(k) / 100.0F;
+    const float s = 1.0F - t;
+    largest = std::max(largest, loss_at(*objective, {s, t, t, s, s, t, t, s}));
+  }
+  EXPECT_GE(largest, 0.5 * 0.1939);
+  EXPECT_LE(largest, 1.0);
+}
+
+TEST(Problem, PermutedPointsFollowEachOther) {
+  const Problem problem = default_options(task_of("permuted-points"), Protocol::strict).problem;
+  const auto objective = make_objective(problem, nullptr);
+  // No output: the targets' mean square over two outputs.
+  EXPECT_NEAR(loss_at(*objective, std::vector<float>(12, 0.0F)), 0.5, 1e-6);
+  // Each unit sees one point alone: r(w_i.x_j) = delta_ij, its output is the next point.
+  const Points& x = problem.points;
+  std::vector<float> theta;
+  for (const auto& point : x) {
+    theta.push_back(static_cast<float>(point[0]));
+    theta.push_back(static_cast<float>(point[1]));
+  }
+  for (std::size_t output = 0; output < 2; ++output) {
+    for (std::size_t unit = 0; unit < 3; ++unit) {
+      theta.push_back(static_cast<float>(x[(unit + 1) % 3][output]));
+    }
+  }
+  EXPECT_NEAR(loss_at(*objective, theta), 0.0, 1e-12);
 }
 
 }  // namespace

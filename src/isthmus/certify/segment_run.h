@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "isthmus/certify/certifier.h"
+#include "isthmus/certify/enclosure.h"
+#include "isthmus/certify/steps.h"
+#include "isthmus/certify/weights.h"
+#include "isthmus/core/stop.h"
+#include "isthmus/core/workers.h"
+
+namespace isthmus {
+
+/// Shorter intervals are not made.
+inline constexpr double least_width = 0x1p-40;
+
+/// Part of a segment; both ends are dyadic.
+struct TimeInterval {
+  double t0 = 0.0;
+  double t1 = 1.0;
+
+  auto operator<=>(const TimeInterval&) const = default;
+};
+
+/// Appends `parts` equal parts, a power of two.
+void split(const TimeInterval& interval, std::size_t parts, std::vector<TimeInterval>& into);
+
+/// The 2^level equal parts of [0, 1].
+std::vector<TimeInterval> first_intervals(std::size_t level);
+
+/// Samples of one label that go through together.
+struct Block {
+  std::vector<std::uint32_t> samples;
+  std::int32_t label = -1;
+};
+
+/// What a certifier knows of its network and data.
+struct CertifiedProblem {
+  const Samples* data = nullptr;
+  Metric metric = Metric::mean_absolute_error;
+  std::vector<Step> steps;
+  std::size_t first = 0;  ///< linear step
+  std::size_t dimension = 0;
+  std::vector<Block> blocks;  ///< of all samples
+  double largest_input = 0.0;
+  double multiplications = 0.0;  ///< of one forward pass of one sample
+
+  std::size_t samples() const { return data->count; }
+  /// Cross-entropy and error counts: outputs are differences to the label's.
+  bool margins() const { return loss_of(metric) == Loss::cross_entropy; }
+  /// Blocks of samples in order, each of one label.
+  std::vector<Block> blocks_of(std::span<const std::uint32_t> samples) const;
+};
+
+/// One number of parts for each step and label, or one for all labels; none for other than linear
+/// steps.
+template <class Part>
+struct StepTable {
+  std::vector<std::vector<Part>> steps;
+
+  std::vector<const Part*> of(const Block& block) const {
+    std::vector<const Part*> found(steps.size(), nullptr);
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      if (!steps[step].empty()) {
+        found[step] =
+            &steps[step][steps[step].size() == 1 ? 0 : static_cast<std::size_t>(block.label)];
+      }
+    }
+    return found;
+  }
+};
+
+/// One segment under proof: encloses the outputs of blocks of samples over intervals of t, and
+/// counts the work.
+class SegmentRun {
+ public:
+  SegmentRun(const CertifiedProblem& problem,
+             std::span<const float> a,
+             std::span<const float> b,
+             const CertifyOptions& options,
+             Workers& workers,
+             const Stop* stop);
+
+  const CertifiedProblem& problem() const { return problem_; }
+  const CertifyOptions& options() const { return options_; }
+
+  /// Work so far, in forward passes over the split.
+  double evaluations() const {
+    return multiplications_ / (problem_.multiplications * static_cast<double>(problem_.samples()));
+  }
+  /// Whether so many more (sample, interval) fit into the budget, at the price of those so far.
+  bool affords(std::size_t pieces) const {
+    return evaluations() * (1.0 + static_cast<double>(pieces) / static_cast<double>(pieces_)) <=
+           options_.max_evaluations;
+  }
+
+  /// Calls use(block, interval, left, right, deviation) for every block and interval (by their
+  /// index), blocks in parallel; left, right (outputs) are the computed values at the ends.
+  template <class Use>
+  void enclose(std::span<const Block> blocks, std::span<const TimeInterval> intervals, Use use);
+
+ private:
+  struct Scratch {
+    explicit Scratch(const std::vector<Step>& steps) : enclosure(steps) {}
+    Enclosure enclosure;
+    EndValues left;
+    EndValues right;
+    Deviation deviation;
+    Rows inputs;
+    std::vector<float> input;
+  };
+
+  void obey_stop() const;
+  Scratch& scratch_of(std::size_t worker);
+  void keep_first_layer();
+  void fill_inputs(const Block& block, Scratch& scratch) const;
+  void fill(double t, StepTable<StepWeights>& weights) const;
+  void fill(const TimeInterval& interval, StepTable<StepChange>& change) const;
+  void end_values(const Block& block,
+                  double t,
+                  const StepTable<StepWeights>& weights,
+                  Scratch& scratch,
+                  EndValues& end) const;
+  std::size_t intervals_at_once() const;
+
+  const CertifiedProblem& problem_;
+  const CertifyOptions& options_;
+  Workers& workers_;
+  const Stop* stop_;
+  SegmentWeights weights_;
+  StepTable<WeightNorms> norms_;
+  std::vector<std::unique_ptr<Scratch>> scratch_;
+  // Kept for their memory: large arrays that come and go leave holes.
+  std::vector<StepTable<StepWeights>> weights_at_;
+  std::vector<StepTable<StepChange>> changes_;
+  bool first_kept_ = false;
+  std::vector<double> first_a_;  // (samples, rows of the first linear step)
+  std::vector<double> first_b_;
+  double multiplications_ = 0.0;
+  std::size_t pieces_ = 1;  // (sample, interval) enclosed
+};
+
+template <class Use>
+void SegmentRun::enclose(std::span<const Block> blocks,
+                         std::span<const TimeInterval> intervals,
+                         Use use) {
+  std::vector<double> work(blocks.size(), 0.0);
+  const std::size_t at_once = intervals_at_once();
+  for (std::size_t begin = 0; begin < intervals.size(); begin += at_once) {
+    const auto some = intervals.subspan(begin, std::min(at_once, intervals.size() - begin));
+    std::map<double, std::size_t> times;  // t -> place in weights_at_
+    changes_.resize(std::max(changes_.size(), some.size()));
+    for (std::size_t k = 0; k < some.size(); ++k) {
+      for (const double t : {some[k].t0, some[k].t1}) {
+        if (const auto [place, is_new] = times.emplace(t, times.size()); is_new) {
+          weights_at_.resize(std::max(weights_at_.size(), times.size()));
+          fill(t, weights_at_[place->second]);
+        }
+      }
+      fill(some[k], changes_[k]);
+    }
+    workers_.for_each(blocks.size(), [&](std::size_t i, std::size_t worker) {
+      obey_stop();
+      Scratch& scratch = scratch_of(worker);
+      const Block& block = blocks[i];
+      const double before = scratch.enclosure.multiplications();
+      for (std::size_t k = 0; k < some.size(); ++k) {
+        const auto [t0, t1] = some[k];
+        const StepTable<StepWeights>& at_left = weights_at_[times.at(t0)];
+        const StepTable<StepWeights>& at_right = weights_at_[times.at(t1)];
+        if (k > 0 && some[k - 1].t1 == t0) {
+          std::swap(scratch.left, scratch.right);
+        } else {
+          end_values(block, t0, at_left, scratch, scratch.left);
+        }
+        end_values(block, t1, at_right, scratch, scratch.right);
+        scratch.enclosure.enclose(scratch.left,
+                                  scratch.right,
+                                  {.left = at_left.of(block),
+                                   .right = at_right.of(block),
+                                   .change = changes_[k].of(block),
+                                   .norms = norms_.of(block),
+                                   .width = t1 - t0},
+                                  problem_.largest_input,
+                                  scratch.deviation);
+        use(i,
+            begin + k,
+            scratch.left.values.back(),
+            scratch.right.values.back(),
+            scratch.deviation);
+      }
+      work[i] += (scratch.enclosure.multiplications() - before) *
+                 static_cast<double>(block.samples.size());
+    });
+  }
+  multiplications_ = std::accumulate(work.begin(), work.end(), multiplications_);
+  for (const Block& block : blocks) {
+    pieces_ += block.samples.size() * intervals.size();
+  }
+}
+
+/// The two searches (docs/certificate.md, Branch and bound).
+SegmentProof prove_loss(SegmentRun& run);
+SegmentProof prove_errors(SegmentRun& run);
+
+}  // namespace isthmus

@@ -105,18 +105,21 @@ def outcome_contradictions(certificate, segment, where):
 
 
 def expected_seconds(layers, beads, samples, segments):
-    """A guess from the time that one sample takes: its first layer, and four pieces for each interval."""
+    """A guess from the first few samples: their first layer, and four pieces for each interval."""
+    few = min(8, len(samples))
     begin = time.perf_counter()
-    segment = Segment(layers, beads[0], beads[1], samples.inputs[:1], samples.bits)
-    first = time.perf_counter()
+    Segment(layers, beads[0], beads[1], samples.inputs[:1], samples.bits)
+    middle = time.perf_counter()
+    segment = Segment(layers, beads[0], beads[1], samples.inputs[: few + 1], samples.bits)
+    first = max(0, (time.perf_counter() - middle) - (middle - begin)) / few
     change = Change(Point(segment, Fraction(0)), Point(segment, Fraction(1)))
-    rest = time.perf_counter()
-    for _ in range(4):
-        values = [segment.values(0, point) for point in (change.left, change.right)]
+    begin = time.perf_counter()
+    for sample in range(few):
+        values = [segment.values(sample, point) for point in (change.left, change.right)]
         segment.widths(change, *values)
-    last = time.perf_counter()
+    piece = (time.perf_counter() - begin) / few
     intervals = sum(len(chosen["intervals"]) for chosen in segments)
-    return len(samples) * (len(segments) * (first - begin) + intervals * (last - rest))
+    return len(samples) * (len(segments) * first + 4 * intervals * piece)
 
 
 def check_segment(segment, chosen, proof):

@@ -219,6 +219,8 @@ def main():
         code = 1 if found else 0
     except Stop as stop:
         found, code = [str(stop)], stop.code
+    except KeyboardInterrupt:
+        found, code = ["interrupted: nothing is confirmed but what was printed"], 130
     for text in found:
         print(f"check_certificate: {text}", file=sys.stderr)
     return code

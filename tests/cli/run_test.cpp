@@ -443,6 +443,70 @@ TEST(Verify, ProvesTheMaximumOfASavedPath) {
   expect_run(folder.path(), {"connect", "quadratic", "--check", "maybe"}, 64);
 }
 
+// No budget beyond the first look, a segment of length zero, and what has no proof.
+TEST(Verify, ProofsAtTheBorder) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.01", "--out", "run"}, 0);
+  const std::string file = "run/paths/0.01_0.safetensors";
+  expect_run(folder.path(),
+             {"verify", file, "--certified", "--max-evaluations", "0"},
+             1,
+             {"not proven", "undecided", "--max-evaluations allows more"});
+  EXPECT_FALSE(Json::parse(bytes_of(folder / "run/paths/certificate.json"))["proven"].get<bool>());
+  for (const char* budget : {"-1", "nan"}) {
+    expect_run(folder.path(),
+               {"verify", file, "--certified", "--max-evaluations", budget},
+               64,
+               {"--max-evaluations", ">= 0"});
+  }
+  expect_run(folder.path(),
+             {"verify", file, "--certified", "--metric", "cross_entropy"},
+             64,
+             {"cross_entropy cannot be computed for the task quadratic"});
+  const std::string content = bytes_of(folder / file);
+  folder.write("cut.safetensors", content.substr(0, content.size() - 4));
+  expect_run(folder.path(),
+             {"verify", "cut.safetensors", "--certified"},
+             65,
+             {"cut.safetensors", "incomplete"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "certificate.json"));
+
+  folder.write("a.safetensors", safetensors_content(quadratic_tensors(0.1F, "F32")));
+  expect_run(folder.path(),
+             {"connect",
+              "quadratic",
+              "--threshold",
+              "0.5",
+              "--from",
+              "a.safetensors",
+              "--to",
+              "a.safetensors",
+              "--out",
+              "still"},
+             0);
+  expect_run(folder.path(), {"verify", "still", "--certified", "--gap", "0"}, 0);
+  const Json still = Json::parse(bytes_of(folder / "still/paths/certificate.json"));
+  EXPECT_NEAR(still["bound"].get<double>(), still["largest_seen"].get<double>(), 1e-11);
+}
+
+TEST(Verify, NamesTheLayerThatHasNoProof) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  folder.write("net.json", R"({"input": [1, 28, 28], "layers": [{"type": "flatten"},
+      {"type": "linear", "out_features": 10}, {"type": "softmax"}]})");
+  const Arguments command{
+      "connect", "--network", "net.json", "--data", "data", "--threshold", "0.5", "--out"};
+  expect_run(folder.path(), with(command, {"run"}), 0);
+  expect_run(folder.path(),
+             {"verify", "run", "--data", "data", "--certified"},
+             64,
+             {"no proof of error_rate", "layer 2", "softmax"});
+  expect_run(folder.path(),
+             with(command, {"proof", "--check", "certified"}),
+             64,
+             {"layer 2", "softmax", "--check sampled"});
+}
+
 TEST(Verify, ReproducesTheMaximumFromTheFileAlone) {
   const TemporaryFolder folder;
   write_tiny_mnist(folder);

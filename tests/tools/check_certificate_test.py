@@ -108,21 +108,110 @@ class Enclosure(unittest.TestCase):
                     tightest = max(tightest, float(away / (s * (1 - s) * e + radius)))
         self.assertGreater(tightest, 0.3, "the enclosure is not used to a third anywhere: is it the right one?")
 
+    def plain_slopes(self, layers, thetas, t0, t1, x):
+        """Ranges of the outputs' derivatives by interval arithmetic on pairs of floats, step by step as documented."""
+        def times(p, q):
+            products = [u * v for u in p for v in q]
+            return min(products), max(products)
+
+        thetas = [[float((1 - t) * p + t * q) for p, q in zip(*thetas)] for t in (t0, t1)]
+        ends = [list(x), list(x)]
+        ranges, slopes = [(v, v) for v in x], [(0.0, 0.0)] * len(x)
+        for layer in layers:
+            before, ends = ends, [self.floating([layer], theta, end) for theta, end in zip(thetas, ends)]
+            if layer.kind == "linear":
+                slopes_before, slopes = slopes, []
+                for row in range(layer.rows):
+                    low = high = 0.0 if layer.bias is None else thetas[1][layer.bias + row] - thetas[0][layer.bias + row]
+                    for c in range(layer.columns):
+                        w0, w1 = (theta[layer.weight + row * layer.columns + c] for theta in thetas)
+                        for part in (times((w1 - w0,) * 2, ranges[c]), times((w0, w1), slopes_before[c])):
+                            low, high = low + part[0], high + part[1]
+                    slopes.append((low, high))
+                away = [((high - low) / 4,) * 2 for low, high in slopes]
+            else:
+                factors = []
+                for low, high in ranges:
+                    steep = {"relu": lambda z: float(z > 0), "sigmoid": lambda z: math.exp(-z) / (1 + math.exp(-z)) ** 2,
+                             "tanh": lambda z: 1 - math.tanh(z) ** 2}[layer.kind]
+                    places = [low, high] + ([0.0] if low < 0 < high else [])
+                    factors.append((min(map(steep, places)), max(map(steep, places))))
+                slopes = list(map(times, factors, slopes))
+                away = None
+            if away:
+                ranges = [(min(pair) - a, max(pair) + b) for pair, (a, b) in zip(zip(*ends), away)]
+            else:
+                ranges = [(self.floating([layer], [], [low])[0], self.floating([layer], [], [high])[0])
+                          for low, high in ranges]
+        return [high - low for low, high in slopes]
+
+    def test_is_no_tighter_than_plain_intervals(self):
+        generator = random.Random(5)
+        for _ in range(100):
+            layers, (a, b), x = self.network(generator)
+            integers, bits = inputs.exact_integers(x)
+            segment = enclosure.Segment(layers, a, b, [integers], bits)
+            level = generator.randrange(8)
+            t0 = Fraction(generator.randrange(2**level), 2**level)
+            t1 = t0 + Fraction(1, 2**level)
+            left, right = enclosure.Point(segment, t0), enclosure.Point(segment, t1)
+            widths = segment.widths(enclosure.Change(left, right), segment.values(0, left), segment.values(0, right))
+            for width, plain in zip(widths, self.plain_slopes(layers, (a, b), t0, t1, x)):
+                self.assertGreaterEqual(width / ONE, plain * (1 - 1e-9) - 1e-9)
+                self.assertLessEqual(width / ONE, 10 * plain + 1e-9)
+
+    def test_counts(self):
+        class Given:
+            def values(self, _, point):
+                return [point.z]
+
+            def widths(self, *_):
+                return self.given
+
+        class End:
+            radii = [0]
+
+        generator = random.Random(6)
+        segment, states = Given(), {0: 0, 1: 0, 2: 0}
+        proof = proofs.CountProof.__new__(proofs.CountProof)
+        proof.labels = [0]
+        for _ in range(500):
+            change = Given()
+            change.left, change.right = End(), End()
+            change.left.z, change.right.z = ([int(generator.gauss(0, 1) * ONE) for _ in range(3)] for _ in range(2))
+            segment.given = [int(generator.expovariate(1) * ONE) for _ in range(3)]
+            state = proof.state(segment, 0, change)
+            states[state] += 1
+            for k in range(17):
+                s = Fraction(k, 16)
+                z = [(1 - s) * z0 + s * z1 + s * (1 - s) * generator.choice((-1, 1)) * e
+                     for z0, z1, e in zip(change.left.z, change.right.z, segment.given)]
+                wrong = max(z[1:]) >= z[0]
+                self.assertTrue(state == 1 or wrong == (state == 2))
+        self.assertGreater(min(states.values()), 20)
+
+    def test_crowds(self):
+        half = Fraction(1, 2)
+        self.assertEqual(proofs.CountProof.crowds([(0, half, 7, 1), (half, 1, 7, 2)], 1), [])  # one sample counts once
+        self.assertEqual(proofs.CountProof.crowds([(0, half, 7, 1), (half, 1, 8, 1)], 1), [(half, half, 2)])
+        self.assertEqual(proofs.CountProof.crowds([(0, 1, 7, 1), (0, half, 8, 1), (half, 1, 9, 2)], 1), [(0, 1, 3)])
+
     def test_losses_are_below_their_hills(self):
         generator = random.Random(3)
         losses = [proofs.AbsoluteError([[0.25, -0.5]]), proofs.SquaredError([[0.25, -0.5]]), proofs.CrossEntropy([1])]
         for _ in range(100):
             z0, z1 = ([int(generator.gauss(0, 2) * ONE) for _ in range(2)] for _ in range(2))
-            widths = [int(generator.expovariate(1) * ONE) for _ in range(2)]
+            scale = 10 ** generator.uniform(-1, 1.5)
+            widths = [int(generator.expovariate(1) * scale * ONE) for _ in range(2)]
             for loss in losses:
                 bend = loss.bend(0, z0, z1, widths, 0)
                 f0, f1 = loss.at(0, z0, 0)[1], loss.at(0, z1, 0)[1]
                 for k in range(17):
                     s = Fraction(k, 16)
                     q = s * (1 - s)
-                    z = [int((1 - s) * x0 + s * x1 + q * e * generator.uniform(-1, 1))
+                    z = [int((1 - s) * x0 + s * x1 + q * e * generator.choice((-1, 1)))
                          for x0, x1, e in zip(z0, z1, widths)]
-                    self.assertLessEqual(loss.at(0, z, 0)[0], (1 - s) * f0 + s * f1 + q * bend + 100)
+                    self.assertLessEqual(loss.at(0, z, 0)[0], (1 - s) * f0 + s * f1 + q * bend + 1000)
 
 
 class Command(unittest.TestCase):

@@ -146,24 +146,21 @@ class Segment:
         low = [min(pair) - 4 for pair in zip(values0[0], values1[0])]
         high = [max(pair) + 4 for pair in zip(values0[0], values1[0])]
         for place, layer in enumerate(self.layers[1:], 1):
-            before0, before1, after0, after1 = values0[place - 1], values1[place - 1], values0[place], values1[place]
             if layer.kind == "linear":
                 lower, upper = self._linear_slopes(change.linear[place], change.shift, low, high, lower, upper)
                 radius = max(change.left.radii[place], change.right.radii[place]) + 1
                 spread = [radius + (most - least >> 2) for least, most in zip(lower, upper)]
-                low = [min(z0, z1) - e for z0, z1, e in zip(after0, after1, spread)]
-                high = [max(z0, z1) + e for z0, z1, e in zip(after0, after1, spread)]
+                low = [min(z0, z1) - e for z0, z1, e in zip(values0[place], values1[place], spread)]
+                high = [max(z0, z1) + e for z0, z1, e in zip(values0[place], values1[place], spread)]
             elif layer.kind == "relu":
                 lower = [s if l >= 0 else 0 if h <= 0 else min(s, 0) for s, l, h in zip(lower, low, high)]
                 upper = [s if l >= 0 else 0 if h <= 0 else max(s, 0) for s, l, h in zip(upper, low, high)]
                 low, high = list(map(relu, low)), list(map(relu, high))
             else:
-                _, error, shrink = ACTIVATIONS[layer.kind]
+                function, error, _ = ACTIVATIONS[layer.kind]
                 least = 0 if layer.kind == "sigmoid" else -ONE
-                low = [max(min(h0, h1) - (min(z0, z1) - z >> shrink) - error - 1, least)
-                       for z, z0, z1, h0, h1 in zip(low, before0, before1, after0, after1)]
-                high = [min(max(h0, h1) + (z - max(z0, z1) >> shrink) + error + 1, ONE)
-                        for z, z0, z1, h0, h1 in zip(high, before0, before1, after0, after1)]
+                low = [max(function(z) - error, least) for z in low]
+                high = [min(function(z) + error, ONE) for z in high]
                 slopes = [slope_range(layer.kind, l, h) for l, h in zip(low, high)]
                 lower = [s * (most if s < 0 else few) >> BITS for s, (few, most) in zip(lower, slopes)]
                 upper = [-(-s * (most if s > 0 else few) >> BITS) for s, (few, most) in zip(upper, slopes)]

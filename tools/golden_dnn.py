@@ -50,11 +50,40 @@ def apply(layer, x, parameters):
         return x.flatten(1)
     if kind == "softmax":
         return torch.softmax(x, 1)
+    if kind == "local_response_norm":
+        return F.local_response_norm(x, layer["size"], layer["alpha"], layer["beta"], layer["k"])
+    if kind == "embedding":
+        return F.embedding(x.long()[:, 0], parameters["weight"])
     return {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}[kind](x)
 
 
-def linear(out_features, bias=True):
-    return {"type": "linear", "out_features": out_features, "bias": bias}
+def run_lstm(layer, x, parameters, streams, state):
+    """x (time * streams, in) -> (time * streams, features); the state is (h, c), each (streams, features)."""
+    width = layer["features"]
+    lstm = torch.nn.LSTM(x.shape[1], width).double()
+    own = {"weight_ih_l0": parameters["weight_ih_l0"], "weight_hh_l0": parameters["weight_hh_l0"],
+           "bias_ih_l0": parameters["bias_ih_l0"],
+           "bias_hh_l0": torch.zeros(4 * width, dtype=torch.float64)}
+    sequence = x.reshape(-1, streams, x.shape[1])
+    outputs, last = torch.func.functional_call(lstm, own, (sequence, tuple(part[None] for part in state)))
+    return outputs.reshape(-1, width), [part[0] for part in last]
+
+
+def linear(out_features, bias=True, tied=False):
+    layer = {"type": "linear", "out_features": out_features, "bias": bias}
+    return {**layer, "tied": True} if tied else layer
+
+
+def lstm(features):
+    return {"type": "lstm", "features": features}
+
+
+def embedding(tokens, features):
+    return {"type": "embedding", "tokens": tokens, "features": features}
+
+
+def norm(size, alpha, beta, k):
+    return {"type": "local_response_norm", "size": size, "alpha": alpha, "beta": beta, "k": k}
 
 
 def conv(out_channels, kernel, stride=1, padding="valid", bias=True):
@@ -95,6 +124,18 @@ CASES = [
     ("pool_first", [3, 6, 6], [pool("max", 2, 2), RELU, pool("avg", 2, 1, "same"), conv(4, 2), RELU, FLATTEN,
                                linear(2)], 2, "cross_entropy"),
     ("one_sample", [1, 5, 5], [conv(2, 3), RELU, FLATTEN, linear(2)], 1, "cross_entropy"),
+    ("cifar_in_small", [3, 9, 9],
+     [conv(16, 5, 1, "same"), RELU, pool("max", 3, 2, "same"), norm(9, 0.3, 0.75, 1.0), conv(16, 5, 1, "same"),
+      RELU, norm(9, 0.3, 0.75, 1.0), pool("max", 3, 2, "same"), FLATTEN, linear(6), RELU, linear(3)], 3,
+     "cross_entropy"),
+    ("norm_of_few_channels", [2, 4, 5], [conv(5, 2), TANH, norm(3, 1.5, 0.6, 2.0), FLATTEN, linear(2)], 2,
+     "squared"),
+    ("lstm", [3], [lstm(5), linear(2)], 12, "squared", {"streams": 3}),
+    ("lstm_going_on", [3], [lstm(4), lstm(6), linear(4)], 10, "cross_entropy", {"streams": 2, "state": True}),
+    ("language_model", [1], [embedding(7, 4), lstm(5), lstm(4), linear(7)], 12, "cross_entropy",
+     {"streams": 4, "state": True}),
+    ("tied_language_model", [1], [embedding(6, 5), lstm(5), linear(6, True, True)], 9, "cross_entropy",
+     {"streams": 3, "state": True}),
 ]
 
 
@@ -107,26 +148,52 @@ def numbers(tensor):
     return [float(f"{v:.{DIGITS}g}") for v in tensor.detach().flatten().tolist()]
 
 
-def run(index, name, shape, layers, count, loss_name):
+def draw_parameters(layer, inputs, generator):
+    """The tensors of a layer whose input has `inputs` features or channels, by name."""
+    if layer["type"] == "lstm":
+        width = layer["features"]
+        shapes = {"weight_ih_l0": [4 * width, inputs], "weight_hh_l0": [4 * width, width], "bias_ih_l0": [4 * width]}
+    elif layer["type"] == "embedding":
+        shapes = {"weight": [layer["tokens"], layer["features"]]}
+    elif layer["type"] == "linear":
+        shapes = {} if layer.get("tied") else {"weight": [layer["out_features"], inputs]}
+        shapes |= {"bias": [layer["out_features"]]} if layer["bias"] else {}
+    elif layer["type"] == "conv2d":
+        k, out = layer["kernel"], layer["out_channels"]
+        shapes = {"weight": [out, inputs, k, k]} | ({"bias": [out]} if layer["bias"] else {})
+    else:
+        shapes = {}
+    return {name: rounded(shape, generator, 0.4).requires_grad_() for name, shape in shapes.items()}
+
+
+def run(index, name, shape, layers, count, loss_name, sequences=None):
     generator = torch.Generator().manual_seed(1000 + index)
     x = rounded([count] + shape, generator)
+    if layers[0]["type"] == "embedding":
+        x = torch.randint(0, layers[0]["tokens"], (count, 1), generator=generator).double()
+    streams = (sequences or {}).get("streams", 1)
+    first_state, last_state = [], []
     h = x
     parameters = []
     for i, layer in enumerate(layers):
-        own = {}
-        if layer["type"] in ("linear", "conv2d"):
-            if layer["type"] == "linear":
-                weight, out = [layer["out_features"], h.shape[1]], layer["out_features"]
-            else:
-                k, out = layer["kernel"], layer["out_channels"]
-                weight = [out, h.shape[1], k, k]
-            own["weight"] = rounded(weight, generator, 0.4).requires_grad_()
-            if layer["bias"]:
-                own["bias"] = rounded([out], generator, 0.4).requires_grad_()
-            parameters += [(f"{i}.{key}", value) for key, value in own.items()]
-        h = apply(layer, h, own)
+        own = draw_parameters(layer, h.shape[1], generator)
+        parameters += [(f"{i}.{key}", value) for key, value in own.items()]
+        if layer.get("tied"):
+            own["weight"] = dict(parameters)["0.weight"]
+        if layer["type"] == "lstm":
+            scale = 0.5 if (sequences or {}).get("state") else 0.0
+            state = [rounded([streams, layer["features"]], generator, scale) for _ in "hc"]
+            first_state += state
+            h, last = run_lstm(layer, h, own, streams, state)
+            last_state += last
+        else:
+            h = apply(layer, h, own)
     record = {"name": name, "network": {"input": shape, "layers": layers}, "count": count, "loss_name": loss_name,
               "inputs": numbers(x)}
+    if sequences:
+        record["streams"] = streams
+        record["state"] = [v for part in first_state for v in numbers(part)]
+        record["last_state"] = [v for part in last_state for v in numbers(part)]
     outputs = h
     if loss_name == "cross_entropy":
         labels = torch.randint(0, outputs.shape[1], (count,), generator=generator)

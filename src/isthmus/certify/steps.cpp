@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -125,6 +127,13 @@ class StepMaker {
 
   void add(const Dropout&) {}
   void add(const Flatten&) {}
+  void add(const LocalResponseNorm&) { refuse(); }
+  void add(const Embedding&) { refuse(); }
+  void add(const Lstm&) { refuse(); }
+
+  [[noreturn]] void refuse() const {
+    throw UsageError(fmt::format("layer {}: a layer of this kind has no enclosure", layer_));
+  }
 
   std::vector<Shape> shapes_;
   Layout layout_;
@@ -144,6 +153,22 @@ std::optional<std::string> layer_not_covered(const Network& network) {
     const auto* activation = std::get_if<Activation>(&network.layers[i]);
     if (activation != nullptr && activation->kind == Activation::Kind::softmax) {
       return fmt::format("layer {}: a softmax layer has no enclosure", i);
+    }
+    const std::string_view kind = std::visit(
+        [](const auto& layer) -> std::string_view {
+          using Kind = std::decay_t<decltype(layer)>;
+          if constexpr (std::is_same_v<Kind, LocalResponseNorm>) {
+            return "a local response normalisation";
+          } else if constexpr (std::is_same_v<Kind, Embedding>) {
+            return "an embedding";
+          } else if constexpr (std::is_same_v<Kind, Lstm>) {
+            return "an LSTM layer";
+          }
+          return "";
+        },
+        network.layers[i]);
+    if (!kind.empty()) {
+      return fmt::format("layer {}: {} has no enclosure", i, kind);
     }
   }
   return std::nullopt;

@@ -27,14 +27,22 @@ struct BatchView {
   const float* inputs = nullptr;         ///< (count, features), row-major
   const float* targets = nullptr;        ///< (count, outputs), for absolute and squared
   const std::int32_t* labels = nullptr;  ///< (count), for cross_entropy
+
+  /// Recurrent networks alone: the samples are `streams` sequences side by side, sample i being the
+  /// next of stream i % streams. `count` is a multiple of it.
+  std::size_t streams = 1;
+  /// The state before the first samples, overwritten by that after the last ones; null: zero, and
+  /// not told. For every Lstm in turn h (streams, features), then c. state_size() * streams
+  /// numbers.
+  float* state = nullptr;
 };
 
 /// Evaluates one network architecture on a flat parameter vector. An engine owns all scratch memory
 /// it needs and makes no allocation in a call of a batch size that it has seen before. It is not
 /// safe to share: one instance a worker thread, and each call runs on the calling thread alone.
 ///
-/// Determinism: results depend on the arguments alone, bit for bit: not on earlier calls, nor on
-/// the other thetas of a call.
+/// Determinism: results depend on the arguments alone (the state of a batch is one of them), bit
+/// for bit: not on earlier calls, nor on the other thetas of a call.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -85,7 +93,7 @@ std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_
 
 /// Slow, obvious double-precision evaluation of any Network, sample by sample, straight from the
 /// definitions: the oracle of both engines and of the gradient checker. theta (P), outputs (count,
-/// K). Dropout is the identity.
+/// K). Dropout is the identity. The state of a batch is read, not written.
 void reference_forward(const Network& network,
                        std::span<const double> theta,
                        const BatchView& batch,

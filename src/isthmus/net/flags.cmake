@@ -20,3 +20,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
 else()
   set_source_files_properties(${x86_kernels} PROPERTIES HEADER_FILE_ONLY ON)
 endif()
+# The loops of the dnn engine vectorise only if nobody reads errno or the floating-point flags.
+set_source_files_properties("${CMAKE_CURRENT_LIST_DIR}/dnn/loops.cpp" PROPERTIES COMPILE_OPTIONS
+                            "-O3;-fno-math-errno;-fno-trapping-math")

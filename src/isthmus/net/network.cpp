@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <numeric>
 #include <set>
 #include <string_view>
@@ -30,6 +31,9 @@ Overloaded(Visitors...) -> Overloaded<Visitors...>;
 std::size_t product(const Shape& shape) {
   return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
 }
+
+// Tokens travel as floats, which name every whole number up to here.
+constexpr std::size_t largest_vocabulary = std::size_t{1} << 24U;
 
 [[noreturn]] void refuse(std::size_t index, const std::string& what) {
   throw UsageError(fmt::format("network: layer {}: {}", index, what));
@@ -74,6 +78,56 @@ void require_flat(std::size_t index, const Shape& shape, std::string_view kind) 
   }
 }
 
+Shape after_embedding(std::size_t index, const Embedding& embedding, const Shape& shape) {
+  if (index != 0 || shape != Shape{1}) {
+    refuse(index,
+           fmt::format("embedding: expected to be the first layer of a network with input (1), got "
+                       "layer {} with input ({})",
+                       index,
+                       fmt::join(shape, ", ")));
+  }
+  if (embedding.tokens == 0 || embedding.features == 0 || embedding.tokens > largest_vocabulary) {
+    refuse(index,
+           fmt::format("embedding: expected tokens in 1..{} and features >= 1, got {} and {}",
+                       largest_vocabulary,
+                       embedding.tokens,
+                       embedding.features));
+  }
+  return {embedding.features};
+}
+
+void check_norm(std::size_t index, const LocalResponseNorm& norm) {
+  if (norm.size % 2 == 0 || !(norm.alpha >= 0.0) || !(norm.beta > 0.0) || !(norm.k > 0.0) ||
+      !std::isfinite(norm.alpha + norm.beta + norm.k)) {
+    refuse(index,
+           fmt::format("local_response_norm: expected an odd size, alpha >= 0, beta > 0 and k > 0, "
+                       "got {}, {}, {} and {}",
+                       norm.size,
+                       norm.alpha,
+                       norm.beta,
+                       norm.k));
+  }
+}
+
+// A tied layer is the transpose of the embedding that the network begins with.
+void check_tied(const Network& network, std::size_t index, const Linear& linear, const Shape& in) {
+  const auto* embedding = std::get_if<Embedding>(&network.layers.front());
+  if (embedding == nullptr) {
+    refuse(index, "linear: tied, but the network does not begin with an embedding");
+  }
+  if (linear.out_features != embedding->tokens || in[0] != embedding->features) {
+    refuse(index,
+           fmt::format("linear: tied to the embedding of {} tokens as {} features, so expected "
+                       "{} inputs and {} outputs, got {} and {}",
+                       embedding->tokens,
+                       embedding->features,
+                       embedding->features,
+                       embedding->tokens,
+                       in[0],
+                       linear.out_features));
+  }
+}
+
 Shape shape_after(std::size_t index, const Layer& layer, const Shape& shape) {
   return std::visit(
       Overloaded{
@@ -99,6 +153,21 @@ Shape shape_after(std::size_t index, const Layer& layer, const Shape& shape) {
                     windowed(index, shape[1], pool.kernel, pool.stride, pool.padding),
                     windowed(index, shape[2], pool.kernel, pool.stride, pool.padding)};
           },
+          [&](const LocalResponseNorm& norm) -> Shape {
+            require_image(index, shape, "local_response_norm");
+            check_norm(index, norm);
+            return shape;
+          },
+          [&](const Embedding& embedding) -> Shape {
+            return after_embedding(index, embedding, shape);
+          },
+          [&](const Lstm& lstm) -> Shape {
+            require_flat(index, shape, "lstm");
+            if (lstm.features == 0) {
+              refuse(index, "lstm: expected features >= 1, got 0");
+            }
+            return {lstm.features};
+          },
           [&](const Activation& activation) -> Shape {
             if (activation.kind == Activation::Kind::softmax) {
               require_flat(index, shape, "softmax");
@@ -118,34 +187,58 @@ Shape shape_after(std::size_t index, const Layer& layer, const Shape& shape) {
       layer);
 }
 
-// The trainable part of a layer, as the layout and the initialisation see it.
-struct Parameters {
-  Shape weight;
-  bool bias = false;
-  Initializer weight_init;
-  Initializer bias_init;
-  std::size_t fan_in() const { return product(weight) / weight[0]; }
+// One tensor, as the layout and the initialisation see it.
+struct Parameter {
+  std::string name;
+  Shape shape;
+  Role role = Role::weight;
+  Initializer init;
+  std::size_t fan_in = 1;
 };
 
-std::vector<std::pair<std::size_t, Parameters>> trainable(const Network& network) {
-  const std::vector<Shape> extents = shapes(network);
-  std::vector<std::pair<std::size_t, Parameters>> found;
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    if (const auto* linear = std::get_if<Linear>(&network.layers[i])) {
-      found.push_back({i,
-                       {.weight = {linear->out_features, extents[i][0]},
-                        .bias = linear->bias,
-                        .weight_init = linear->weight_init,
-                        .bias_init = linear->bias_init}});
-    } else if (const auto* conv = std::get_if<Conv2d>(&network.layers[i])) {
-      found.push_back({i,
-                       {.weight = {conv->out_channels, extents[i][0], conv->kernel, conv->kernel},
-                        .bias = conv->bias,
-                        .weight_init = conv->weight_init,
-                        .bias_init = conv->bias_init}});
+// The tensors of one layer, in their order.
+std::vector<Parameter> parameters_of(std::size_t index, const Layer& layer, const Shape& in) {
+  std::vector<Parameter> found;
+  const auto add = [&](std::string_view name,
+                       Shape shape,
+                       Role role,
+                       const Initializer& init,
+                       std::size_t fan_in) {
+    found.push_back({fmt::format("{}.{}", index, name), std::move(shape), role, init, fan_in});
+  };
+  if (const auto* linear = std::get_if<Linear>(&layer)) {
+    if (!linear->tied) {
+      add("weight", {linear->out_features, in[0]}, Role::weight, linear->weight_init, in[0]);
     }
+    if (linear->bias) {
+      add("bias", {linear->out_features}, Role::bias, linear->bias_init, in[0]);
+    }
+  } else if (const auto* conv = std::get_if<Conv2d>(&layer)) {
+    const Shape weight{conv->out_channels, in[0], conv->kernel, conv->kernel};
+    const std::size_t fan_in = in[0] * conv->kernel * conv->kernel;
+    add("weight", weight, Role::weight, conv->weight_init, fan_in);
+    if (conv->bias) {
+      add("bias", {conv->out_channels}, Role::bias, conv->bias_init, fan_in);
+    }
+  } else if (const auto* embedding = std::get_if<Embedding>(&layer)) {
+    const Shape weight{embedding->tokens, embedding->features};
+    add("weight", weight, Role::weight, embedding->weight_init, embedding->features);
+  } else if (const auto* lstm = std::get_if<Lstm>(&layer)) {
+    const std::size_t width = lstm->features;
+    add("weight_ih_l0", {4 * width, in[0]}, Role::weight, lstm->weight_init, width);
+    add("weight_hh_l0", {4 * width, width}, Role::weight, lstm->weight_init, width);
+    add("bias_ih_l0", {4 * width}, Role::bias, lstm->bias_init, width);
   }
   return found;
+}
+
+std::vector<Parameter> parameters_of(const Network& network) {
+  const std::vector<Shape> extents = shapes(network);
+  std::vector<Parameter> all;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    std::ranges::move(parameters_of(i, network.layers[i], extents[i]), std::back_inserter(all));
+  }
+  return all;
 }
 
 void draw(const Initializer& init, std::size_t fan_in, Rng& rng, std::span<float> values) {
@@ -267,13 +360,12 @@ class Fields {
     return entry->kind;
   }
 
-  Initializer initializer(const std::string& name) {
+  Initializer initializer(const std::string& name, Initializer init = {}) {
     known_.insert(name);
     if (!object_->contains(name)) {
-      return {};
+      return init;
     }
     Fields fields((*object_)[name], place_ + ": " + name);
-    Initializer init;
     init.kind = fields.choice("kind", initializer_names, init.kind);
     init.scale = fields.optional("scale", init.scale);
     fields.finish();
@@ -304,6 +396,7 @@ Linear linear_from(Fields& fields) {
   Linear linear;
   linear.out_features = fields.required<std::size_t>("out_features");
   linear.bias = fields.optional("bias", linear.bias);
+  linear.tied = fields.optional("tied", linear.tied);
   linear.weight_init = fields.initializer("weight_init");
   linear.bias_init = fields.initializer("bias_init");
   return linear;
@@ -330,6 +423,15 @@ Pool2d pool_from(Fields& fields, Pool2d::Kind kind) {
   return pool;
 }
 
+LocalResponseNorm norm_from(Fields& fields) {
+  LocalResponseNorm norm;
+  norm.size = fields.optional("size", norm.size);
+  norm.alpha = fields.optional("alpha", norm.alpha);
+  norm.beta = fields.optional("beta", norm.beta);
+  norm.k = fields.optional("k", norm.k);
+  return norm;
+}
+
 Layer layer_from(const Json& json, std::size_t index) {
   Fields fields(json, fmt::format("network: layer {}", index));
   const auto type = fields.required<std::string>("type");
@@ -344,14 +446,29 @@ Layer layer_from(const Json& json, std::size_t index) {
   } else if (const auto activation = std::ranges::find_if(activation_names, named);
              activation != activation_names.end()) {
     layer = Activation{activation->kind};
+  } else if (type == "local_response_norm") {
+    layer = norm_from(fields);
+  } else if (type == "embedding") {
+    Embedding embedding;
+    embedding.tokens = fields.required<std::size_t>("tokens");
+    embedding.features = fields.required<std::size_t>("features");
+    embedding.weight_init = fields.initializer("weight_init", embedding.weight_init);
+    layer = embedding;
+  } else if (type == "lstm") {
+    Lstm lstm;
+    lstm.features = fields.required<std::size_t>("features");
+    lstm.weight_init = fields.initializer("weight_init");
+    lstm.bias_init = fields.initializer("bias_init");
+    layer = lstm;
   } else if (type == "dropout") {
     layer = Dropout{fields.optional("probability", Dropout{}.probability)};
   } else if (type != "flatten") {
-    throw DataError(
-        fmt::format("network: layer {}: unknown type '{}' (known: linear, conv2d, max_pool2d, "
-                    "avg_pool2d, relu, sigmoid, tanh, softmax, dropout, flatten)",
-                    index,
-                    type));
+    throw DataError(fmt::format(
+        "network: layer {}: unknown type '{}' (known: linear, conv2d, max_pool2d, "
+        "avg_pool2d, local_response_norm, embedding, lstm, relu, sigmoid, tanh, softmax, "
+        "dropout, flatten)",
+        index,
+        type));
   }
   fields.finish();
   return layer;
@@ -367,7 +484,11 @@ Json layer_to_json(const Layer& layer) {
                           Json json{{"type", "linear"},
                                     {"out_features", linear.out_features},
                                     {"bias", linear.bias}};
-                          put(json, "weight_init", linear.weight_init);
+                          if (linear.tied) {
+                            json["tied"] = true;
+                          } else {
+                            put(json, "weight_init", linear.weight_init);
+                          }
                           put(json, "bias_init", linear.bias_init);
                           return json;
                         },
@@ -387,6 +508,26 @@ Json layer_to_json(const Layer& layer) {
                                       {"kernel", pool.kernel},
                                       {"stride", pool.stride},
                                       {"padding", name_in(padding_names, pool.padding)}};
+                        },
+                        [](const LocalResponseNorm& norm) {
+                          return Json{{"type", "local_response_norm"},
+                                      {"size", norm.size},
+                                      {"alpha", norm.alpha},
+                                      {"beta", norm.beta},
+                                      {"k", norm.k}};
+                        },
+                        [](const Embedding& embedding) {
+                          Json json{{"type", "embedding"},
+                                    {"tokens", embedding.tokens},
+                                    {"features", embedding.features}};
+                          put(json, "weight_init", embedding.weight_init);
+                          return json;
+                        },
+                        [](const Lstm& lstm) {
+                          Json json{{"type", "lstm"}, {"features", lstm.features}};
+                          put(json, "weight_init", lstm.weight_init);
+                          put(json, "bias_init", lstm.bias_init);
+                          return json;
                         },
                         [](const Activation& activation) {
                           return Json{{"type", name_in(activation_names, activation.kind)}};
@@ -410,6 +551,10 @@ std::vector<Shape> shapes(const Network& network) {
   }
   std::vector<Shape> result{network.input};
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const auto* linear = std::get_if<Linear>(&network.layers[i]);
+    if (linear != nullptr && linear->tied) {
+      check_tied(network, i, *linear, result.back());
+    }
     result.push_back(shape_after(i, network.layers[i], result.back()));
   }
   return result;
@@ -421,11 +566,8 @@ std::size_t output_size(const Network& network) {
 
 Layout layout_of(const Network& network) {
   Layout layout;
-  for (const auto& [index, parameters] : trainable(network)) {
-    layout.add(fmt::format("{}.weight", index), parameters.weight, Role::weight);
-    if (parameters.bias) {
-      layout.add(fmt::format("{}.bias", index), {parameters.weight[0]}, Role::bias);
-    }
+  for (Parameter& parameter : parameters_of(network)) {
+    layout.add(std::move(parameter.name), std::move(parameter.shape), parameter.role);
   }
   return layout;
 }
@@ -437,18 +579,25 @@ void initialise(const Network& network, Rng& rng, std::span<float> theta) {
         fmt::format("initialise: theta: expected {} parameters, got {}", expected, theta.size()));
   }
   std::size_t offset = 0;
-  for (const auto& [index, parameters] : trainable(network)) {
-    const std::size_t weights = product(parameters.weight);
-    draw(parameters.weight_init, parameters.fan_in(), rng, theta.subspan(offset, weights));
-    offset += weights;
-    if (parameters.bias) {
-      draw(parameters.bias_init,
-           parameters.fan_in(),
-           rng,
-           theta.subspan(offset, parameters.weight[0]));
-      offset += parameters.weight[0];
+  for (const Parameter& parameter : parameters_of(network)) {
+    const std::size_t size = product(parameter.shape);
+    draw(parameter.init, parameter.fan_in, rng, theta.subspan(offset, size));
+    offset += size;
+  }
+}
+
+bool is_recurrent(const Network& network) {
+  return state_size(network) > 0;
+}
+
+std::size_t state_size(const Network& network) {
+  std::size_t size = 0;
+  for (const Layer& layer : network.layers) {
+    if (const auto* lstm = std::get_if<Lstm>(&layer)) {
+      size += 2 * lstm->features;
     }
   }
+  return size;
 }
 
 bool is_perceptron(const Network& network) {

@@ -29,10 +29,34 @@ struct Initializer {
   double scale = 0.0;
 };
 
+/// Tokens to vectors: row `token` of W, of shape (tokens, features). Only as the first layer of a
+/// network with input {1}, whose numbers are whole and in [0, tokens).
+struct Embedding {
+  std::size_t tokens = 0;
+  std::size_t features = 0;
+  Initializer weight_init{Initializer::Kind::normal, 1.0};
+};
+
 /// y = W x + b, W of shape (out_features, in).
 struct Linear {
   std::size_t out_features = 0;
   bool bias = true;
+  Initializer weight_init{};
+  Initializer bias_init{};
+  /// W is that of the network's embedding: out_features are its tokens, and the input has as many
+  /// numbers as its features.
+  bool tied = false;
+};
+
+/// A layer of long short-term memory, without peepholes. A batch is `BatchView::streams` sequences
+/// side by side; for each step of one, with the gates in PyTorch's order,
+///     (i, f, g, o) = W_ih x + W_hh h + b,   i, f, o through the sigmoid, g through tanh,
+///     c <- f c + i g,   y = h <- o tanh(c).
+/// W_ih (4 features, in) is the tensor "weight_ih_l0", W_hh (4 features, features) "weight_hh_l0",
+/// b (4 features) "bias_ih_l0". torch.nn.LSTM has a second bias, which adds nothing but itself: set
+/// its "bias_hh_l0" to zero. Fan in, for the initialisers, is `features`, as it is there.
+struct Lstm {
+  std::size_t features = 0;
   Initializer weight_init{};
   Initializer bias_init{};
 };
@@ -61,6 +85,16 @@ struct Pool2d {
   Padding padding = Padding::valid;
 };
 
+/// y_c = x_c / (k + alpha / size * sum of x_c'^2 over c' from c - size / 2 to c + size / 2)^beta,
+/// over the channels of an image; `size` is odd. (torch.nn.LocalResponseNorm. TensorFlow's alpha is
+/// alpha / size here, its depth_radius size / 2.)
+struct LocalResponseNorm {
+  std::size_t size = 5;
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1.0;
+};
+
 struct Activation {
   enum class Kind { relu, sigmoid, tanh, softmax };  ///< softmax: over the features of a flat input
   Kind kind = Kind::relu;
@@ -74,9 +108,18 @@ struct Dropout {
 
 struct Flatten {};
 
-using Layer = std::variant<Linear, Conv2d, Pool2d, Activation, Dropout, Flatten>;
+using Layer = std::variant<Linear,
+                           Conv2d,
+                           Pool2d,
+                           LocalResponseNorm,
+                           Embedding,
+                           Lstm,
+                           Activation,
+                           Dropout,
+                           Flatten>;
 
-/// A stack of layers, as a torch.nn.Sequential: layer i owns the tensors "i.weight" and "i.bias".
+/// A stack of layers, as a torch.nn.Sequential: layer i owns the tensors "i.weight" and "i.bias",
+/// or those of an Lstm.
 struct Network {
   Shape input;  ///< of one sample: {features} or {channels, height, width}
   std::vector<Layer> layers;
@@ -94,6 +137,12 @@ Layout layout_of(const Network& network);
 
 /// Draws a parameter vector of size layout_of(network).dimension(), tensor after tensor.
 void initialise(const Network& network, Rng& rng, std::span<float> theta);
+
+/// A layer carries a state from one sample of a sequence to the next.
+bool is_recurrent(const Network& network);
+
+/// Numbers in the state of one stream: h and c of every Lstm.
+std::size_t state_size(const Network& network);
 
 /// True if every layer is Linear or an Activation other than softmax, so that the network is a
 /// plain multilayer perceptron (a leading Flatten is allowed).

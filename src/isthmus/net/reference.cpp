@@ -24,10 +24,12 @@ std::size_t size_of(const Shape& shape) {
   return size;
 }
 
-// One sample through the layers; `at` walks along theta.
+// One sample through the layers; `at` walks along theta. `state` holds h and c of every Lstm in
+// turn, each a vector of its own.
 class Pass {
  public:
-  Pass(const double* theta, Values values) : at_(theta), values_(std::move(values)) {}
+  Pass(const double* theta, Values values, std::vector<Values>& state)
+      : theta_(theta), at_(theta), values_(std::move(values)), state_(state) {}
 
   void layer(const Layer& layer, const Shape& in, const Shape& out) {
     std::visit([&](const auto& kind) { apply(kind, in, out); }, layer);
@@ -37,7 +39,7 @@ class Pass {
  private:
   void apply(const Linear& linear, const Shape& in, const Shape& out) {
     const std::size_t inputs = in[0];
-    const double* const weight = take(out[0] * inputs);
+    const double* const weight = linear.tied ? theta_ : take(out[0] * inputs);
     const double* const bias = linear.bias ? take(out[0]) : nullptr;
     Values result(out[0]);
     for (std::size_t o = 0; o < out[0]; ++o) {
@@ -81,6 +83,62 @@ class Pass {
       });
       return pool.kind == Pool2d::Kind::max ? top : sum / count;
     });
+  }
+
+  void apply(const LocalResponseNorm& norm, const Shape& in, const Shape&) {
+    const std::size_t area = in[1] * in[2];
+    const std::size_t reach = norm.size / 2;
+    Values result(values_.size());
+    for (std::size_t c = 0; c < in[0]; ++c) {
+      for (std::size_t pixel = 0; pixel < area; ++pixel) {
+        double sum = 0.0;
+        for (std::size_t other = c < reach ? 0 : c - reach; other <= c + reach && other < in[0];
+             ++other) {
+          sum += values_[other * area + pixel] * values_[other * area + pixel];
+        }
+        const double base = norm.k + norm.alpha / static_cast<double>(norm.size) * sum;
+        result[c * area + pixel] = values_[c * area + pixel] * std::pow(base, -norm.beta);
+      }
+    }
+    values_ = std::move(result);
+  }
+
+  void apply(const Embedding& embedding, const Shape&, const Shape& out) {
+    const double* const weight = take(embedding.tokens * out[0]);
+    const double token = values_[0];
+    if (!(token >= 0.0 && token < static_cast<double>(embedding.tokens)) ||
+        token != std::floor(token)) {
+      throw UsageError(
+          fmt::format("reference: expected tokens in [0, {}), got {}", embedding.tokens, token));
+    }
+    const double* const row = weight + static_cast<std::size_t>(token) * out[0];
+    values_.assign(row, row + out[0]);
+  }
+
+  void apply(const Lstm& lstm, const Shape& in, const Shape&) {
+    const std::size_t width = lstm.features;
+    const double* const of_input = take(4 * width * in[0]);
+    const double* const of_hidden = take(4 * width * width);
+    const double* const bias = take(4 * width);
+    Values& hidden = state_[next_state_++];
+    Values& cell = state_[next_state_++];
+    Values sums(4 * width);
+    for (std::size_t j = 0; j < 4 * width; ++j) {
+      sums[j] = bias[j];
+      for (std::size_t i = 0; i < in[0]; ++i) {
+        sums[j] += of_input[j * in[0] + i] * values_[i];
+      }
+      for (std::size_t i = 0; i < width; ++i) {
+        sums[j] += of_hidden[j * width + i] * hidden[i];
+      }
+    }
+    for (std::size_t j = 0; j < width; ++j) {
+      using Kind = Activation::Kind;
+      const double forgotten = elementwise(Kind::sigmoid, sums[width + j]) * cell[j];
+      cell[j] = forgotten + elementwise(Kind::sigmoid, sums[j]) * std::tanh(sums[2 * width + j]);
+      hidden[j] = elementwise(Kind::sigmoid, sums[3 * width + j]) * std::tanh(cell[j]);
+    }
+    values_ = hidden;
   }
 
   void apply(const Activation& activation, const Shape&, const Shape&) {
@@ -137,9 +195,31 @@ class Pass {
     return taken;
   }
 
+  const double* theta_;
   const double* at_;
   Values values_;
+  std::vector<Values>& state_;
+  std::size_t next_state_ = 0;
 };
+
+// The state of each stream before the batch.
+std::vector<std::vector<Values>> states_of(const Network& network, const BatchView& batch) {
+  std::vector<std::vector<Values>> states(batch.streams);
+  std::size_t offset = 0;
+  for (const Layer& layer : network.layers) {
+    const auto* lstm = std::get_if<Lstm>(&layer);
+    for (int part = 0; lstm != nullptr && part < 2; ++part) {
+      for (std::size_t stream = 0; stream < batch.streams; ++stream) {
+        Values& state = states[stream].emplace_back(lstm->features, 0.0);
+        for (std::size_t j = 0; batch.state != nullptr && j < lstm->features; ++j) {
+          state[j] = static_cast<double>(batch.state[offset + stream * lstm->features + j]);
+        }
+      }
+      offset += batch.streams * lstm->features;
+    }
+  }
+  return states;
+}
 
 double sample_loss(std::span<const double> outputs,
                    const BatchView& batch,
@@ -187,9 +267,10 @@ void reference_forward(const Network& network,
   const std::size_t width = size_of(extents.back());
   check_size("theta", layout_of(network).dimension(), theta.size());
   check_size("outputs", batch.count * width, outputs.size());
+  std::vector<std::vector<Values>> states = states_of(network, batch);
   for (std::size_t sample = 0; sample < batch.count; ++sample) {
     const float* const input = batch.inputs + sample * features;
-    Pass pass(theta.data(), Values(input, input + features));
+    Pass pass(theta.data(), Values(input, input + features), states[sample % batch.streams]);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       pass.layer(network.layers[i], extents[i], extents[i + 1]);
     }

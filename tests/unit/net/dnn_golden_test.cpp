@@ -65,10 +65,18 @@ TEST_P(DnnGolden, AgreesWithPyTorch) {
   const auto inputs = record["inputs"].get<std::vector<float>>();
   const auto targets = record.value("targets", std::vector<float>{});
   const auto labels = record.value("labels", std::vector<std::int32_t>{});
+  const auto first_state = record.value("state", std::vector<float>{});
+  auto state = first_state;
   const BatchView batch{.count = record["count"].get<std::size_t>(),
                         .inputs = inputs.data(),
                         .targets = targets.empty() ? nullptr : targets.data(),
-                        .labels = labels.empty() ? nullptr : labels.data()};
+                        .labels = labels.empty() ? nullptr : labels.data(),
+                        .streams = record.value("streams", std::size_t{1}),
+                        .state = state.empty() ? nullptr : state.data()};
+  const auto expect_last_state = [&] {
+    expect_near(record.value("last_state", std::vector<double>{}), state, "the last state");
+    state = first_state;
+  };
   const Loss loss = loss_named(record["loss_name"].get<std::string>());
   const double expected_loss = record["loss"].get<double>();
 
@@ -76,14 +84,17 @@ TEST_P(DnnGolden, AgreesWithPyTorch) {
   std::vector<float> outputs(batch.count * engine->outputs());
   engine->forward(theta, batch, outputs);
   expect_near(record["outputs"].get<std::vector<double>>(), outputs, "outputs");
+  expect_last_state();
 
   double value = 0.0;
   engine->losses(theta, batch, loss, {&value, 1});
   EXPECT_NEAR(value, expected_loss, epsilon * std::abs(expected_loss));
+  expect_last_state();
 
   std::vector<float> gradient(theta.size(), -1.0F);
   engine->losses_and_gradients(theta, batch, loss, nullptr, {&value, 1}, gradient);
   EXPECT_NEAR(value, expected_loss, epsilon * std::abs(expected_loss));
+  expect_last_state();
   for (const Tensor& tensor : layout.tensors()) {
     expect_near(record["gradients"][tensor.name].get<std::vector<double>>(),
                 std::span<const float>(gradient).subspan(tensor.offset, tensor.size()),

@@ -37,7 +37,12 @@ Network random_network(Rng& rng) {
     const auto padding = one_of(rng, {Padding::same, Padding::valid});
     const std::size_t kernel = 1 + rng.below(std::min<std::size_t>(smallest, 5));
     const std::size_t stride = 1 + rng.below(3);
-    if (rng.below(3) > 0) {
+    if (rng.below(5) == 0) {
+      network.layers.emplace_back(LocalResponseNorm{.size = 1 + 2 * rng.below(5),
+                                                    .alpha = rng.uniform(0.0, 2.0),
+                                                    .beta = one_of(rng, {0.75, 0.5, 1.3}),
+                                                    .k = rng.uniform(0.5, 2.0)});
+    } else if (rng.below(3) > 0) {
       network.layers.emplace_back(
           Conv2d{.out_channels = one_of<std::size_t>(rng, {1, 3, 8, 16, 20}),
                  .kernel = kernel,

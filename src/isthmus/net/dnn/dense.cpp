@@ -26,8 +26,6 @@ class Dense final : public Stage {
   const Blob& output() const { return output_; }
 
  private:
-  void sum_bias_gradient(float* gradient) const;
-
   Blob output_;
   std::optional<Activation::Kind> fused_;
   Parameter weight_;
@@ -39,28 +37,6 @@ class Dense final : public Stage {
   Call backward_data_;
   Call backward_weight_;
 };
-
-Call product(Workspace& workspace,
-             const dnnl::primitive_attr& attr,
-             const memory& left,
-             const memory& right,
-             const memory* bias,
-             const memory& result) {
-  const auto described =
-      bias != nullptr
-          ? describe<dnnl::matmul>(
-                attr, left.get_desc(), right.get_desc(), bias->get_desc(), result.get_desc())
-          : describe<dnnl::matmul>(attr, left.get_desc(), right.get_desc(), result.get_desc());
-  std::vector<std::pair<int, memory>> arguments{
-      {DNNL_ARG_SRC, left},
-      {DNNL_ARG_WEIGHTS, right},
-      {DNNL_ARG_DST, result},
-      {DNNL_ARG_SCRATCHPAD, workspace.scratch(described.scratchpad_desc())}};
-  if (bias != nullptr) {
-    arguments.emplace_back(DNNL_ARG_BIAS, *bias);
-  }
-  return {dnnl::matmul(described), arguments};
-}
 
 Dense::Dense(const Site& site, const Linear& linear)
     : fused_(site.fused),
@@ -122,7 +98,7 @@ void Dense::backward(const Step& step) {
     multiply_by_derivative(*fused_, output_.size(), output_.values(), output_.gradients());
   }
   if (bias_) {
-    sum_bias_gradient(step.gradient + bias_offset_);
+    sum_rows(output_.count, output_.channels, output_.gradients(), step.gradient + bias_offset_);
   }
   backward_weight_(step.stream);
   if (backward_data_) {
@@ -130,18 +106,38 @@ void Dense::backward(const Step& step) {
   }
 }
 
-void Dense::sum_bias_gradient(float* gradient) const {
-  const std::size_t out = output_.channels;
-  std::fill_n(gradient, out, 0.0F);
-  const float* row = output_.gradients();
-  for (std::size_t i = 0; i < output_.count; ++i, row += out) {
-    for (std::size_t j = 0; j < out; ++j) {
-      gradient[j] += row[j];
+}  // namespace
+
+Call product(Workspace& workspace,
+             const dnnl::primitive_attr& attr,
+             const memory& left,
+             const memory& right,
+             const memory* bias,
+             const memory& result) {
+  const auto described =
+      bias != nullptr
+          ? describe<dnnl::matmul>(
+                attr, left.get_desc(), right.get_desc(), bias->get_desc(), result.get_desc())
+          : describe<dnnl::matmul>(attr, left.get_desc(), right.get_desc(), result.get_desc());
+  std::vector<std::pair<int, memory>> arguments{
+      {DNNL_ARG_SRC, left},
+      {DNNL_ARG_WEIGHTS, right},
+      {DNNL_ARG_DST, result},
+      {DNNL_ARG_SCRATCHPAD, workspace.scratch(described.scratchpad_desc())}};
+  if (bias != nullptr) {
+    arguments.emplace_back(DNNL_ARG_BIAS, *bias);
+  }
+  return {dnnl::matmul(described), arguments};
+}
+
+void sum_rows(std::size_t count, std::size_t width, const float* rows, float* sums) {
+  std::fill_n(sums, width, 0.0F);
+  for (std::size_t i = 0; i < count; ++i, rows += width) {
+    for (std::size_t j = 0; j < width; ++j) {
+      sums[j] += rows[j];
     }
   }
 }
-
-}  // namespace
 
 Built build_linear(const Site& site, const Linear& linear) {
   auto stage = std::make_unique<Dense>(site, linear);

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "isthmus/core/error.h"
 #include "isthmus/net/dnn/loss.h"
@@ -21,6 +23,8 @@ using dnn::Step;
 // Samples a pass in evaluation: enough for products of matrices to run at full speed, few enough
 // for the activations between two layers to stay in the cache.
 constexpr std::size_t evaluation_block = 128;
+// The same for sequences, where a block has to hold many steps of every stream.
+constexpr std::size_t sequence_block = 512;
 
 class DnnEngine final : public Engine {
  public:
@@ -44,11 +48,13 @@ class DnnEngine final : public Engine {
   std::size_t preferred_population(std::size_t) const override { return 1; }
 
  private:
-  Plan& plan(std::size_t count, Mode mode);
+  Plan& plan(std::size_t count, std::size_t streams, Mode mode);
   // Passes the batch through the network in blocks: visit(first sample, count, outputs).
   template <class Visit>
   void evaluate(const float* theta, const BatchView& batch, const Visit& visit);
   void check(std::size_t thetas, const BatchView& batch, std::size_t results) const;
+  // Samples a pass in evaluation.
+  std::size_t block(const BatchView& batch) const;
 
   Network network_;
   Layout layout_;
@@ -56,8 +62,10 @@ class DnnEngine final : public Engine {
   std::size_t outputs_;
   std::size_t block_;
   bool has_dropout_;
+  std::size_t state_size_;
+  std::vector<float> state_;  // where the caller keeps none
   dnnl::stream stream_;
-  std::map<std::pair<std::size_t, Mode>, std::unique_ptr<Plan>> plans_;
+  std::map<std::tuple<std::size_t, std::size_t, Mode>, std::unique_ptr<Plan>> plans_;
 };
 
 DnnEngine::DnnEngine(const Network& network, std::size_t largest_batch)
@@ -70,13 +78,14 @@ DnnEngine::DnnEngine(const Network& network, std::size_t largest_batch)
       has_dropout_(std::ranges::any_of(
           network.layers,
           [](const Layer& layer) { return std::holds_alternative<Dropout>(layer); })),
+      state_size_(state_size(network)),
       stream_(dnn::cpu()) {
 }
 
-Plan& DnnEngine::plan(std::size_t count, Mode mode) {
-  std::unique_ptr<Plan>& found = plans_[{count, mode}];
+Plan& DnnEngine::plan(std::size_t count, std::size_t streams, Mode mode) {
+  std::unique_ptr<Plan>& found = plans_[{count, state_size_ == 0 ? 1 : streams, mode}];
   if (!found) {
-    found = std::make_unique<Plan>(network_, layout_, count, mode);
+    found = std::make_unique<Plan>(network_, layout_, count, streams, mode);
   }
   return *found;
 }
@@ -89,16 +98,31 @@ void DnnEngine::check(std::size_t thetas, const BatchView& batch, std::size_t re
   if (batch.count == 0 || batch.inputs == nullptr) {
     throw UsageError("batch: expected at least one sample, got none");
   }
+  if (batch.streams == 0 || batch.count % batch.streams != 0) {
+    throw UsageError(fmt::format("batch: expected a multiple of its {} streams, got {} samples",
+                                 batch.streams,
+                                 batch.count));
+  }
+}
+
+std::size_t DnnEngine::block(const BatchView& batch) const {
+  return state_size_ == 0
+             ? block_
+             : std::max<std::size_t>(sequence_block / batch.streams, 1) * batch.streams;
 }
 
 template <class Visit>
 void DnnEngine::evaluate(const float* theta, const BatchView& batch, const Visit& visit) {
-  const Step step{.theta = theta, .stream = stream_};
+  Step step{.theta = theta, .state = batch.state, .stream = stream_};
+  if (state_size_ > 0 && batch.state == nullptr) {
+    state_.assign(state_size_ * batch.streams, 0.0F);
+    step.state = state_.data();
+  }
   const dnn::OneThread one_thread;
   std::size_t first = 0;
   while (first < batch.count) {
-    const std::size_t count = std::min(block_, batch.count - first);
-    Plan& plan = this->plan(count, Mode::evaluation);
+    const std::size_t count = std::min(block(batch), batch.count - first);
+    Plan& plan = this->plan(count, batch.streams, Mode::evaluation);
     const dnn::FlushDenormals flush_denormals;
     plan.load(step);
     do {
@@ -162,12 +186,17 @@ void DnnEngine::losses_and_gradients(std::span<const float> thetas,
                     losses.size()));
   }
   const dnn::OneThread one_thread;
-  Plan& plan = this->plan(batch.count, Mode::training);
+  if (state_size_ > 0 && batch.state != nullptr && losses.size() != 1) {
+    throw UsageError(
+        fmt::format("batch: expected one theta for a state that goes on, got {}", losses.size()));
+  }
+  Plan& plan = this->plan(batch.count, batch.streams, Mode::training);
   const dnn::FlushDenormals flush_denormals;
   const double scale = 1.0 / static_cast<double>(batch.count);
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const Step step{.theta = thetas.data() + i * dimension(),
                     .gradient = gradients.data() + i * dimension(),
+                    .state = batch.state,
                     .dropout = dropout,
                     .stream = stream_};
     plan.load(step);

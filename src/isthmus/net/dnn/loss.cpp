@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "isthmus/core/error.h"
+#include "isthmus/net/dnn/loops.h"
 
 namespace isthmus::dnn {
 namespace {
@@ -40,22 +41,17 @@ double squared(
 
 double cross_entropy(
     std::size_t width, const float* logits, std::size_t label, float* gradient, double scale) {
-  const double largest = *std::max_element(logits, logits + width);
-  double sum = 0.0;
-  for (std::size_t k = 0; k < width; ++k) {
-    const double power = std::exp(logits[k] - largest);
-    sum += power;
-    if (gradient != nullptr) {
-      gradient[k] = static_cast<float>(power);
-    }
-  }
+  const Loops& loop = loops();
+  const float largest = loop.largest(width, logits);
+  const double sum = loop.sum_of_powers(width, logits, largest, gradient);
   if (gradient != nullptr) {
+    const auto factor = static_cast<float>(scale / sum);
     for (std::size_t k = 0; k < width; ++k) {
-      const double target = k == label ? 1.0 : 0.0;
-      gradient[k] = static_cast<float>(scale * (gradient[k] / sum - target));
+      gradient[k] *= factor;
     }
+    gradient[label] -= static_cast<float>(scale);
   }
-  return std::log(sum) - (logits[label] - largest);
+  return std::log(sum) - (static_cast<double>(logits[label]) - static_cast<double>(largest));
 }
 
 }  // namespace

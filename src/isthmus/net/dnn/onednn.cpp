@@ -66,6 +66,14 @@ dnnl::primitive_attr attributes() {
   return result;
 }
 
+dnnl::primitive_attr attributes_adding() {
+  dnnl::post_ops operations;
+  operations.append_sum(1.0F);
+  dnnl::primitive_attr result = attributes();
+  result.set_post_ops(operations);
+  return result;
+}
+
 dnnl::primitive_attr attributes_with(Activation::Kind kind) {
   const Function function = function_of(kind);
   dnnl::post_ops operations;

@@ -40,6 +40,8 @@ typename Primitive::primitive_desc describe_backward(const dnnl::primitive_attr&
 
 /// Attributes of every primitive here: the scratch memory is the caller's (see Workspace).
 dnnl::primitive_attr attributes();
+/// The same for a result that is added to what is there.
+dnnl::primitive_attr attributes_adding();
 /// The same with an elementwise function applied to what is written: relu, sigmoid or tanh.
 dnnl::primitive_attr attributes_with(Activation::Kind kind);
 /// That function as a primitive of its own.

@@ -29,6 +29,17 @@ inline dnnl::primitive_attr attributes_for(const Site& site) {
   return site.fused ? attributes_with(*site.fused) : attributes();
 }
 
+/// result = left right (+ bias, one row), with what `attr` does to it. Row-major or transposed.
+Call product(Workspace& workspace,
+             const dnnl::primitive_attr& attr,
+             const dnnl::memory& left,
+             const dnnl::memory& right,
+             const dnnl::memory* bias,
+             const dnnl::memory& result);
+
+/// sums (width) of rows (count, width).
+void sum_rows(std::size_t count, std::size_t width, const float* rows, float* sums);
+
 inline dnnl::memory::dim extent(std::size_t value) {
   return static_cast<dnnl::memory::dim>(value);
 }

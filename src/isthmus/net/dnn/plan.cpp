@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/net/dnn/plan.h"
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <string>
@@ -39,8 +40,8 @@ bool is_max_pool(const Layer* layer) {
 // that of an active unit).
 class Plan::Builder {
  public:
-  Builder(Plan& plan, const Network& network, const Layout& layout, Mode mode)
-      : plan_(plan), network_(network), layout_(layout), mode_(mode) {}
+  Builder(Plan& plan, const Network& network, const Layout& layout, std::size_t streams, Mode mode)
+      : plan_(plan), network_(network), layout_(layout), streams_(streams), mode_(mode) {}
 
   void run(std::size_t count);
 
@@ -50,6 +51,17 @@ class Plan::Builder {
   }
   void add(std::size_t index);
   void add_weighted(std::size_t index);
+  void add_embedding(std::size_t index, const Embedding& embedding);
+  void add_lstm(std::size_t index, const Lstm& lstm);
+  const Tensor* tensor(std::size_t index, const char* name) const {
+    return find(layout_, std::to_string(index) + "." + name);
+  }
+  // The stage that comes next has parameters.
+  void mark_trainable() {
+    if (!trainable_) {
+      plan_.first_trainable_ = plan_.stages_.size();
+    }
+  }
   Site site() const {
     return {
         .workspace = plan_.workspace_, .mode = mode_, .input = current_, .propagate = trainable_};
@@ -62,33 +74,58 @@ class Plan::Builder {
   Plan& plan_;
   const Network& network_;
   const Layout& layout_;
+  std::size_t streams_;
   Mode mode_;
   Blob current_;
-  bool trainable_ = false;     // a stage so far has parameters
-  bool skip_next_ = false;     // the next layer is already applied
-  bool relu_pending_ = false;  // the next stage, a pool, accounts for the ReLU's derivative
+  std::size_t state_offset_ = 0;  // of the next Lstm
+  bool trainable_ = false;        // a stage so far has parameters
+  bool skip_next_ = false;        // the next layer is already applied
+  bool relu_pending_ = false;     // the next stage, a pool, accounts for the ReLU's derivative
 };
 
 void Plan::Builder::add_weighted(std::size_t index) {
   const Layer* next = layer(index + 1);
   const Activation* activation = elementwise(next);
   Site here = site();
-  here.weight = find(layout_, std::to_string(index) + ".weight");
-  here.bias = find(layout_, std::to_string(index) + ".bias");
+  const auto* linear = std::get_if<Linear>(layer(index));
+  const bool tied = linear != nullptr && linear->tied;
+  here.weight = tensor(tied ? 0 : index, "weight");
+  here.bias = tensor(index, "bias");
   ISTHMUS_ASSERT(here.weight != nullptr, "a layer has no weight in the layout");
   if (activation != nullptr) {
     here.fused = activation->kind;
     skip_next_ = true;
   }
-  if (!trainable_) {
-    plan_.first_trainable_ = plan_.stages_.size();
-  }
-  if (const auto* linear = std::get_if<Linear>(layer(index))) {
+  mark_trainable();
+  if (linear != nullptr) {
     append(build_linear(here, *linear));
   } else {
     relu_pending_ = here.fused == Activation::Kind::relu && is_max_pool(layer(index + 2));
     append(build_convolution(here, std::get<Conv2d>(*layer(index)), relu_pending_));
   }
+  trainable_ = true;
+}
+
+void Plan::Builder::add_embedding(std::size_t index, const Embedding& embedding) {
+  Site here = site();
+  here.weight = tensor(index, "weight");
+  mark_trainable();
+  const bool tied = std::ranges::any_of(network_.layers, [](const Layer& layer) {
+    const auto* linear = std::get_if<Linear>(&layer);
+    return linear != nullptr && linear->tied;
+  });
+  append(build_embedding(here, embedding, tied));
+  trainable_ = true;
+}
+
+void Plan::Builder::add_lstm(std::size_t index, const Lstm& lstm) {
+  Site here = site();
+  here.weight = tensor(index, "weight_ih_l0");
+  here.recurrent = tensor(index, "weight_hh_l0");
+  here.bias = tensor(index, "bias_ih_l0");
+  mark_trainable();
+  append(build_lstm(here, lstm, streams_, state_offset_));
+  state_offset_ += 2 * streams_ * lstm.features;
   trainable_ = true;
 }
 
@@ -99,6 +136,12 @@ void Plan::Builder::add(std::size_t index) {
   const Layer& here = *layer(index);
   if (std::holds_alternative<Linear>(here) || std::holds_alternative<Conv2d>(here)) {
     add_weighted(index);
+  } else if (const auto* embedding = std::get_if<Embedding>(&here)) {
+    add_embedding(index, *embedding);
+  } else if (const auto* lstm = std::get_if<Lstm>(&here)) {
+    add_lstm(index, *lstm);
+  } else if (const auto* norm = std::get_if<LocalResponseNorm>(&here)) {
+    append(build_norm(site(), *norm));
   } else if (const auto* pool = std::get_if<Pool2d>(&here)) {
     append(build_pool(site(), *pool, std::exchange(relu_pending_, false)));
   } else if (const auto* activation = std::get_if<Activation>(&here)) {
@@ -137,8 +180,12 @@ void Plan::Builder::run(std::size_t count) {
   plan_.workspace_.seal();
 }
 
-Plan::Plan(const Network& network, const Layout& layout, std::size_t count, Mode mode) {
-  Builder(*this, network, layout, mode).run(count);
+Plan::Plan(const Network& network,
+           const Layout& layout,
+           std::size_t count,
+           std::size_t streams,
+           Mode mode) {
+  Builder(*this, network, layout, streams, mode).run(count);
 }
 
 void Plan::load(const Step& step) {

@@ -13,7 +13,12 @@ namespace isthmus::dnn {
 /// it outside FlushDenormals, use it inside.
 class Plan {
  public:
-  Plan(const Network& network, const Layout& layout, std::size_t count, Mode mode);
+  /// `streams`: see BatchView.
+  Plan(const Network& network,
+       const Layout& layout,
+       std::size_t count,
+       std::size_t streams,
+       Mode mode);
 
   /// Takes over the parameters of `step`; holds until the next call. The flat vectors must not move
   /// in between.

@@ -72,6 +72,7 @@ class Workspace {
 struct Step {
   const float* theta = nullptr;  ///< (P)
   float* gradient = nullptr;     ///< (P), in training
+  float* state = nullptr;        ///< see BatchView::state
   Rng* dropout = nullptr;        ///< in training, if the network has dropout
   const dnnl::stream& stream;
 };
@@ -100,6 +101,7 @@ struct Site {
   /// Of the layer, in the flat vector; null where there is none.
   const Tensor* weight = nullptr;
   const Tensor* bias = nullptr;
+  const Tensor* recurrent = nullptr;  ///< W_hh of an Lstm
   /// An elementwise function right behind this layer that it shall apply itself.
   std::optional<Activation::Kind> fused{};
 
@@ -117,6 +119,11 @@ Built build_linear(const Site& site, const Linear& linear);
 Built build_convolution(const Site& site, const Conv2d& conv, bool gradient_masked);
 /// `mask`: the input is the output of a ReLU whose derivative this stage accounts for.
 Built build_pool(const Site& site, const Pool2d& pool, bool mask);
+Built build_norm(const Site& site, const LocalResponseNorm& norm);
+/// `tied`: a later layer writes a gradient of the same tensor, to which this one's is added.
+Built build_embedding(const Site& site, const Embedding& embedding, bool tied);
+/// `state_offset`: of this layer's h in Step::state.
+Built build_lstm(const Site& site, const Lstm& lstm, std::size_t streams, std::size_t state_offset);
 Built build_activation(const Site& site, Activation::Kind kind);
 Built build_dropout(const Site& site, const Dropout& dropout);
 /// Flat samples in PyTorch's order.

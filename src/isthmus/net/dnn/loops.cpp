@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/net/dnn/loops.h"
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+// Each loop is written once, as an always-inlined body, and compiled once for every instruction set
+// by a function with a target attribute (see flags.cmake: never fused, so that all agree).
+#define ISTHMUS_BODY [[gnu::always_inline]] inline
+
+namespace isthmus::dnn {
+namespace {
+
+// e^x to a few units in the last place: x = n log 2 + r with n whole, and the power series of e^r.
+// Beyond +-87 as at +-87.
+ISTHMUS_BODY float exp_of(float x) {
+  constexpr float top = 87.0F;
+  constexpr float log2_of_e = 1.44269504F;
+  constexpr float round = 12582912.0F;  // 1.5 2^23: adding it rounds to whole numbers
+  constexpr float log_of_2_high = 0.693359375F;
+  constexpr float log_of_2_low = -2.12194440e-4F;
+  x = x > top ? top : x;
+  x = x < -top ? -top : x;
+  const float shifted = x * log2_of_e + round;
+  const float n = shifted - round;
+  const float r = (x - n * log_of_2_high) - n * log_of_2_low;
+  float series = 1.0F / 5040.0F;
+  series = series * r + 1.0F / 720.0F;
+  series = series * r + 1.0F / 120.0F;
+  series = series * r + 1.0F / 24.0F;
+  series = series * r + 1.0F / 6.0F;
+  series = series * r + 0.5F;
+  series = series * (r * r) + r + 1.0F;
+  const std::uint32_t exponent =
+      std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(round) + 127U;
+  return series * std::bit_cast<float>(exponent << 23U);
+}
+
+ISTHMUS_BODY float sigmoid_of(float x) {
+  return 1.0F / (1.0F + exp_of(-x));
+}
+
+// Lambert's continued fraction up to 1, where 1 - 2 / (1 + e^2x) would cancel; that formula beyond.
+ISTHMUS_BODY float tanh_of(float x) {
+  const float size = std::abs(x);
+  const float square = x * x;
+  const float small = x * (((square + 378.0F) * square + 17325.0F) * square + 135135.0F) /
+                      (((28.0F * square + 3150.0F) * square + 62370.0F) * square + 135135.0F);
+  const float large = std::copysign(1.0F - 2.0F / (1.0F + exp_of(2.0F * size)), x);
+  return size < 1.0F ? small : large;
+}
+
+// s^-beta
+ISTHMUS_BODY void powers_of(std::size_t count,
+                            float beta,
+                            const float* __restrict sums,
+                            float* __restrict powers) {
+  if (beta == 0.75F) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const float root = std::sqrt(sums[i]);
+      powers[i] = 1.0F / (root * std::sqrt(root));
+    }
+  } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      powers[i] = std::pow(sums[i], -beta);
+    }
+  }
+}
+
+// sums[c] = the 2 reach + 1 numbers of `padded` from c on.
+ISTHMUS_BODY void window_sums(std::size_t channels,
+                              std::size_t reach,
+                              const float* __restrict padded,
+                              float* __restrict sums) {
+  for (std::size_t c = 0; c < channels; ++c) {
+    sums[c] = padded[c];
+  }
+  for (std::size_t shift = 1; shift <= 2 * reach; ++shift) {
+    for (std::size_t c = 0; c < channels; ++c) {
+      sums[c] += padded[c + shift];
+    }
+  }
+}
+
+ISTHMUS_BODY void clear_margins(std::size_t channels, std::size_t reach, float* padded) {
+  for (std::size_t i = 0; i < reach; ++i) {
+    padded[i] = 0.0F;
+    padded[reach + channels + i] = 0.0F;
+  }
+}
+
+ISTHMUS_BODY void normalise_body(const NormFactors& factors,
+                                 std::size_t channels,
+                                 const float* __restrict x,
+                                 float* __restrict squares,
+                                 float* __restrict sums,
+                                 float* __restrict y) {
+  const NormFactors f = factors;
+  clear_margins(channels, f.reach, squares);
+  for (std::size_t c = 0; c < channels; ++c) {
+    squares[f.reach + c] = x[c] * x[c];
+  }
+  window_sums(channels, f.reach, squares, sums);
+  for (std::size_t c = 0; c < channels; ++c) {
+    sums[c] = f.k + f.scale * sums[c];
+  }
+  powers_of(channels, f.beta, sums, y);
+  for (std::size_t c = 0; c < channels; ++c) {
+    y[c] *= x[c];
+  }
+}
+
+// With p = s^-beta: dx_c = dy_c p_c - 2 beta scale x_c sum over c' in reach of dy_c' x_c' p_c' /
+// s_c'
+ISTHMUS_BODY void normalise_backward_body(const NormFactors& factors,
+                                          std::size_t channels,
+                                          const float* __restrict x,
+                                          const float* __restrict sums,
+                                          const float* __restrict y_gradient,
+                                          float* __restrict scratch,
+                                          float* __restrict x_gradient) {
+  const NormFactors f = factors;
+  float* const padded = scratch;  // channels + 2 reach
+  float* const window = scratch + channels + 2 * f.reach;
+  clear_margins(channels, f.reach, padded);
+  powers_of(channels, f.beta, sums, x_gradient);
+  for (std::size_t c = 0; c < channels; ++c) {
+    x_gradient[c] *= y_gradient[c];
+    padded[f.reach + c] = x_gradient[c] * x[c] / sums[c];
+  }
+  window_sums(channels, f.reach, padded, window);
+  const float factor = 2.0F * f.beta * f.scale;
+  for (std::size_t c = 0; c < channels; ++c) {
+    x_gradient[c] -= factor * x[c] * window[c];
+  }
+}
+
+ISTHMUS_BODY void cell_forward_body(const CellStep& step) {
+  const std::size_t width = step.features;
+  for (std::size_t stream = 0; stream < step.streams; ++stream) {
+    float* __restrict gates = step.gates + stream * 4 * width;
+    const float* __restrict before = step.cell_before + stream * width;
+    float* __restrict cell = step.cell + stream * width;
+    float* __restrict hidden = step.hidden + stream * width;
+    for (std::size_t j = 0; j < width; ++j) {
+      const float in = sigmoid_of(gates[j]);
+      const float forget = sigmoid_of(gates[width + j]);
+      const float candidate = tanh_of(gates[2 * width + j]);
+      const float out = sigmoid_of(gates[3 * width + j]);
+      const float value = forget * before[j] + in * candidate;
+      gates[j] = in;
+      gates[width + j] = forget;
+      gates[2 * width + j] = candidate;
+      gates[3 * width + j] = out;
+      cell[j] = value;
+      hidden[j] = out * tanh_of(value);
+    }
+  }
+}
+
+ISTHMUS_BODY void cell_backward_body(const CellStep& step) {
+  const std::size_t width = step.features;
+  for (std::size_t stream = 0; stream < step.streams; ++stream) {
+    const float* __restrict gates = step.gates + stream * 4 * width;
+    const float* __restrict before = step.cell_before + stream * width;
+    const float* __restrict cell = step.cell + stream * width;
+    const float* __restrict hidden_gradient = step.hidden_gradient + stream * width;
+    float* __restrict cell_gradient = step.cell_gradient + stream * width;
+    float* __restrict to = step.gates_gradient + stream * 4 * width;
+    for (std::size_t j = 0; j < width; ++j) {
+      const float in = gates[j];
+      const float forget = gates[width + j];
+      const float candidate = gates[2 * width + j];
+      const float out = gates[3 * width + j];
+      const float bent = tanh_of(cell[j]);
+      const float by_hidden = hidden_gradient[j];
+      const float by_cell = cell_gradient[j] + by_hidden * out * (1.0F - bent * bent);
+      to[j] = by_cell * candidate * in * (1.0F - in);
+      to[width + j] = by_cell * before[j] * forget * (1.0F - forget);
+      to[2 * width + j] = by_cell * in * (1.0F - candidate * candidate);
+      to[3 * width + j] = by_hidden * bent * out * (1.0F - out);
+      cell_gradient[j] = by_cell * forget;
+    }
+  }
+}
+
+constexpr std::size_t lanes = 16;  // of a sum, whatever the processor's
+
+ISTHMUS_BODY double sum_of_powers_body(std::size_t width,
+                                       const float* x,
+                                       float largest,
+                                       float* powers) {
+  double sums[lanes] = {};
+  float block[lanes];
+  std::size_t i = 0;
+  for (; i + lanes <= width; i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      block[lane] = exp_of(x[i + lane] - largest);
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      sums[lane] += static_cast<double>(block[lane]);
+    }
+    if (powers != nullptr) {
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        powers[i + lane] = block[lane];
+      }
+    }
+  }
+  double total = 0.0;
+  for (const double sum : sums) {
+    total += sum;
+  }
+  for (; i < width; ++i) {
+    const float power = exp_of(x[i] - largest);
+    total += static_cast<double>(power);
+    if (powers != nullptr) {
+      powers[i] = power;
+    }
+  }
+  return total;
+}
+
+ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
+  float best[lanes];
+  float odd[lanes];  // NaN as soon as one was met
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    best[lane] = -std::numeric_limits<float>::infinity();
+    odd[lane] = 0.0F;
+  }
+  std::size_t i = 0;
+  for (; i + lanes <= width; i += lanes) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const float value = x[i + lane];
+      best[lane] = value > best[lane] ? value : best[lane];
+      odd[lane] = value != value ? value : odd[lane];
+    }
+  }
+  for (; i < width; ++i) {
+    best[0] = x[i] > best[0] ? x[i] : best[0];
+    odd[0] = x[i] != x[i] ? x[i] : odd[0];
+  }
+  float result = best[0];
+  float nan = odd[0];
+  for (std::size_t lane = 1; lane < lanes; ++lane) {
+    result = best[lane] > result ? best[lane] : result;
+    nan = odd[lane] != odd[lane] ? odd[lane] : nan;
+  }
+  return nan != nan ? nan : result;
+}
+
+#define ISTHMUS_LOOPS(set, TARGET)                                                              \
+  TARGET void normalise_##set(const NormFactors& factors,                                       \
+                              std::size_t channels,                                             \
+                              const float* x,                                                   \
+                              float* squares,                                                   \
+                              float* sums,                                                      \
+                              float* y) {                                                       \
+    normalise_body(factors, channels, x, squares, sums, y);                                     \
+  }                                                                                             \
+  TARGET void normalise_backward_##set(const NormFactors& factors,                              \
+                                       std::size_t channels,                                    \
+                                       const float* x,                                          \
+                                       const float* sums,                                       \
+                                       const float* y_gradient,                                 \
+                                       float* scratch,                                          \
+                                       float* x_gradient) {                                     \
+    normalise_backward_body(factors, channels, x, sums, y_gradient, scratch, x_gradient);       \
+  }                                                                                             \
+  TARGET void cell_forward_##set(const CellStep& step) {                                        \
+    cell_forward_body(step);                                                                    \
+  }                                                                                             \
+  TARGET void cell_backward_##set(const CellStep& step) {                                       \
+    cell_backward_body(step);                                                                   \
+  }                                                                                             \
+  TARGET double sum_of_powers_##set(                                                            \
+      std::size_t width, const float* x, float largest, float* powers) {                        \
+    return sum_of_powers_body(width, x, largest, powers);                                       \
+  }                                                                                             \
+  TARGET float largest_##set(std::size_t width, const float* x) {                               \
+    return largest_body(width, x);                                                              \
+  }                                                                                             \
+  constexpr Loops loops_##set {                                                                 \
+    .name = #set, .normalise = normalise_##set, .normalise_backward = normalise_backward_##set, \
+    .cell_forward = cell_forward_##set, .cell_backward = cell_backward_##set,                   \
+    .sum_of_powers = sum_of_powers_##set, .largest = largest_##set                              \
+  }
+
+ISTHMUS_LOOPS(baseline, );
+#if defined(__x86_64__)
+ISTHMUS_LOOPS(avx2, [[gnu::target("avx2")]]);
+ISTHMUS_LOOPS(avx512, [[gnu::target("avx512f,avx512dq,prefer-vector-width=512")]]);
+constexpr const Loops* all_loops[] = {&loops_baseline, &loops_avx2, &loops_avx512};
+#else
+constexpr const Loops* all_loops[] = {&loops_baseline};
+#endif
+
+std::size_t usable() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    return 3;
+  }
+  return __builtin_cpu_supports("avx2") ? 2 : 1;
+#else
+  return 1;
+#endif
+}
+
+}  // namespace
+
+const Loops* const* available_loops(std::size_t& count) {
+  static const std::size_t available = usable();
+  count = available;
+  return all_loops;
+}
+
+const Loops& loops() {
+  std::size_t count = 0;
+  const Loops* const* all = available_loops(count);
+  return *all[count - 1];
+}
+
+}  // namespace isthmus::dnn

@@ -46,6 +46,24 @@ OptimizerOptions optimizer_of(const std::string& name, double rate) {
       fmt::format("optimizer: expected adam, rmsprop, sgd or momentum, got '{}'", name));
 }
 
+// TENSOR:STRENGTH,...
+std::vector<WeightDecay> weight_decay_of(const std::string& text) {
+  std::vector<WeightDecay> decays;
+  for (const std::string& part : CLI::detail::split(text, ',')) {
+    const std::size_t colon = part.rfind(':');
+    WeightDecay decay;
+    if (colon == std::string::npos || colon == 0 ||
+        !CLI::detail::lexical_cast(part.substr(colon + 1), decay.strength)) {
+      throw UsageError(fmt::format(
+          "--endpoint-weight-decay: expected TENSOR:STRENGTH,..., e.g. 9.weight:0.004, got '{}'",
+          text));
+    }
+    decay.tensor = part.substr(0, colon);
+    decays.push_back(std::move(decay));
+  }
+  return decays;
+}
+
 // KIND[:EVERY[:FACTOR]], e.g. "staircase:1000:0.5".
 Schedule schedule_of(const std::string& text) {
   const auto fields = CLI::detail::split(text, ':');
@@ -126,7 +144,7 @@ void StudyFlags::add_problem(CLI::App& command) {
   command.add_option(
       "task",
       task,
-      "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp, "
+      "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp, cifar10, ptb, "
       "two-gaussians, permuted-points (see `isthmus list`), or leave it out and give --network");
   const auto group = "Problem";
   command
@@ -220,6 +238,26 @@ void StudyFlags::add_training(CLI::App& command) {
                   schedule,
                   "Factor on the learning rate: constant, staircase:EVERY:FACTOR, "
                   "exponential:EVERY:FACTOR or cosine:EVERY (EVERY in steps)")
+      ->group(group);
+  command
+      .add_option(
+          "--endpoint-weight-decay",
+          endpoint_weight_decay,
+          "Of end points: TENSOR:STRENGTH,..., e.g. 9.weight:0.004; adds STRENGTH / 2 times "
+          "the sum of the tensor's squares to what is minimised")
+      ->group(group);
+  command
+      .add_option(
+          "--streams", streams, "Texts: sequences side by side, in training and evaluation [20]")
+      ->group(group);
+  command.add_option("--window", window, "Texts: words of each sequence in a step [20]")
+      ->group(group);
+  command
+      .add_flag(
+          "--fresh-state",
+          fresh_state,
+          "Texts: begin every window of training with a state of zero, instead of that of the "
+          "window before")
       ->group(group);
   command
       .add_option(
@@ -377,6 +415,22 @@ StudyOptions StudyFlags::options() const {
     set(training->clip_norm, clip_norm);
     if (schedule) {
       training->schedule = schedule_of(*schedule);
+    }
+  }
+  if (endpoint_weight_decay) {
+    study.endpoints.weight_decay = weight_decay_of(*endpoint_weight_decay);
+  }
+  if (!study.problem.is_text() && (streams || window || fresh_state)) {
+    throw UsageError(fmt::format(
+        "--streams, --window and --fresh-state: only texts have them, not {}", study.problem.task));
+  }
+  if (study.problem.is_text()) {
+    set(study.problem.streams, streams);
+    set(study.problem.window, window);
+    study.problem.carry_state = !fresh_state;
+    if (!batch_size) {
+      study.endpoints.batch_size = study.problem.streams * study.problem.window;
+      study.string.training.batch_size = study.endpoints.batch_size;
     }
   }
   if (endpoint_learning_rate) {

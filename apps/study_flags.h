@@ -54,6 +54,10 @@ struct StudyFlags {
   std::optional<std::size_t> check_every;
   std::optional<double> clip_norm;
   std::optional<std::string> schedule;
+  std::optional<std::string> endpoint_weight_decay;
+  std::optional<std::size_t> streams;
+  std::optional<std::size_t> window;
+  bool fresh_state = false;
   std::optional<std::string> other_split;
   bool double_softmax = false;
   std::size_t threads = 0;  ///< 0: as many as the machine has

@@ -53,6 +53,12 @@ Certifier::Certifier(const Objective& objective, Split split, Metric metric)
   if (const auto reason = reason_not_covered(*objective.network(), metric)) {
     throw UsageError(fmt::format("no proof of {}: {}", name_of(metric), *reason));
   }
+  if (objective.data(split) == nullptr) {
+    throw UsageError(
+        fmt::format("no proof of {}: the images are cut and whitened on their way into "
+                    "the network",
+                    name_of(metric)));
+  }
   problem_->data = objective.data(split);
   problem_->metric = metric;
   problem_->steps = steps_of(*objective.network());

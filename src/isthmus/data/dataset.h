@@ -24,6 +24,10 @@ struct Samples {
   std::vector<std::uint8_t> bytes;       ///< (N, features), or empty
   std::vector<std::int32_t> labels;      ///< (N), in [0, classes); or empty
   std::vector<float> targets;            ///< (N, outputs), or empty
+  /// Sequences: sample i is the next of stream i % streams, `window` of each are a batch, and N is
+  /// a multiple of both together. 0: the samples are independent.
+  std::size_t streams = 0;
+  std::size_t window = 0;
 
   /// Numbers in one input: the product of input_shape.
   std::size_t features() const;

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "isthmus/core/error.h"
 
 namespace isthmus {
@@ -65,6 +68,33 @@ void TokenStreams::copy_window(std::size_t w,
       targets[t * streams_ + b] = wanted[t];
     }
   }
+}
+
+Samples window_samples(const TokenStreams& streams) {
+  Samples samples;
+  samples.count = streams.predictions();
+  samples.input_shape = {1};
+  samples.streams = streams.streams();
+  samples.window = streams.window();
+  samples.values.resize(samples.count);
+  samples.labels.resize(samples.count);
+  const std::size_t size = streams.streams() * streams.window();
+  std::vector<std::int32_t> inputs(size);
+  for (std::size_t w = 0; w < streams.windows(); ++w) {
+    streams.copy_window(w, inputs, std::span(samples.labels).subspan(w * size, size));
+    std::ranges::transform(inputs,
+                           samples.values.begin() + static_cast<std::ptrdiff_t>(w * size),
+                           [](std::int32_t token) { return static_cast<float>(token); });
+  }
+  return samples;
+}
+
+Dataset window_dataset(const TextCorpus& corpus, std::size_t streams, std::size_t window) {
+  return {.name = corpus.name,
+          .classes = corpus.vocabulary.size(),
+          .train = window_samples({corpus.train.tokens, streams, window}),
+          .test = window_samples({corpus.test.tokens, streams, window}),
+          .sources = corpus.sources()};
 }
 
 }  // namespace isthmus

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <span>
 
+#include "isthmus/data/dataset.h"
+#include "isthmus/data/text.h"
+
 namespace isthmus {
 
 /// A text in the order in which a recurrent network reads it: cut into B streams of equal length
@@ -50,5 +53,13 @@ class TokenStreams {
   std::size_t length_ = 0;  // L
   std::size_t windows_ = 0;
 };
+
+/// All windows as samples: token by token the input (one number, the token) and as its label the
+/// token one further. Sample (w T + t) B + b is token t of window w of stream b.
+Samples window_samples(const TokenStreams& streams);
+
+/// A corpus as a data set of windows: its train and test splits, and the words as classes. (The
+/// validation split is not used.) Throws UsageError as TokenStreams.
+Dataset window_dataset(const TextCorpus& corpus, std::size_t streams, std::size_t window);
 
 }  // namespace isthmus

@@ -10,40 +10,105 @@
 namespace isthmus {
 namespace {
 
-class Epochs final : public BatchSource {
+// Which samples the next batch has: epochs, each in a new order.
+class EpochOrder {
  public:
-  Epochs(std::shared_ptr<const Samples> samples,
-         std::size_t batch_size,
-         std::uint64_t seed,
-         std::uint64_t stream)
-      : samples_(std::move(samples)),
-        batch_size_(batch_size),
-        rng_(seed, stream),
-        order_(samples_->count),
-        next_(order_.size()) {
+  EpochOrder(std::size_t samples, std::size_t batch_size, std::uint64_t seed, std::uint64_t stream)
+      : batch_size_(batch_size), rng_(seed, stream), order_(samples), next_(samples) {
     ISTHMUS_ASSERT(batch_size_ >= 1 && batch_size_ <= order_.size(), "a batch fits an epoch");
     std::iota(order_.begin(), order_.end(), std::uint32_t{0});
   }
 
-  BatchView next() override {
+  std::span<const std::uint32_t> next() {
     if (next_ + batch_size_ > order_.size()) {
       rng_.shuffle(order_);
       next_ = 0;
     }
     const auto indices = std::span<const std::uint32_t>(order_).subspan(next_, batch_size_);
     next_ += batch_size_;
-    return block_.gather(*samples_, indices);
+    return indices;
+  }
+
+ private:
+  std::size_t batch_size_;
+  Rng rng_;
+  std::vector<std::uint32_t> order_;
+  std::size_t next_;  // place in order_; at the start there is no epoch yet
+};
+
+class Epochs final : public BatchSource {
+ public:
+  Epochs(std::shared_ptr<const Samples> samples,
+         std::size_t batch_size,
+         std::uint64_t seed,
+         std::uint64_t stream)
+      : samples_(std::move(samples)), order_(samples_->count, batch_size, seed, stream) {}
+
+  BatchView next() override { return block_.gather(*samples_, order_.next()); }
+  bool constant() const override { return false; }
+
+ private:
+  std::shared_ptr<const Samples> samples_;
+  EpochOrder order_;
+  SampleBlock block_;
+};
+
+class AugmentedEpochs final : public BatchSource {
+ public:
+  AugmentedEpochs(std::shared_ptr<const Samples> samples,
+                  const Augmentation& augmentation,
+                  std::size_t batch_size,
+                  std::uint64_t seed,
+                  std::uint64_t stream)
+      : samples_(std::move(samples)),
+        augmentation_(augmentation),
+        order_(samples_->count, batch_size, seed, stream),
+        seed_(stream_name({seed, stream})) {}
+
+  BatchView next() override {
+    return block_.distorted(*samples_, augmentation_, order_.next(), seed_, step_++);
   }
 
   bool constant() const override { return false; }
 
  private:
   std::shared_ptr<const Samples> samples_;
-  std::size_t batch_size_;
-  Rng rng_;
-  std::vector<std::uint32_t> order_;
-  std::size_t next_;  // place in order_; at the start there is no epoch yet
+  Augmentation augmentation_;
+  EpochOrder order_;
+  std::uint64_t seed_;  // of the distortions
+  std::uint64_t step_ = 0;
   SampleBlock block_;
+};
+
+class Windows final : public BatchSource {
+ public:
+  Windows(std::shared_ptr<const Samples> samples, std::size_t state_size, bool carry)
+      : samples_(std::move(samples)),
+        size_(samples_->streams * samples_->window),
+        carry_(carry),
+        state_(state_size * samples_->streams) {}
+
+  BatchView next() override {
+    if (next_ + size_ > samples_->count) {
+      next_ = 0;
+    }
+    if (next_ == 0 || !carry_) {
+      std::ranges::fill(state_, 0.0F);
+    }
+    BatchView view = SampleBlock().range(*samples_, next_, size_);
+    view.state = state_.data();
+    next_ += size_;
+    return view;
+  }
+
+  bool constant() const override { return false; }
+
+ private:
+  std::shared_ptr<const Samples> samples_;
+  std::size_t size_;
+  bool carry_;
+  std::size_t next_ = 0;
+  std::vector<float> state_;
 };
 
 class ConstantBatch final : public BatchSource {
@@ -70,7 +135,8 @@ BatchView SampleBlock::range(const Samples& samples, std::size_t first, std::siz
   BatchView view{.count = count,
                  .inputs = rows_from(samples.values, first, features),
                  .targets = rows_from(samples.targets, first, samples.outputs()),
-                 .labels = rows_from(samples.labels, first, 1)};
+                 .labels = rows_from(samples.labels, first, 1),
+                 .streams = std::max<std::size_t>(samples.streams, 1)};
   if (view.inputs == nullptr) {
     inputs_.resize(std::max(inputs_.size(), count * features));
     bytes_to_floats(std::span(samples.bytes).subspan(first * features, count * features),
@@ -108,11 +174,77 @@ BatchView SampleBlock::gather(const Samples& samples, std::span<const std::uint3
           .labels = samples.labels.empty() ? nullptr : labels_.data()};
 }
 
+void SampleBlock::augment_one(const Samples& samples,
+                              const Augmentation& augmentation,
+                              const Distortion& distortion,
+                              std::size_t index,
+                              std::size_t place) {
+  const std::size_t from = augmentation.input_size();
+  const std::size_t to = augmentation.output_size();
+  augmentation.apply(distortion,
+                     std::span(samples.bytes).subspan(index * from, from),
+                     std::span(inputs_).subspan(place * to, to));
+}
+
+BatchView SampleBlock::central(const Samples& samples,
+                               const Augmentation& augmentation,
+                               std::size_t first,
+                               std::size_t count) {
+  inputs_.resize(std::max(inputs_.size(), count * augmentation.output_size()));
+  const Distortion centre = augmentation.central();
+  for (std::size_t i = 0; i < count; ++i) {
+    augment_one(samples, augmentation, centre, first + i, i);
+  }
+  return {.count = count,
+          .inputs = inputs_.data(),
+          .targets = rows_from(samples.targets, first, samples.outputs()),
+          .labels = rows_from(samples.labels, first, 1)};
+}
+
+BatchView SampleBlock::distorted(const Samples& samples,
+                                 const Augmentation& augmentation,
+                                 std::span<const std::uint32_t> indices,
+                                 std::uint64_t seed,
+                                 std::uint64_t step) {
+  const std::size_t outputs = samples.outputs();
+  const std::size_t count = indices.size();
+  inputs_.resize(std::max(inputs_.size(), count * augmentation.output_size()));
+  targets_.resize(std::max(targets_.size(), count * outputs));
+  labels_.resize(std::max(labels_.size(), samples.labels.empty() ? 0 : count));
+  for (std::size_t i = 0; i < count; ++i) {
+    augment_one(samples, augmentation, augmentation.draw(seed, step, i), indices[i], i);
+    std::copy_n(
+        samples.targets.data() + indices[i] * outputs, outputs, targets_.data() + i * outputs);
+    if (!samples.labels.empty()) {
+      labels_[i] = samples.labels[indices[i]];
+    }
+  }
+  return {.count = count,
+          .inputs = inputs_.data(),
+          .targets = outputs == 0 ? nullptr : targets_.data(),
+          .labels = samples.labels.empty() ? nullptr : labels_.data()};
+}
+
 std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,
                                          std::size_t batch_size,
                                          std::uint64_t seed,
                                          std::uint64_t stream) {
   return std::make_unique<Epochs>(std::move(samples), batch_size, seed, stream);
+}
+
+std::unique_ptr<BatchSource> make_augmented_epochs(std::shared_ptr<const Samples> samples,
+                                                   const Augmentation& augmentation,
+                                                   std::size_t batch_size,
+                                                   std::uint64_t seed,
+                                                   std::uint64_t stream) {
+  return std::make_unique<AugmentedEpochs>(
+      std::move(samples), augmentation, batch_size, seed, stream);
+}
+
+std::unique_ptr<BatchSource> make_windows(std::shared_ptr<const Samples> samples,
+                                          std::size_t state_size,
+                                          bool carry) {
+  return std::make_unique<Windows>(std::move(samples), state_size, carry);
 }
 
 std::unique_ptr<BatchSource> make_constant_batch(BatchView batch,

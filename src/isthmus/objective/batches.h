@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "isthmus/data/augment.h"
 #include "isthmus/objective/objective.h"
 
 namespace isthmus {
@@ -21,7 +22,27 @@ class SampleBlock {
   /// The samples of these indices, in this order, copied.
   BatchView gather(const Samples& samples, std::span<const std::uint32_t> indices);
 
+  /// Samples [first, first + count) cut to the centre and whitened, copied.
+  BatchView central(const Samples& samples,
+                    const Augmentation& augmentation,
+                    std::size_t first,
+                    std::size_t count);
+
+  /// The samples of these indices, the one at place i distorted by augmentation.draw(seed, step,
+  /// i).
+  BatchView distorted(const Samples& samples,
+                      const Augmentation& augmentation,
+                      std::span<const std::uint32_t> indices,
+                      std::uint64_t seed,
+                      std::uint64_t step);
+
  private:
+  void augment_one(const Samples& samples,
+                   const Augmentation& augmentation,
+                   const Distortion& distortion,
+                   std::size_t index,
+                   std::size_t place);
+
   std::vector<float> inputs_;
   std::vector<float> targets_;
   std::vector<std::int32_t> labels_;
@@ -33,6 +54,20 @@ std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,
                                          std::size_t batch_size,
                                          std::uint64_t seed,
                                          std::uint64_t stream);
+
+/// The same with every image cut and distorted by `augmentation`, as (seed, step, place in the
+/// batch) say. The samples are images of bytes of its input shape.
+std::unique_ptr<BatchSource> make_augmented_epochs(std::shared_ptr<const Samples> samples,
+                                                   const Augmentation& augmentation,
+                                                   std::size_t batch_size,
+                                                   std::uint64_t seed,
+                                                   std::uint64_t stream);
+
+/// The windows of sequences in their order, again and again, with a state of `state_size` numbers a
+/// stream that is zero at the beginning of every pass (of every window, unless `carry`).
+std::unique_ptr<BatchSource> make_windows(std::shared_ptr<const Samples> samples,
+                                          std::size_t state_size,
+                                          bool carry);
 
 /// The same batch at every step; `owner` keeps its memory.
 std::unique_ptr<BatchSource> make_constant_batch(BatchView batch,

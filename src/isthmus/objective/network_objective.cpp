@@ -2,11 +2,13 @@
 #include "isthmus/objective/network_objective.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -34,6 +36,25 @@ std::size_t size_of(const Shape& shape) {
   return size;
 }
 
+// What the network sees of a sample.
+std::size_t inputs_of(const NetworkObjectiveOptions& options) {
+  return size_of(options.network.input);
+}
+
+void validate_augmentation(const Samples& samples,
+                           std::string_view where,
+                           const NetworkObjectiveOptions& options) {
+  const Augmentation augmentation(samples.input_shape, *options.augment);
+  if (samples.bytes.empty() || augmentation.output_shape() != options.network.input) {
+    throw UsageError(fmt::format(
+        "{}: expected images of bytes that are cut to the network's input ({}), got {} cut to ({})",
+        where,
+        fmt::join(options.network.input, ", "),
+        samples.bytes.empty() ? "floats" : "bytes",
+        fmt::join(augmentation.output_shape(), ", ")));
+  }
+}
+
 std::size_t block_for(const Network& network) {
   const bool is_narrow = std::ranges::all_of(
       shapes(network), [](const Shape& shape) { return size_of(shape) <= narrow; });
@@ -51,7 +72,22 @@ void validate_samples(const Samples& samples,
   if (samples.count == 0) {
     throw UsageError(fmt::format("{}: expected at least one sample, got none", where));
   }
-  const std::size_t inputs = size_of(options.network.input);
+  if (is_recurrent(options.network) != (samples.streams > 0) ||
+      (samples.streams > 0 &&
+       (samples.window == 0 || samples.count % (samples.streams * samples.window) != 0))) {
+    throw UsageError(fmt::format("{}: expected {}, got {} samples in {} streams of windows of {}",
+                                 where,
+                                 is_recurrent(options.network)
+                                     ? "whole windows of sequences for a recurrent network"
+                                     : "independent samples for a network without a state",
+                                 samples.count,
+                                 samples.streams,
+                                 samples.window));
+  }
+  if (options.augment) {
+    validate_augmentation(samples, where, options);
+  }
+  const std::size_t inputs = options.augment ? samples.features() : inputs_of(options);
   if (samples.features() != inputs ||
       samples.values.size() + samples.bytes.size() != samples.count * inputs) {
     throw UsageError(
@@ -149,14 +185,23 @@ struct Shared {
       validate_order(options.test_order, data.test.count);
       test = std::make_shared<const Samples>(permuted(data.test, options.test_order));
     }
-    block = block_for(options.network);
+    block = train->streams > 0 ? train->streams * train->window : block_for(options.network);
+    if (options.augment) {
+      augmentation.emplace(data.train.input_shape, *options.augment);
+    }
+  }
+
+  // Some samples of a split as the network sees them in evaluation.
+  BatchView view(SampleBlock& into, const Samples& samples, std::size_t first, std::size_t count) {
+    return augmentation ? into.central(samples, *augmentation, first, count)
+                        : into.range(samples, first, count);
   }
 
   const Samples& split(Split which) const { return which == Split::train ? *train : *test; }
 
   // The whole train split as one batch of floats, made when first asked for.
   BatchView full_batch() {
-    std::call_once(full_batch_made, [this] { full = full_block.range(*train, 0, train->count); });
+    std::call_once(full_batch_made, [this] { full = view(full_block, *train, 0, train->count); });
     return full;
   }
 
@@ -164,6 +209,7 @@ struct Shared {
   Layout layout;
   std::shared_ptr<const Samples> train;
   std::shared_ptr<const Samples> test;  // in the order of evaluation
+  std::optional<Augmentation> augmentation;
   bool splits_are_equal = false;
   std::size_t block = 0;
 
@@ -179,6 +225,7 @@ class NetworkEvaluator final : public Evaluator {
       : shared_(std::move(shared)),
         dimension_(shared_->layout.dimension()),
         outputs_(output_size(shared_->options.network)),
+        state_size_(state_size(shared_->options.network)),
         engine_(make_engine(shared_->options.network, shared_->block)) {}
 
   void metrics(Split split,
@@ -236,6 +283,13 @@ class NetworkEvaluator final : public Evaluator {
   }
 
  private:
+  // Samples of a pass; the network's state goes on from one call to the next.
+  BatchView view(const Samples& samples, std::size_t first, std::size_t count) {
+    BatchView batch = shared_->view(block_, samples, first, count);
+    batch.state = state_.empty() ? nullptr : state_.data();
+    return batch;
+  }
+
   void mean_losses(Split split,
                    Loss loss,
                    std::span<const float> thetas,
@@ -244,9 +298,10 @@ class NetworkEvaluator final : public Evaluator {
     block_losses_.resize(std::max(block_losses_.size(), values.size()));
     const std::span<double> losses = std::span(block_losses_).first(values.size());
     std::ranges::fill(values, 0.0);
+    state_.assign(samples.streams * state_size_, 0.0F);
     for (std::size_t first = 0; first < samples.count; first += shared_->block) {
       const std::size_t count = std::min(shared_->block, samples.count - first);
-      engine_->losses(thetas, block_.range(samples, first, count), loss, losses);
+      engine_->losses(thetas, view(samples, first, count), loss, losses);
       const double share = static_cast<double>(count) / static_cast<double>(samples.count);
       for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] += share * losses[i];
@@ -259,9 +314,10 @@ class NetworkEvaluator final : public Evaluator {
     const Samples& samples = shared_->split(split);
     Evaluation evaluation;
     std::size_t wrong = 0;
+    state_.assign(samples.streams * state_size_, 0.0F);
     while (evaluation.samples < samples.count) {
       const std::size_t count = std::min(shared_->block, samples.count - evaluation.samples);
-      wrong += count_wrong(theta, block_.range(samples, evaluation.samples, count));
+      wrong += count_wrong(theta, view(samples, evaluation.samples, count));
       evaluation.samples += count;
       evaluation.value = static_cast<double>(wrong) / static_cast<double>(samples.count);
       if (evaluation.value > bound) {
@@ -293,8 +349,10 @@ class NetworkEvaluator final : public Evaluator {
   std::shared_ptr<Shared> shared_;
   std::size_t dimension_;
   std::size_t outputs_;
+  std::size_t state_size_;  // a stream
   std::unique_ptr<Engine> engine_;
   SampleBlock block_;
+  std::vector<float> state_;  // of the pass under way
   std::vector<double> block_losses_;
   std::vector<float> logits_;
 };
@@ -309,7 +367,10 @@ class NetworkObjective final : public Objective {
   std::size_t samples(Split split) const override { return shared_->split(split).count; }
   Loss loss() const override { return shared_->options.loss; }
   const Network* network() const override { return &shared_->options.network; }
-  const Samples* data(Split split) const override { return &shared_->split(split); }
+  // Of augmented images there is no array of what the network sees.
+  const Samples* data(Split split) const override {
+    return shared_->augmentation ? nullptr : &shared_->split(split);
+  }
 
   bool supports(Metric metric) const override {
     const bool has_labels = !shared_->test->labels.empty() && !shared_->train->labels.empty();
@@ -337,6 +398,19 @@ class NetworkObjective final : public Objective {
                                    samples->count,
                                    batch_size));
     }
+    if (samples->streams > 0) {
+      return windows(std::move(samples), batch_size);
+    }
+    if (shared_->augmentation) {
+      if (batch_size == 0) {
+        throw UsageError("batch_size: expected at least 1 for augmented images, got 0 (all)");
+      }
+      return make_augmented_epochs(std::move(samples),
+                                   *shared_->augmentation,
+                                   batch_size,
+                                   seed,
+                                   stream_name({stream, order_purpose}));
+    }
     if (batch_size > 0) {
       return make_epochs(
           std::move(samples), batch_size, seed, stream_name({stream, order_purpose}));
@@ -352,7 +426,8 @@ class NetworkObjective final : public Objective {
                              loss_of(metric) == shared_->options.loss;
     const bool is_the_data =
         !shared_->options.draw_training_set && (split == Split::train || shared_->splits_are_equal);
-    return is_the_loss && is_the_data && !has_dropout_;
+    const bool is_one_batch = !shared_->augmentation && shared_->train->streams == 0;
+    return is_the_loss && is_the_data && is_one_batch && !has_dropout_;
   }
 
   void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const override {
@@ -361,6 +436,20 @@ class NetworkObjective final : public Objective {
   }
 
  private:
+  std::unique_ptr<BatchSource> windows(std::shared_ptr<const Samples> samples,
+                                       std::size_t batch_size) const {
+    const std::size_t size = samples->streams * samples->window;
+    if (batch_size != size) {
+      throw UsageError(fmt::format("batch_size: expected {} ({} streams of {} tokens), got {}",
+                                   size,
+                                   samples->streams,
+                                   samples->window,
+                                   batch_size));
+    }
+    return make_windows(
+        std::move(samples), state_size(shared_->options.network), shared_->options.carry_state);
+  }
+
   // A whole drawn set as one batch that owns it.
   static std::unique_ptr<BatchSource> make_drawn_batch(std::shared_ptr<const Samples> samples) {
     struct Owner {

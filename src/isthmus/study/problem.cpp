@@ -11,6 +11,8 @@
 #include "isthmus/core/json.h"
 #include "isthmus/data/generated.h"
 #include "isthmus/data/locations.h"
+#include "isthmus/data/text.h"
+#include "isthmus/data/token_streams.h"
 #include "isthmus/objective/network_objective.h"
 
 namespace isthmus {
@@ -57,6 +59,10 @@ bool Problem::generated() const {
   return has_risk() || data == two_gaussians || data == permuted_points;
 }
 
+bool Problem::is_text() const {
+  return data == "ptb";
+}
+
 bool Problem::has_risk() const {
   return polynomial_of(data).has_value();
 }
@@ -76,6 +82,18 @@ Json to_json(const Problem& problem) {
       json["test_seed"] = problem.test_seed;
       json["test_stream"] = problem.test_stream;
     }
+  }
+  if (problem.augment) {
+    json["augment"] = {{"crop", problem.augment->crop},
+                       {"flip", problem.augment->flip},
+                       {"brightness", problem.augment->brightness},
+                       {"contrast_least", problem.augment->contrast_least},
+                       {"contrast_most", problem.augment->contrast_most}};
+  }
+  if (problem.is_text()) {
+    json["streams"] = problem.streams;
+    json["window"] = problem.window;
+    json["carry_state"] = problem.carry_state;
   }
   json["network"] = to_json(problem.network);
   return json;
@@ -102,6 +120,19 @@ Problem problem_from_json(const Json& json) {
         problem.test_stream = json.at("test_stream").get<std::uint64_t>();
       }
     }
+    if (json.contains("augment")) {
+      const Json& augment = json.at("augment");
+      problem.augment = {.crop = augment.at("crop").get<std::size_t>(),
+                         .flip = augment.at("flip").get<bool>(),
+                         .brightness = augment.at("brightness").get<double>(),
+                         .contrast_least = augment.at("contrast_least").get<double>(),
+                         .contrast_most = augment.at("contrast_most").get<double>()};
+    }
+    if (problem.is_text()) {
+      problem.streams = json.at("streams").get<std::size_t>();
+      problem.window = json.at("window").get<std::size_t>();
+      problem.carry_state = json.at("carry_state").get<bool>();
+    }
     return problem;
   } catch (const Json::exception& error) {
     throw DataError(fmt::format("problem: a field is missing or malformed ({})", error.what()));
@@ -115,15 +146,20 @@ std::shared_ptr<const Dataset> load_data(const Problem& problem,
   if (problem.generated()) {
     return nullptr;
   }
+  const std::filesystem::path folder = find_dataset(problem.data, data_folder);
   auto data = std::make_shared<const Dataset>(
-      load_dataset(find_dataset(problem.data, data_folder), problem.data));
+      problem.is_text() ? window_dataset(load_ptb(folder), problem.streams, problem.window)
+                        : load_dataset(folder, problem.data));
   const std::size_t outputs = output_size(problem.network);
-  if (problem.network.input != data->train.input_shape) {
+  const Shape seen = problem.augment
+                         ? Augmentation(data->train.input_shape, *problem.augment).output_shape()
+                         : data->train.input_shape;
+  if (problem.network.input != seen) {
     throw UsageError(
-        fmt::format("network: its input is ({}), the images of {} are ({}): change \"input\"",
+        fmt::format("network: its input is ({}), the samples of {} are ({}): change \"input\"",
                     fmt::join(problem.network.input, ", "),
                     problem.data,
-                    fmt::join(data->train.input_shape, ", ")));
+                    fmt::join(seen, ", ")));
   }
   if (outputs != data->classes) {
     throw UsageError(fmt::format(
@@ -142,6 +178,8 @@ std::unique_ptr<Objective> make_objective(const Problem& problem,
   options.loss = problem.loss;
   if (!problem.generated()) {
     options.data = std::move(data);
+    options.augment = problem.augment;
+    options.carry_state = problem.carry_state;
     return make_network_objective(options);
   }
   const std::optional<Polynomial> polynomial = polynomial_of(problem.data);

@@ -10,9 +10,10 @@
 #include <string_view>
 
 #include "isthmus/core/json_fwd.h"
+#include "isthmus/data/augment.h"
 #include "isthmus/data/dataset.h"
-#include "isthmus/net/engine.h"
 #include "isthmus/data/generated.h"
+#include "isthmus/net/engine.h"
 #include "isthmus/net/network.h"
 #include "isthmus/objective/objective.h"
 
@@ -32,8 +33,8 @@ Risk risk_of(std::string_view name);
 /// into every path file, so that a path can be verified from the file and the data alone.
 struct Problem {
   std::string task;  ///< the name it was asked for by, e.g. "quadratic"
-  /// "quadratic", "cubic", "two-gaussians", "permuted-points" (generated), or the name of an IDX
-  /// data set
+  /// "quadratic", "cubic", "two-gaussians", "permuted-points" (generated), or the name of a
+  /// data set of images or of a text (see `isthmus data list`)
   std::string data;
   Network network;
   Loss loss = Loss::absolute;
@@ -48,9 +49,18 @@ struct Problem {
   double covariance = 0.05;
   /// Permuted-points alone.
   Points points = equilateral_points();
+  /// Images of bytes alone: cut to the network's input, and distorted in training.
+  std::optional<AugmentOptions> augment{};
+  /// Texts (ptb) alone: read as `streams` sequences side by side, `window` tokens of each a batch.
+  std::size_t streams = 20;
+  std::size_t window = 20;
+  /// Whether training goes on from window to window with the network's state.
+  bool carry_state = true;
 
   /// No data set is read.
   bool generated() const;
+  /// The data are sequences of words.
+  bool is_text() const;
   /// The input distribution is known: quadratic and cubic.
   bool has_risk() const;
 };
@@ -59,7 +69,7 @@ Json to_json(const Problem& problem);
 /// Throws DataError that names the field.
 Problem problem_from_json(const Json& json);
 
-/// Reads an IDX data set for a problem; nothing for generated data. Throws MissingInput or
+/// Reads the data set of a problem; nothing for generated data. Throws MissingInput or
 /// DataError, and UsageError if the network's input or output does not fit the data.
 std::shared_ptr<const Dataset> load_data(const Problem& problem,
                                          const std::optional<std::filesystem::path>& data_folder);

@@ -93,6 +93,59 @@ Network mnist_mlp_network() {
                      Linear{.out_features = 10}}};
 }
 
+// The network of TensorFlow's CIFAR-10 tutorial, as the published script initialises it: 1,068,298
+// parameters.
+Network cifar10_network() {
+  const auto normal = [](double deviation) {
+    return Initializer{Initializer::Kind::truncated_normal, deviation};
+  };
+  const auto constant = [](double value) {
+    return Initializer{Initializer::Kind::constant, value};
+  };
+  const auto conv = [&](double bias) {
+    return Conv2d{.out_channels = 64,
+                  .kernel = 5,
+                  .padding = Padding::same,
+                  .weight_init = normal(0.05),
+                  .bias_init = constant(bias)};
+  };
+  const auto dense = [&](std::size_t features, double deviation, double bias) {
+    return Linear{
+        .out_features = features, .weight_init = normal(deviation), .bias_init = constant(bias)};
+  };
+  const Activation relu{Activation::Kind::relu};
+  const Pool2d pool{.kernel = 3, .stride = 2, .padding = Padding::same};
+  // TensorFlow's alpha = 0.001 / 9 over a depth radius of 4.
+  const LocalResponseNorm norm{.size = 9, .alpha = 0.001, .beta = 0.75, .k = 1.0};
+  return {.input = {3, 24, 24},
+          .layers = {conv(0.0),
+                     relu,
+                     pool,
+                     norm,
+                     conv(0.1),
+                     relu,
+                     norm,
+                     pool,
+                     Flatten{},
+                     dense(384, 0.04, 0.1),
+                     relu,
+                     dense(192, 0.04, 0.1),
+                     relu,
+                     dense(10, 1.0 / 192.0, 0.0)}};
+}
+
+// Zaremba's small model: two layers of 200, 10,000 words, 4,651,600 parameters.
+Network ptb_network() {
+  const Initializer uniform{Initializer::Kind::uniform, 0.1};
+  const Initializer zero{Initializer::Kind::constant, 0.0};
+  const Lstm lstm{.features = 200, .weight_init = uniform, .bias_init = zero};
+  return {.input = {1},
+          .layers = {Embedding{.tokens = 10000, .features = 200, .weight_init = uniform},
+                     lstm,
+                     lstm,
+                     Linear{.out_features = 10000, .weight_init = uniform, .bias_init = uniform}}};
+}
+
 // Settings. Each is explained, with the measurement behind it, in docs/defaults.md.
 
 void set_generated(StudyOptions& options) {
@@ -158,6 +211,59 @@ void set_images(StudyOptions& options) {
   options.string.training.check_every = 550;
 }
 
+void set_cifar10(StudyOptions& options) {
+  set_images(options);
+  options.problem.data = "cifar-10";
+  options.problem.augment = AugmentOptions{};
+  options.string.training.check_every = options.endpoints.check_every;
+  if (options.protocol == Protocol::strict) {
+    return;
+  }
+  // CIFAR10.py: plain SGD at 0.1, a tenth of it after 350 epochs; a look every 100 steps, the first
+  // one after one step; the weights of the two hidden dense layers decay, those of beads do not.
+  options.string.tolerance = 1.1;
+  options.endpoints.optimizer = Sgd{.learning_rate = 0.1};
+  options.endpoints.schedule = {
+      .kind = Schedule::Kind::staircase, .factor = 0.1, .every = 350.0 * 50000.0 / 128.0};
+  options.endpoints.batch_size = 128;
+  options.endpoints.check_every = 100;
+  options.endpoints.max_steps = 1000000;
+  options.string.training = options.endpoints;
+  options.endpoints.weight_decay = {{"9.weight", 0.004}, {"11.weight", 0.004}};
+}
+
+// Steps in one pass over the text's training split, at 20 streams of 20 words.
+constexpr double ptb_epoch = 2323.0;
+
+void set_ptb(StudyOptions& options) {
+  options.problem.loss = Loss::cross_entropy;
+  options.string.grid.metric = Metric::perplexity;
+  options.string.grid.points = 21;
+  options.string.alpha = 0.98;
+  // A rate of 1 and norms of at most 5 for the loss summed over the 20 words of a window: 20 and a
+  // quarter for its mean. The rate halves with every epoch from the sixth on.
+  options.endpoints.optimizer = Sgd{.learning_rate = 20.0};
+  options.endpoints.clip_norm = 0.25;
+  options.endpoints.schedule = {.kind = Schedule::Kind::staircase,
+                                .factor = 0.5,
+                                .every = ptb_epoch,
+                                .hold = 4.0 * ptb_epoch};
+  options.endpoints.batch_size = 400;
+  options.endpoints.check_every = 250;
+  options.endpoints.max_steps = static_cast<std::size_t>(20 * ptb_epoch);
+  options.string.training = options.endpoints;
+  options.string.training.check_every = 100;
+  options.other_split = OtherSplit::none;  // a pass over the training text takes a minute
+  if (options.protocol == Protocol::strict) {
+    return;
+  }
+  // PTBRNN.py: a look after every epoch, 100 epochs at most.
+  options.string.tolerance = 1.1;
+  options.endpoints.check_every = static_cast<std::size_t>(ptb_epoch);
+  options.endpoints.max_steps = static_cast<std::size_t>(100 * ptb_epoch);
+  options.string.training = options.endpoints;
+}
+
 // Each pair and threshold is a row and two files of a run.
 constexpr std::size_t max_pairs = 1'000'000;
 
@@ -184,15 +290,16 @@ void set_check(StudyOptions& options) {
 }
 
 Json to_json(const Schedule& schedule) {
+  const std::string hold = schedule.hold > 0.0 ? fmt::format(" from step {}", schedule.hold) : "";
   switch (schedule.kind) {
     case Schedule::Kind::constant:
       return "constant";
     case Schedule::Kind::cosine:
-      return fmt::format("cosine:{}", schedule.every);
+      return fmt::format("cosine:{}{}", schedule.every, hold);
     case Schedule::Kind::staircase:
-      return fmt::format("staircase:{}:{}", schedule.every, schedule.factor);
+      return fmt::format("staircase:{}:{}{}", schedule.every, schedule.factor, hold);
     case Schedule::Kind::exponential:
-      return fmt::format("exponential:{}:{}", schedule.every, schedule.factor);
+      return fmt::format("exponential:{}:{}{}", schedule.every, schedule.factor, hold);
   }
   return nullptr;
 }
@@ -214,6 +321,9 @@ Json to_json(const TrainOptions& training) {
             {"max_steps", training.max_steps},
             {"clip_norm", training.clip_norm},
             {"comparison", training.comparison == Comparison::below ? "below" : "at_most"}};
+  for (const WeightDecay& decay : training.weight_decay) {
+    json["weight_decay"][decay.tensor] = decay.strength;
+  }
   return json;
 }
 
@@ -337,6 +447,18 @@ const std::vector<Task>& tasks() {
        .summary = "MNIST, 784-32-32-10 ReLU perceptron (26,506 parameters), test error rate",
        .threshold = 0.06,
        .published_thresholds = {}},
+      {.name = "cifar10",
+       .summary =
+           "CIFAR-10, TensorFlow's tutorial network (1,068,298 parameters) on distorted crops "
+           "of 24 x 24, test error rate",
+       .threshold = 0.4,
+       .published_thresholds = {0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2}},
+      {.name = "ptb",
+       .summary =
+           "Penn Treebank, two LSTM layers of 200 (4,651,600 parameters), test perplexity per "
+           "word",
+       .threshold = 300.0,
+       .published_thresholds = {700.0, 300.0, 250.0, 200.0, 150.0, 135.0}},
       {.name = "two-gaussians",
        .summary = "(max(0, x_1), max(0, x_2)) on two crossed Gaussians, 2-2-2 ReLU net without "
                   "biases, mean squared error; see `isthmus lower-bound`",
@@ -375,6 +497,12 @@ StudyOptions default_options(const Task& task, Protocol protocol, bool softmax_o
     options.problem.network = plane_network(task.name == "two-gaussians" ? 2 : 3);
     options.problem.risk_points = 400;
     set_plane(options);
+  } else if (task.name == "cifar10") {
+    options.problem.network = cifar10_network();
+    set_cifar10(options);
+  } else if (task.name == "ptb") {
+    options.problem.network = ptb_network();
+    set_ptb(options);
   } else {
     options.problem.network =
         task.name == "mnist-mlp" ? mnist_mlp_network() : mnist_network(softmax_output);
@@ -391,7 +519,11 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
   options.problem.task = "network";
   options.problem.data = data;
   options.problem.network = network;
-  set_images(options);
+  if (options.problem.is_text()) {
+    set_ptb(options);
+  } else {
+    set_images(options);
+  }
   set_paper_rules(options);
   set_check(options);
   return options;

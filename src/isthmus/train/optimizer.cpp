@@ -64,7 +64,7 @@ void validate(const Adam& adam) {
 }  // namespace
 
 double Schedule::at(std::size_t step) const {
-  const double position = static_cast<double>(step) / every;
+  const double position = std::max(static_cast<double>(step) - hold, 0.0) / every;
   switch (kind) {
     case Kind::constant:
       return 1.0;

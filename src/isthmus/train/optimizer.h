@@ -42,13 +42,14 @@ using OptimizerOptions = std::variant<Sgd, RmsProp, Adam>;
 struct Schedule {
   enum class Kind {
     constant,     ///< 1
-    staircase,    ///< factor^floor(i / every)
-    exponential,  ///< factor^(i / every)
-    cosine,       ///< (1 + cos(pi * min(i / every, 1))) / 2
+    staircase,    ///< factor^floor(max(i - hold, 0) / every)
+    exponential,  ///< factor^(max(i - hold, 0) / every)
+    cosine,       ///< (1 + cos(pi * min(max(i - hold, 0) / every, 1))) / 2
   };
   Kind kind = Kind::constant;
   double factor = 1.0;
   double every = 1.0;  ///< steps
+  double hold = 0.0;   ///< steps before it begins
 
   double at(std::size_t step) const;
 };

@@ -2,11 +2,13 @@
 #include "isthmus/train/train.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -49,6 +51,9 @@ void validate(const Schedule& schedule) {
   if (!(schedule.every > 0.0) || !std::isfinite(schedule.every)) {
     refuse("schedule every", "> 0", schedule.every);
   }
+  if (!(schedule.hold >= 0.0) || !std::isfinite(schedule.hold)) {
+    refuse("schedule hold", ">= 0", schedule.hold);
+  }
   if (!(schedule.factor > 0.0) || !std::isfinite(schedule.factor)) {
     refuse("schedule factor", "> 0", schedule.factor);
   }
@@ -77,6 +82,31 @@ void validate_job(const Objective& objective, const TrainJob& job, std::size_t i
   }
 }
 
+// A tensor that decays, found in the flat vector.
+struct Decay {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+  float strength = 0.0F;
+};
+
+std::vector<Decay> decays_of(const TrainOptions& options, const Layout& layout) {
+  std::vector<Decay> found;
+  for (const WeightDecay& decay : options.weight_decay) {
+    const auto tensor = std::ranges::find(layout.tensors(), decay.tensor, &Tensor::name);
+    if (tensor == layout.tensors().end()) {
+      std::vector<std::string> names;
+      std::ranges::transform(layout.tensors(), std::back_inserter(names), &Tensor::name);
+      throw UsageError(fmt::format("weight_decay: expected one of the tensors {}, got '{}'",
+                                   fmt::join(names, ", "),
+                                   decay.tensor));
+    }
+    found.push_back({.offset = tensor->offset,
+                     .size = tensor->size(),
+                     .strength = static_cast<float>(decay.strength)});
+  }
+  return found;
+}
+
 // What all runs of one call share.
 struct Plan {
   const Objective& objective;
@@ -87,6 +117,7 @@ struct Plan {
   bool loss_is_metric;  // a training step tells the metric for free
   std::size_t split_samples;
   std::optional<BatchView> shared_batch;  // of all jobs, if they have one
+  std::vector<Decay> decays{};
   std::atomic<std::size_t> next_job{0};
   std::atomic<bool> failed{false};  // a worker threw: the others are to end too
 
@@ -253,7 +284,8 @@ class Cohort {
       end(run, Termination::diverged);
       return;
     }
-    const auto gradient = std::span<const float>(gradients_).subspan(row * dimension_, dimension_);
+    const std::span<float> gradient = std::span(gradients_).subspan(row * dimension_, dimension_);
+    decay(theta(row), gradient);
     const bool scheduled = options_.schedule.kind != Schedule::Kind::constant;
     run.optimizer.step(theta(row),
                        gradient,
@@ -270,6 +302,14 @@ class Cohort {
     }
     if (run.renewed && !run.ended && summary.steps < options_.max_steps) {
       run.batch = run.source->next();
+    }
+  }
+
+  void decay(std::span<const float> theta, std::span<float> gradient) const {
+    for (const Decay& decay : plan_.decays) {
+      for (std::size_t i = decay.offset; i < decay.offset + decay.size; ++i) {
+        gradient[i] += decay.strength * theta[i];
+      }
     }
   }
 
@@ -501,6 +541,11 @@ void TrainOptions::validate() const {
   if (!(clip_norm >= 0.0) || !std::isfinite(clip_norm)) {
     refuse("clip_norm", ">= 0", clip_norm);
   }
+  for (const WeightDecay& decay : weight_decay) {
+    if (!(decay.strength >= 0.0) || !std::isfinite(decay.strength)) {
+      refuse("weight_decay of " + decay.tensor, ">= 0", decay.strength);
+    }
+  }
   if (check_every == 0) {
     refuse("check_every", ">= 1", check_every);
   }
@@ -549,7 +594,8 @@ void train(Evaluators& evaluators,
             .loss_is_metric = options.batch_size == 0 &&
                               objective.training_loss_is(options.metric, options.split),
             .split_samples = objective.samples(options.split),
-            .shared_batch = std::nullopt};
+            .shared_batch = std::nullopt,
+            .decays = decays_of(options, objective.layout())};
   for (TrainJob& job : jobs) {
     // What is said of a job that a request to stop keeps from starting.
     job.summary = {.termination = Termination::interrupted,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,10 +25,19 @@ enum class Comparison {
 
 bool reaches(double value, double target, Comparison comparison);
 
+/// Decay of one tensor: training minimises the loss plus strength / 2 times the sum of its squares.
+struct WeightDecay {
+  std::string tensor;  ///< its name in the layout
+  double strength = 0.0;
+};
+
 struct TrainOptions {
   OptimizerOptions optimizer = Adam{};
   Schedule schedule{};
-  double clip_norm = 0.0;      ///< largest Euclidean norm of a gradient; 0 does not clip
+  double clip_norm = 0.0;  ///< largest Euclidean norm of a gradient; 0 does not clip
+  /// Added to the gradient before it is clipped; the losses that are compared and watched are
+  /// without it. Distinct tensors.
+  std::vector<WeightDecay> weight_decay{};
   std::size_t batch_size = 0;  ///< 0: all training samples at every step
   Metric metric = Metric::mean_absolute_error;
   Split split = Split::test;

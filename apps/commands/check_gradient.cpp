@@ -51,7 +51,11 @@ void print(const GradientCheck& result) {
 
 void run_command(const CheckCommand& command) {
   const StudyOptions options = command.flags.options();
-  const Problem problem = problem_of(options, 0);
+  Problem problem = problem_of(options, 0);
+  if (problem.is_text()) {
+    problem.streams = 1;
+    problem.window = std::max<std::size_t>(command.samples, 1);
+  }
   const std::shared_ptr<const Dataset> data = load_data(problem, command.flags.data_folder());
   const std::unique_ptr<Objective> objective = make_objective(problem, data);
   std::vector<float> theta(objective->dimension());

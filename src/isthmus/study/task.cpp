@@ -238,7 +238,7 @@ constexpr double ptb_epoch = 2323.0;
 void set_ptb(StudyOptions& options) {
   options.problem.loss = Loss::cross_entropy;
   options.string.grid.metric = Metric::perplexity;
-  options.string.grid.points = 21;
+  options.string.grid.points = 11;
   options.string.alpha = 0.98;
   // A rate of 1 and norms of at most 5 for the loss summed over the 20 words of a window: 20 and a
   // quarter for its mean. The rate halves with every epoch from the sixth on.
@@ -259,6 +259,7 @@ void set_ptb(StudyOptions& options) {
   }
   // PTBRNN.py: a look after every epoch, 100 epochs at most.
   options.string.tolerance = 1.1;
+  options.string.grid.points = 21;
   options.endpoints.check_every = static_cast<std::size_t>(ptb_epoch);
   options.endpoints.max_steps = static_cast<std::size_t>(100 * ptb_epoch);
   options.string.training = options.endpoints;

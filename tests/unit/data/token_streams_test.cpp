@@ -123,5 +123,16 @@ TEST(TokenStreams, wrong_arguments) {
   EXPECT_THROW(streams.targets(0, 2), InternalError);
 }
 
+TEST(TokenStreams, windows_as_samples) {
+  const Tokens tokens = numbered(15);
+  const Samples samples = window_samples({tokens, 2, 3});
+  EXPECT_EQ(samples.count, 12U);
+  EXPECT_EQ(samples.streams, 2U);
+  EXPECT_EQ(samples.window, 3U);
+  EXPECT_EQ(samples.input_shape, std::vector<std::size_t>{1});
+  EXPECT_EQ(samples.values, (std::vector<float>{0, 7, 1, 8, 2, 9, 3, 10, 4, 11, 5, 12}));
+  EXPECT_EQ(samples.labels, (Tokens{1, 8, 2, 9, 3, 10, 4, 11, 5, 12, 6, 13}));
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -30,7 +30,11 @@ TEST(Problem, SurvivesJson) {
       const Problem back = problem_from_json(Json::parse(json.dump()));
       EXPECT_EQ(to_json(back), json) << task.name;
       EXPECT_EQ(back.has_risk(), task.name == "quadratic" || task.name == "cubic");
-      EXPECT_EQ(back.generated(), task.name.find("mnist") == std::string_view::npos);
+      const bool has_files = task.name.find("mnist") != std::string_view::npos ||
+                             task.name == "cifar10" || task.name == "ptb";
+      EXPECT_EQ(back.generated(), !has_files) << task.name;
+      EXPECT_EQ(back.is_text(), task.name == "ptb");
+      EXPECT_EQ(back.augment.has_value(), task.name == "cifar10");
       if (back.has_risk() && risk == Risk::empirical) {
         EXPECT_EQ(back.test_stream, problem.test_stream);
       }

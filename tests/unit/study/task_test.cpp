@@ -58,6 +58,8 @@ TEST(Task, ParameterCountsAreThePublishedOnes) {
   EXPECT_EQ(parameters("mnist"), 3274634u);
   EXPECT_EQ(parameters("fashion-mnist"), 3274634u);
   EXPECT_EQ(parameters("mnist-mlp"), 26506u);
+  EXPECT_EQ(parameters("cifar10"), 1068298u);
+  EXPECT_EQ(parameters("ptb"), 4651600u);
 }
 
 TEST(StudyOptions, RefusesWhatCannotRun) {

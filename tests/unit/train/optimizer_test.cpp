@@ -198,6 +198,12 @@ TEST(Schedule, FollowsItsFormulas) {
   EXPECT_EQ(stairs.at(9), 1.0);
   EXPECT_NEAR(stairs.at(10), 0.1, 1e-15);
   EXPECT_NEAR(stairs.at(29), 0.01, 1e-15);
+  const Schedule held{
+      .kind = Schedule::Kind::staircase, .factor = 0.5, .every = 10.0, .hold = 40.0};
+  EXPECT_EQ(held.at(0), 1.0);
+  EXPECT_EQ(held.at(49), 1.0);
+  EXPECT_EQ(held.at(50), 0.5);
+  EXPECT_EQ(held.at(69), 0.25);
   const Schedule decay{.kind = Schedule::Kind::exponential, .factor = 0.25, .every = 10.0};
   EXPECT_NEAR(decay.at(5), 0.5, 1e-15);
   const Schedule cosine{.kind = Schedule::Kind::cosine, .every = 100.0};

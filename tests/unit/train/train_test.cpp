@@ -361,6 +361,34 @@ std::string refusal(const TrainOptions& options, const TrainJob& job = walk({1.0
   return "accepted";
 }
 
+// One step of plain SGD with decay, beside the same step without: the difference is the decay's.
+TEST(Train, DecaysTheTensorsThatAreNamed) {
+  const auto objective = make_surface_objective(double_well(4));
+  const Tensor& tensor = objective->layout().tensors().front();
+  TrainOptions options = quick_options();
+  options.optimizer = Sgd{.learning_rate = 0.125};
+  options.max_steps = 1;
+  const double never = -1.0;
+  std::vector<TrainJob> without = jobs_of(*objective, 1, never);
+  const std::vector<float> start = without[0].theta;
+  train_with(*objective, without, options);
+  options.weight_decay = {{tensor.name, 0.5}};
+  std::vector<TrainJob> with = jobs_of(*objective, 1, never);
+  train_with(*objective, with, options);
+  for (std::size_t i = 0; i < tensor.size(); ++i) {
+    EXPECT_NEAR(with[0].theta[i], without[0].theta[i] - 0.125 * 0.5 * start[i], 1e-6);
+  }
+  options.weight_decay = {{"7.weight", 0.5}};
+  std::vector<TrainJob> unknown = jobs_of(*objective, 1, never);
+  try {
+    train_with(*objective, unknown, options);
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_NE(std::string(error.what()).find("7.weight"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(tensor.name), std::string::npos) << error.what();
+  }
+}
+
 TEST(Train, RefusesInvalidOptions) {
   TrainOptions options = walking();
   options.check_every = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Times of the dnn engine, as JSON on standard output: the MNIST convnet and a small perceptron at
-// batch 128, one thread and two, beside the machine's rate of sgemm in the same run.
+// Times of the dnn engine, as JSON on standard output: the MNIST convnet, the CIFAR-10 network and
+// a small perceptron at batch 128, and the PTB network on windows of 20 x 20 words, one thread and
+// two, beside the machine's rate of sgemm in the same run.
 //
 //     bench_dnn [REPETITIONS]
 //
@@ -31,6 +32,7 @@ using isthmus::Json;
 
 constexpr std::size_t batch_size = 128;
 constexpr std::size_t evaluation_size = 1280;
+constexpr std::size_t words = 10000;
 
 double seconds_of(const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
@@ -96,40 +98,112 @@ isthmus::Network perceptron() {
                      Linear{.out_features = 10}}};
 }
 
-// One training run: an engine, parameters, a batch and Adam.
+isthmus::Network cifar10() {
+  using namespace isthmus;
+  const Activation relu{Activation::Kind::relu};
+  const Conv2d conv{.out_channels = 64, .kernel = 5, .padding = Padding::same};
+  const Pool2d pool{.kernel = 3, .stride = 2, .padding = Padding::same};
+  const LocalResponseNorm norm{.size = 9, .alpha = 0.001};
+  return {.input = {3, 24, 24},
+          .layers = {conv,
+                     relu,
+                     pool,
+                     norm,
+                     conv,
+                     relu,
+                     norm,
+                     pool,
+                     Flatten{},
+                     Linear{.out_features = 384},
+                     relu,
+                     Linear{.out_features = 192},
+                     relu,
+                     Linear{.out_features = 10}}};
+}
+
+isthmus::Network language_model() {
+  using namespace isthmus;
+  return {.input = {1},
+          .layers = {Embedding{.tokens = words, .features = 200},
+                     Lstm{.features = 200},
+                     Lstm{.features = 200},
+                     Linear{.out_features = words}}};
+}
+
+// A network with what it is trained by.
+struct Subject {
+  isthmus::Network network;
+  isthmus::OptimizerOptions optimizer = isthmus::Adam{.learning_rate = 1e-4};
+  double clip_norm = 0.0;
+  std::size_t batch = batch_size;
+  std::size_t evaluation = evaluation_size;
+  std::size_t classes = 10;
+  std::size_t streams = 1;
+};
+
+Subject language_subject() {
+  return {.network = language_model(),
+          .optimizer = isthmus::Sgd{.learning_rate = 1.0},
+          .clip_norm = 0.25,
+          .batch = 400,
+          .evaluation = 400,
+          .classes = words,
+          .streams = 20};
+}
+
+Subject cifar10_subject() {
+  return {.network = cifar10(), .optimizer = isthmus::Sgd{.learning_rate = 0.1}};
+}
+
+// One training run: an engine, parameters, a batch and an optimizer.
 class Trainer {
  public:
-  explicit Trainer(const isthmus::Network& network)
-      : engine_(isthmus::make_dnn_engine(network, batch_size)),
-        optimizer_(isthmus::Adam{.learning_rate = 1e-4}, engine_->dimension()),
+  explicit Trainer(const Subject& subject)
+      : subject_(subject),
+        engine_(isthmus::make_dnn_engine(subject.network, subject.batch)),
+        optimizer_(subject.optimizer, engine_->dimension()),
         theta_(engine_->dimension()),
         gradient_(engine_->dimension()) {
-    isthmus::initialise(network, rng_, theta_);
-    inputs_.resize(evaluation_size * 784);
-    std::ranges::generate(inputs_, [&] { return static_cast<float>(rng_.uniform()); });
-    labels_.resize(evaluation_size);
-    std::ranges::generate(labels_, [&] { return static_cast<std::int32_t>(rng_.below(10)); });
+    isthmus::initialise(subject.network, rng_, theta_);
+    std::size_t features = 1;
+    for (const std::size_t extent : subject.network.input) {
+      features *= extent;
+    }
+    inputs_.resize(subject.evaluation * features);
+    const bool tokens = subject.streams > 1;
+    std::ranges::generate(inputs_, [&] {
+      return static_cast<float>(tokens ? static_cast<double>(rng_.below(words)) : rng_.uniform());
+    });
+    labels_.resize(subject.evaluation);
+    std::ranges::generate(labels_,
+                          [&] { return static_cast<std::int32_t>(rng_.below(subject.classes)); });
+    state_.resize(isthmus::state_size(subject.network) * subject.streams);
   }
 
   void differentiate() {
     double loss = 0.0;
     engine_->losses_and_gradients(
-        theta_, batch(batch_size), isthmus::Loss::cross_entropy, &rng_, {&loss, 1}, gradient_);
+        theta_, batch(subject_.batch), isthmus::Loss::cross_entropy, &rng_, {&loss, 1}, gradient_);
   }
   void step() {
     differentiate();
-    optimizer_.step(theta_, gradient_);
+    optimizer_.step(theta_, gradient_, 1.0, isthmus::clip_factor(gradient_, subject_.clip_norm));
   }
   void evaluate() {
     double loss = 0.0;
-    engine_->losses(theta_, batch(evaluation_size), isthmus::Loss::cross_entropy, {&loss, 1});
+    engine_->losses(theta_, batch(subject_.evaluation), isthmus::Loss::cross_entropy, {&loss, 1});
   }
 
  private:
-  isthmus::BatchView batch(std::size_t count) const {
-    return {.count = count, .inputs = inputs_.data(), .labels = labels_.data()};
+  isthmus::BatchView batch(std::size_t count) {
+    return {.count = count,
+            .inputs = inputs_.data(),
+            .labels = labels_.data(),
+            .streams = subject_.streams,
+            .state = state_.empty() ? nullptr : state_.data()};
   }
 
+  Subject subject_;
   isthmus::Rng rng_{1};
   std::unique_ptr<isthmus::Engine> engine_;
   isthmus::Optimizer optimizer_;
@@ -137,11 +211,13 @@ class Trainer {
   std::vector<float> gradient_;
   std::vector<float> inputs_;
   std::vector<std::int32_t> labels_;
+  std::vector<float> state_;
 };
 
 // Multiplications and additions of a step, two a connection and pass. The first layer has no pass
 // for its inputs' gradient, but is counted with three like the others, as is usual.
-double nominal_flops(const isthmus::Network& network) {
+double nominal_flops(const Subject& subject) {
+  const isthmus::Network& network = subject.network;
   const std::vector<isthmus::Shape> shapes = isthmus::shapes(network);
   double connections = 0.0;
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -150,9 +226,11 @@ double nominal_flops(const isthmus::Network& network) {
                                          shapes[i][0] * conv->kernel * conv->kernel);
     } else if (std::holds_alternative<isthmus::Linear>(network.layers[i])) {
       connections += static_cast<double>(shapes[i][0] * shapes[i + 1][0]);
+    } else if (const auto* lstm = std::get_if<isthmus::Lstm>(&network.layers[i])) {
+      connections += static_cast<double>(4 * lstm->features * (shapes[i][0] + lstm->features));
     }
   }
-  return 6.0 * connections * batch_size;
+  return 6.0 * connections * static_cast<double>(subject.batch);
 }
 
 // GFLOP/s of oneDNN's product of square matrices, best of a few sizes and repetitions.
@@ -172,8 +250,8 @@ double sgemm_rate() {
   return best;
 }
 
-Json measure(const isthmus::Network& network, int repetitions, int inner) {
-  Trainer trainer(network);
+Json measure(const Subject& subject, int repetitions, int inner) {
+  Trainer trainer(subject);
   const auto repeated = [&](void (Trainer::*work)()) {
     Times times = times_of(repetitions, [&] {
       for (int i = 0; i < inner; ++i) {
@@ -186,8 +264,8 @@ Json measure(const isthmus::Network& network, int repetitions, int inner) {
   const Times step = repeated(&Trainer::step);
   json["step"] = milliseconds(step);
   json["gradient"] = milliseconds(repeated(&Trainer::differentiate));
-  json["evaluate_1280"] = milliseconds(repeated(&Trainer::evaluate));
-  json["step_gflops"] = 1e-9 * nominal_flops(network) / step.best;
+  json["evaluate"] = milliseconds(repeated(&Trainer::evaluate));
+  json["step_gflops"] = 1e-9 * nominal_flops(subject) / step.best;
   return json;
 }
 
@@ -199,10 +277,10 @@ Json best_and_median(std::vector<double> values) {
 // Steps of two threads at once over those of one in the same time, in turns. By the clock, which
 // counts other programs against the two, and by the processor time of the threads, which shows what
 // they take from each other (caches, memory).
-Json two_workers(const isthmus::Network& network, int repetitions) {
+Json two_workers(const Subject& subject, int repetitions) {
   constexpr int steps = 6;
-  Trainer first(network);
-  Trainer second(network);
+  Trainer first(subject);
+  Trainer second(subject);
   const auto run = [](Trainer& trainer) {  // returns processor time
     const double begin = thread_seconds();
     for (int i = 0; i < steps; ++i) {
@@ -243,9 +321,12 @@ int main(int argc, char** argv) {
   json["onednn"] = std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
                    std::to_string(version->patch);
   json["sgemm_gflops"] = sgemm_rate();
-  json["convnet"] = measure(convnet(), repetitions, 1);
-  json["perceptron"] = measure(perceptron(), repetitions, 50);
-  json["two_workers"] = two_workers(convnet(), repetitions);
+  json["convnet"] = measure({.network = convnet()}, repetitions, 1);
+  json["cifar10"] = measure(cifar10_subject(), repetitions, 1);
+  json["lstm"] = measure(language_subject(), repetitions, 1);
+  json["perceptron"] = measure({.network = perceptron()}, repetitions, 50);
+  json["two_workers"] = two_workers({.network = convnet()}, repetitions);
+  json["two_workers_lstm"] = two_workers(language_subject(), repetitions);
   json["sgemm_fraction"] =
       json["convnet"]["step_gflops"].get<double>() / json["sgemm_gflops"].get<double>();
   std::cout << json.dump(2) << "\n";

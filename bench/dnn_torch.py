@@ -19,7 +19,7 @@ import time
 import torch
 from torch import nn
 
-BATCH, EVALUATION = 128, 1280
+BATCH, EVALUATION, WORDS = 128, 1280, 10000
 
 
 def convnet():
@@ -33,6 +33,55 @@ def perceptron():
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 10))
 
 
+class Cifar10(nn.Sequential):
+    """The network of TensorFlow's tutorial; its SAME pooling of even sides pads below and to the right."""
+
+    def __init__(self):
+        def pool():
+            return [nn.ZeroPad2d((0, 1, 0, 1)), nn.MaxPool2d(3, 2)]  # behind a ReLU zeros never win
+
+        super().__init__(nn.Conv2d(3, 64, 5, padding="same"), nn.ReLU(), *pool(), nn.LocalResponseNorm(9, 0.001),
+                         nn.Conv2d(64, 64, 5, padding="same"), nn.ReLU(), nn.LocalResponseNorm(9, 0.001), *pool(),
+                         nn.Flatten(), nn.Linear(2304, 384), nn.ReLU(), nn.Linear(384, 192), nn.ReLU(),
+                         nn.Linear(192, 10))
+
+
+class LanguageModel(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(WORDS, 200)
+        self.lstm = nn.LSTM(200, 200, 2)
+        self.head = nn.Linear(200, WORDS)
+
+    def forward(self, tokens, state):
+        hidden, state = self.lstm(self.embedding(tokens), state)
+        return self.head(hidden.flatten(0, 1)), state
+
+
+def measure_lstm(repetitions):
+    tokens = torch.randint(0, WORDS, (20, 20))
+    labels = torch.randint(0, WORDS, (400,))
+    criterion = nn.CrossEntropyLoss()
+    net = LanguageModel()
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    state = [torch.zeros(2, 20, 200), torch.zeros(2, 20, 200)]
+
+    def step():
+        nonlocal state
+        optimizer.zero_grad()
+        logits, last = net(tokens, tuple(state))
+        state = [part.detach() for part in last]
+        criterion(logits, labels).backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.25)
+        optimizer.step()
+
+    def evaluate():
+        with torch.inference_mode():
+            return criterion(net(tokens, tuple(state))[0], labels)
+
+    return {"step": times(step, repetitions), "optimizer": "sgd", "evaluate": times(evaluate, repetitions)}
+
+
 def times(work, repetitions, inner=1):
     work()
     found = []
@@ -44,14 +93,14 @@ def times(work, repetitions, inner=1):
     return {"best_ms": min(found), "median_ms": statistics.median(found)}
 
 
-def measure(make, repetitions, inner):
-    inputs = torch.rand(EVALUATION, 1, 28, 28)
+def measure(make, repetitions, inner, shape=(1, 28, 28), make_optimizer=torch.optim.Adam):
+    inputs = torch.rand(EVALUATION, *shape)
     labels = torch.randint(0, 10, (EVALUATION,))
     criterion = nn.CrossEntropyLoss()
     steps = {}
     for name, options in (("default", {}), ("foreach", {"foreach": True}), ("fused", {"fused": True})):
         net = make()
-        optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, **options)
+        optimizer = make_optimizer(net.parameters(), lr=1e-4, **options)
 
         def step():
             optimizer.zero_grad()
@@ -67,7 +116,7 @@ def measure(make, repetitions, inner):
             return sum(criterion(net(x), y) * len(y) for x, y in zip(inputs.split(BATCH), labels.split(BATCH)))
 
     best = min(steps, key=lambda name: steps[name]["best_ms"])
-    return {"step": steps[best], "optimizer": best, "evaluate_1280": times(evaluate, repetitions, inner)}
+    return {"step": steps[best], "optimizer": best, "evaluate": times(evaluate, repetitions, inner)}
 
 
 def ratio(rounds, network, what):
@@ -91,6 +140,8 @@ def main():
     rounds = []
     for _ in range(arguments.rounds):
         theirs = {"convnet": measure(convnet, arguments.repetitions, 1),
+                  "cifar10": measure(Cifar10, arguments.repetitions, 1, (3, 24, 24), torch.optim.SGD),
+                  "lstm": measure_lstm(arguments.repetitions),
                   "perceptron": measure(perceptron, arguments.repetitions, 50)}
         output = subprocess.run([arguments.program, str(arguments.repetitions)], check=True, capture_output=True)
         rounds.append({"torch": theirs, "isthmus": json.loads(output.stdout)})
@@ -98,17 +149,17 @@ def main():
         "torch": torch.__version__,
         "onednn": rounds[0]["isthmus"]["onednn"],
         "optimizers": [r["torch"]["convnet"]["optimizer"] for r in rounds],
-        "convnet_step": ratio(rounds, "convnet", "step"),
-        "convnet_evaluation": ratio(rounds, "convnet", "evaluate_1280"),
-        "perceptron_step": ratio(rounds, "perceptron", "step"),
-        "perceptron_evaluation": ratio(rounds, "perceptron", "evaluate_1280"),
         "sgemm_gflops": max(r["isthmus"]["sgemm_gflops"] for r in rounds),
-        "step_gflops": max(r["isthmus"]["convnet"]["step_gflops"] for r in rounds),
         "two_workers_by_clock_best": max(r["isthmus"]["two_workers"]["by_clock"]["best"] for r in rounds),
         "two_workers_by_processor_median": statistics.median(
             r["isthmus"]["two_workers"]["by_processor"]["median"] for r in rounds),
+        "two_workers_lstm_by_processor_median": statistics.median(
+            r["isthmus"]["two_workers_lstm"]["by_processor"]["median"] for r in rounds),
     }
-    result["sgemm_fraction"] = result["step_gflops"] / result["sgemm_gflops"]
+    for network in ("convnet", "cifar10", "lstm", "perceptron"):
+        gflops = max(r["isthmus"][network]["step_gflops"] for r in rounds)
+        result[network] = {"step": ratio(rounds, network, "step"), "evaluation": ratio(rounds, network, "evaluate"),
+                           "step_gflops": gflops, "sgemm_fraction": gflops / result["sgemm_gflops"]}
     print(json.dumps(result, indent=2))
 
 

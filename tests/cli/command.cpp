@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <sstream>
 
@@ -46,6 +47,12 @@ Process::Process(const std::filesystem::path& folder,
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables{"HOME=" + (output_ / "home").string(),
                                      "XDG_DATA_HOME=" + (output_ / "xdg").string()};
+  // Under a sanitizer its options go on to the command.
+  for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name)) {
+      variables.push_back(std::string(name) + "=" + value);
+    }
+  }
   const std::vector<char*> argv = pointers(words);
   const std::vector<char*> environment = pointers(variables);
   const std::string out =

@@ -258,11 +258,22 @@ TEST(DnnLoops, PowersAreAccurate) {
   }
 }
 
-TEST(DnnLoops, ANanIsTheLargestNumber) {
+TEST(DnnLoops, ANanMakesTheSumNan) {
   for (const std::size_t place : {0U, 5U, 20U, 32U}) {
     std::vector<float> x(33, 1.0F);
     x[place] = std::numeric_limits<float>::quiet_NaN();
-    EXPECT_TRUE(std::isnan(dnn::loops().largest(x.size(), x.data()))) << place;
+    const float largest = dnn::loops().largest(x.size(), x.data());
+    EXPECT_EQ(largest, 1.0F);
+    EXPECT_TRUE(std::isnan(dnn::loops().sum_of_powers(x.size(), x.data(), largest, nullptr)))
+        << place;
+  }
+}
+
+TEST(DnnLoops, TheLargestIsFoundAnywhere) {
+  for (std::size_t place = 0; place < 37; ++place) {
+    std::vector<float> x(37, -2.0F);
+    x[place] = -1.0F;
+    EXPECT_EQ(dnn::loops().largest(x.size(), x.data()), -1.0F) << place;
   }
 }
 

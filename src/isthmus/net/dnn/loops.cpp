@@ -137,52 +137,85 @@ ISTHMUS_BODY void normalise_backward_body(const NormFactors& factors,
   }
 }
 
+// One stream: the four gates apart, so that the compiler need not fear that they overlap.
+ISTHMUS_BODY void cell_forward_row(std::size_t width,
+                                   float* __restrict in_gate,
+                                   float* __restrict forget_gate,
+                                   float* __restrict candidate_gate,
+                                   float* __restrict out_gate,
+                                   const float* __restrict before,
+                                   float* __restrict cell,
+                                   float* __restrict hidden) {
+  for (std::size_t j = 0; j < width; ++j) {
+    const float in = sigmoid_of(in_gate[j]);
+    const float forget = sigmoid_of(forget_gate[j]);
+    const float candidate = tanh_of(candidate_gate[j]);
+    const float out = sigmoid_of(out_gate[j]);
+    const float value = forget * before[j] + in * candidate;
+    in_gate[j] = in;
+    forget_gate[j] = forget;
+    candidate_gate[j] = candidate;
+    out_gate[j] = out;
+    cell[j] = value;
+    hidden[j] = out * tanh_of(value);
+  }
+}
+
 ISTHMUS_BODY void cell_forward_body(const CellStep& step) {
   const std::size_t width = step.features;
   for (std::size_t stream = 0; stream < step.streams; ++stream) {
-    float* __restrict gates = step.gates + stream * 4 * width;
-    const float* __restrict before = step.cell_before + stream * width;
-    float* __restrict cell = step.cell + stream * width;
-    float* __restrict hidden = step.hidden + stream * width;
-    for (std::size_t j = 0; j < width; ++j) {
-      const float in = sigmoid_of(gates[j]);
-      const float forget = sigmoid_of(gates[width + j]);
-      const float candidate = tanh_of(gates[2 * width + j]);
-      const float out = sigmoid_of(gates[3 * width + j]);
-      const float value = forget * before[j] + in * candidate;
-      gates[j] = in;
-      gates[width + j] = forget;
-      gates[2 * width + j] = candidate;
-      gates[3 * width + j] = out;
-      cell[j] = value;
-      hidden[j] = out * tanh_of(value);
-    }
+    float* const gates = step.gates + stream * 4 * width;
+    cell_forward_row(width,
+                     gates,
+                     gates + width,
+                     gates + 2 * width,
+                     gates + 3 * width,
+                     step.cell_before + stream * width,
+                     step.cell + stream * width,
+                     step.hidden + stream * width);
+  }
+}
+
+ISTHMUS_BODY void cell_backward_row(std::size_t width,
+                                    const float* __restrict gates,
+                                    const float* __restrict before,
+                                    const float* __restrict cell,
+                                    const float* __restrict hidden_gradient,
+                                    float* __restrict cell_gradient,
+                                    float* __restrict by_in,
+                                    float* __restrict by_forget,
+                                    float* __restrict by_candidate,
+                                    float* __restrict by_out) {
+  for (std::size_t j = 0; j < width; ++j) {
+    const float in = gates[j];
+    const float forget = gates[width + j];
+    const float candidate = gates[2 * width + j];
+    const float out = gates[3 * width + j];
+    const float bent = tanh_of(cell[j]);
+    const float by_hidden = hidden_gradient[j];
+    const float by_cell = cell_gradient[j] + by_hidden * out * (1.0F - bent * bent);
+    by_in[j] = by_cell * candidate * in * (1.0F - in);
+    by_forget[j] = by_cell * before[j] * forget * (1.0F - forget);
+    by_candidate[j] = by_cell * in * (1.0F - candidate * candidate);
+    by_out[j] = by_hidden * bent * out * (1.0F - out);
+    cell_gradient[j] = by_cell * forget;
   }
 }
 
 ISTHMUS_BODY void cell_backward_body(const CellStep& step) {
   const std::size_t width = step.features;
   for (std::size_t stream = 0; stream < step.streams; ++stream) {
-    const float* __restrict gates = step.gates + stream * 4 * width;
-    const float* __restrict before = step.cell_before + stream * width;
-    const float* __restrict cell = step.cell + stream * width;
-    const float* __restrict hidden_gradient = step.hidden_gradient + stream * width;
-    float* __restrict cell_gradient = step.cell_gradient + stream * width;
-    float* __restrict to = step.gates_gradient + stream * 4 * width;
-    for (std::size_t j = 0; j < width; ++j) {
-      const float in = gates[j];
-      const float forget = gates[width + j];
-      const float candidate = gates[2 * width + j];
-      const float out = gates[3 * width + j];
-      const float bent = tanh_of(cell[j]);
-      const float by_hidden = hidden_gradient[j];
-      const float by_cell = cell_gradient[j] + by_hidden * out * (1.0F - bent * bent);
-      to[j] = by_cell * candidate * in * (1.0F - in);
-      to[width + j] = by_cell * before[j] * forget * (1.0F - forget);
-      to[2 * width + j] = by_cell * in * (1.0F - candidate * candidate);
-      to[3 * width + j] = by_hidden * bent * out * (1.0F - out);
-      cell_gradient[j] = by_cell * forget;
-    }
+    float* const to = step.gates_gradient + stream * 4 * width;
+    cell_backward_row(width,
+                      step.gates + stream * 4 * width,
+                      step.cell_before + stream * width,
+                      step.cell + stream * width,
+                      step.hidden_gradient + stream * width,
+                      step.cell_gradient + stream * width,
+                      to,
+                      to + width,
+                      to + 2 * width,
+                      to + 3 * width);
   }
 }
 
@@ -224,30 +257,23 @@ ISTHMUS_BODY double sum_of_powers_body(std::size_t width,
 
 ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
   float best[lanes];
-  float odd[lanes];  // NaN as soon as one was met
-  for (std::size_t lane = 0; lane < lanes; ++lane) {
-    best[lane] = -std::numeric_limits<float>::infinity();
-    odd[lane] = 0.0F;
+  for (float& each : best) {
+    each = -std::numeric_limits<float>::infinity();
   }
   std::size_t i = 0;
   for (; i + lanes <= width; i += lanes) {
     for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const float value = x[i + lane];
-      best[lane] = value > best[lane] ? value : best[lane];
-      odd[lane] = value != value ? value : odd[lane];
+      best[lane] = x[i + lane] > best[lane] ? x[i + lane] : best[lane];
     }
   }
-  for (; i < width; ++i) {
-    best[0] = x[i] > best[0] ? x[i] : best[0];
-    odd[0] = x[i] != x[i] ? x[i] : odd[0];
-  }
   float result = best[0];
-  float nan = odd[0];
   for (std::size_t lane = 1; lane < lanes; ++lane) {
     result = best[lane] > result ? best[lane] : result;
-    nan = odd[lane] != odd[lane] ? odd[lane] : nan;
   }
-  return nan != nan ? nan : result;
+  for (; i < width; ++i) {
+    result = x[i] > result ? x[i] : result;
+  }
+  return result;
 }
 
 #define ISTHMUS_LOOPS(set, TARGET)                                                              \

@@ -5,7 +5,7 @@
 
 /// Loops of this room that oneDNN has no fast primitive for, compiled for several instruction sets
 /// and chosen at run time. All give the same bits: no operation is fused or reordered. NaN in gives
-/// NaN out.
+/// NaN out, where nothing else is said.
 namespace isthmus::dnn {
 
 /// The constants of LocalResponseNorm, `scale` being alpha / size.
@@ -56,7 +56,8 @@ struct Loops {
 
   /// exp(x - largest) of a row, and the sum of them in double. powers may be null, or x itself.
   double (*sum_of_powers)(std::size_t width, const float* x, float largest, float* powers);
-  /// The largest number of a row, -infinity for none; NaN if there is one.
+  /// The largest number of a row, NaN left out of account (sum_of_powers is NaN then); -infinity if
+  /// there is none.
   float (*largest)(std::size_t width, const float* x);
 };
 

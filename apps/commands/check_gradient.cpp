@@ -50,7 +50,11 @@ void print(const GradientCheck& result) {
 }
 
 void run_command(const CheckCommand& command) {
-  const StudyOptions options = command.flags.options();
+  StudyFlags flags = command.flags;
+  if (flags.network) {
+    flags.threshold = 1.0;  // of no use here, but a study has one
+  }
+  const StudyOptions options = flags.options();
   Problem problem = problem_of(options, 0);
   if (problem.is_text()) {
     problem.streams = 1;

@@ -125,6 +125,32 @@ TEST(NetworkFile, JoinsANetworkOfTheUsersOwn) {
   expect_run(folder.path(), {"verify", "run", "--data", "data"}, 0);
 }
 
+TEST(Text, JoinsRecurrentNetworksOfTheUsersOwn) {
+  const TemporaryFolder folder;
+  write_tiny_text(folder);
+  folder.write("net.json", R"({"input": [1], "layers": [
+      {"type": "embedding", "tokens": 6, "features": 4}, {"type": "lstm", "features": 8},
+      {"type": "dropout", "probability": 0.1}, {"type": "linear", "out_features": 6}]})");
+  const Arguments command{
+      "connect", "--network",   "net.json", "--dataset",       "ptb",  "--data",
+      "data",    "--threshold", "2.5",      "--streams",       "3",    "--window",
+      "5",       "--optimizer", "adam",     "--learning-rate", "0.02", "--check-every",
+      "5",       "--out",       "run"};
+  expect_run(folder.path(), command, 0);
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "proof"), "sampled:11");
+  expect_run(folder.path(), {"verify", "run", "--data", "data"}, 0);
+  expect_run(folder.path(), {"verify", "run", "--data", "data", "--certified"}, 64, {"embedding"});
+  expect_run(folder.path(),
+             {"check-gradient", "--network", "net.json", "--dataset", "ptb", "--data", "data"},
+             0,
+             {});
+  Arguments wrong = command;
+  wrong.insert(wrong.end(), {"--batch-size", "7"});
+  wrong[wrong.size() - 3] = "other";
+  expect_run(folder.path(), wrong, 64, {"batch_size", "15", "got 7"});
+}
+
 Outcome join(const TemporaryFolder& folder,
              int code,
              std::initializer_list<std::string_view> parts) {

@@ -49,6 +49,21 @@ inline void write_tiny_mnist(const TemporaryFolder& folder) {
   folder.write("data/mnist/t10k-labels-idx1-ubyte", tiny_labels(tiny_test));
 }
 
+/// Writes a text in Penn Treebank's names into data/ptb of a folder: words that follow one another in
+/// a ring, so that a recurrent network learns them in an instant. Its vocabulary is 6 words.
+inline void write_tiny_text(const TemporaryFolder& folder) {
+  const auto text = [](int lines) {
+    std::string content;
+    for (int i = 0; i < lines; ++i) {
+      content += " one two three four five \n";
+    }
+    return content;
+  };
+  folder.write("data/ptb/ptb.train.txt", text(60));
+  folder.write("data/ptb/ptb.valid.txt", text(10));
+  folder.write("data/ptb/ptb.test.txt", text(20));
+}
+
 /// A tensor as it lies in a safetensors file.
 struct RawTensor {
   std::string name;

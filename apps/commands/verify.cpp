@@ -120,8 +120,8 @@ ExitCode certify(const VerifyCommand& command, const Stop& stop) {
   options.gap = command.gap;
   options.max_evaluations = command.max_evaluations.value_or(options.max_evaluations);
   if (!(options.max_evaluations >= 0.0)) {
-    throw UsageError(fmt::format("--max-evaluations: expected a number >= 0, got {}",
-                                 options.max_evaluations));
+    throw UsageError(
+        fmt::format("--max-evaluations: expected a number >= 0, got {}", options.max_evaluations));
   }
   if (command.data) {
     options.data_folder = *command.data;

@@ -49,8 +49,8 @@ inline void write_tiny_mnist(const TemporaryFolder& folder) {
   folder.write("data/mnist/t10k-labels-idx1-ubyte", tiny_labels(tiny_test));
 }
 
-/// Writes a text in Penn Treebank's names into data/ptb of a folder: words that follow one another in
-/// a ring, so that a recurrent network learns them in an instant. Its vocabulary is 6 words.
+/// Writes a text in Penn Treebank's names into data/ptb of a folder: words that follow one another
+/// in a ring, so that a recurrent network learns them in an instant. Its vocabulary is 6 words.
 inline void write_tiny_text(const TemporaryFolder& folder) {
   const auto text = [](int lines) {
     std::string content;

@@ -37,6 +37,9 @@ class Rng {
   /// Standard normal, redrawn until it lies within two standard deviations (TensorFlow's
   /// truncated_normal).
   double truncated_normal();
+  /// Where it is: set_state(state()) of another generator makes it go on the same way.
+  const std::array<std::uint64_t, 4>& state() const { return state_; }
+  void set_state(const std::array<std::uint64_t, 4>& state) { state_ = state; }
   /// Fisher-Yates.
   void shuffle(std::span<std::uint32_t> values);
 

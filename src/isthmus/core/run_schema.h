@@ -28,8 +28,9 @@ inline constexpr std::string_view cells = "cells.csv";
 inline constexpr std::string_view curve = "curve.csv";
 inline constexpr std::string_view figure = "figure.svg";
 inline constexpr std::string_view timing = "timing.json";
-inline constexpr std::string_view cell_details = "cells";  ///< a folder, one JSON file a cell
-inline constexpr std::string_view paths = "paths";         ///< a folder, see path_file_name
+inline constexpr std::string_view cell_details = "cells";   ///< a folder, one JSON file a cell
+inline constexpr std::string_view paths = "paths";          ///< a folder, see path_file_name
+inline constexpr std::string_view endpoints = "endpoints";  ///< a folder: states of their training
 }  // namespace run_files
 
 /// "THRESHOLD_PAIR.safetensors", e.g. "0.01_3.safetensors".

@@ -2,6 +2,7 @@
 #include "isthmus/objective/batches.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <utility>
 
@@ -29,6 +30,17 @@ class EpochOrder {
     return indices;
   }
 
+  void save(StateWriter& state) const {
+    state.put(rng_.state());
+    state.put_all(std::span<const std::uint32_t>(order_));
+    state.put(next_);
+  }
+  void restore(StateReader& state) {
+    rng_.set_state(state.get<std::array<std::uint64_t, 4>>());
+    state.get_all(std::span(order_));
+    next_ = state.get<std::size_t>();
+  }
+
  private:
   std::size_t batch_size_;
   Rng rng_;
@@ -46,6 +58,8 @@ class Epochs final : public BatchSource {
 
   BatchView next() override { return block_.gather(*samples_, order_.next()); }
   bool constant() const override { return false; }
+  void save(StateWriter& state) const override { order_.save(state); }
+  void restore(StateReader& state) override { order_.restore(state); }
 
  private:
   std::shared_ptr<const Samples> samples_;
@@ -70,6 +84,14 @@ class AugmentedEpochs final : public BatchSource {
   }
 
   bool constant() const override { return false; }
+  void save(StateWriter& state) const override {
+    order_.save(state);
+    state.put(step_);
+  }
+  void restore(StateReader& state) override {
+    order_.restore(state);
+    step_ = state.get<std::uint64_t>();
+  }
 
  private:
   std::shared_ptr<const Samples> samples_;
@@ -102,6 +124,14 @@ class Windows final : public BatchSource {
   }
 
   bool constant() const override { return false; }
+  void save(StateWriter& state) const override {
+    state.put(next_);
+    state.put_all(std::span<const float>(state_));
+  }
+  void restore(StateReader& state) override {
+    next_ = state.get<std::size_t>();
+    state.get_all(std::span(state_));
+  }
 
  private:
   std::shared_ptr<const Samples> samples_;

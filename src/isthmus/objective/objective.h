@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "isthmus/core/error.h"
+#include "isthmus/core/state_file.h"
 #include "isthmus/data/dataset.h"
 #include "isthmus/net/engine.h"
 #include "isthmus/net/layout.h"
@@ -44,6 +46,15 @@ class BatchSource {
   virtual BatchView next() = 0;
   /// True if next() always returns the same memory with the same content (full batches).
   virtual bool constant() const = 0;
+  /// Where it is between two calls of next(): after restore() by a source of the same objective,
+  /// seed, stream and batch size, next() goes on as it would have here. Nothing for constant
+  /// sources.
+  virtual void save(StateWriter&) const {
+    ISTHMUS_ASSERT(constant(), "a source of changing batches saves its place");
+  }
+  virtual void restore(StateReader&) {
+    ISTHMUS_ASSERT(constant(), "a source of changing batches finds its place again");
+  }
 };
 
 /// Computes on an Objective; owns scratch memory. One instance a worker thread.

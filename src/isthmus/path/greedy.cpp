@@ -206,9 +206,10 @@ class GreedyString {
       job.seed = options_.seed;
       job.stream = stream_name({options_.stream, bead_purpose, node.number});
       if (journal_) {
-        job.on_target = [this, number = node.number](std::size_t, const Snapshot& snapshot) {
-          journal_->keep_bead(number, {.theta = snapshot.theta, .summary = snapshot.summary});
+        job.on_end = [this, number = node.number](const TrainJob& ended) {
+          journal_->keep_bead(number, {.theta = ended.theta, .summary = ended.summary});
         };
+        job.checkpoint = journal_->checkpoint(node.number);
       }
       jobs.push_back(std::move(job));
       job_places.push_back(place);
@@ -225,11 +226,6 @@ class GreedyString {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       Node& node = nodes_[job_places[i]];
       node.theta = std::move(jobs[i].theta);
-      const Termination termination = jobs[i].summary.termination;
-      if (journal_ && termination != Termination::reached &&
-          termination != Termination::interrupted) {
-        journal_->keep_bead(node.number, {.theta = node.theta, .summary = jobs[i].summary});
-      }
     }
     obey_stop();
     for (std::size_t i = 0; i < jobs.size(); ++i) {

@@ -81,6 +81,8 @@ class StringJournal {
   virtual void keep_bead(std::size_t bead, const BeadRecord& record) = 0;
   virtual std::optional<SegmentCheck> find_check(std::size_t left, std::size_t right) = 0;
   virtual void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) = 0;
+  /// Where the state of a bead in training is kept (see TrainCheckpoint); none: nowhere.
+  virtual std::optional<TrainCheckpoint> checkpoint(std::size_t /*bead*/) { return std::nullopt; }
 };
 
 /// What a string tells while it grows. Calls may come from any worker thread, also at once.

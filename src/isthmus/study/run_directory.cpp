@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -172,6 +173,9 @@ std::optional<Snapshot> read_theta(const std::filesystem::path& file) {
   });
 }
 
+// Of training. A state is 40 to 60 MB for the largest task.
+constexpr double seconds_between_states = 60.0;
+
 class DiskJournal final : public StringJournal {
  public:
   explicit DiskJournal(std::filesystem::path folder) : folder_(std::move(folder)) {
@@ -197,6 +201,11 @@ class DiskJournal final : public StringJournal {
     }
     return read_piece(
         file, [&] { return std::optional<SegmentCheck>(check_from_json(read_json(file))); });
+  }
+
+  std::optional<TrainCheckpoint> checkpoint(std::size_t bead) override {
+    return TrainCheckpoint{.file = folder_ / fmt::format("bead_{}.state", bead),
+                           .seconds = seconds_between_states};
   }
 
   void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) override {
@@ -236,6 +245,24 @@ void list_differences(const Json& ours,
                      place.empty() ? key : place + "." + key,
                      differences);
   }
+}
+
+// The configuration of a run as it would be with the pairs and thresholds of another one, if that
+// has all of its own; else as it is.
+Json widened(const Json& there, const Json& wanted) {
+  Json result = there;
+  if (there.contains("pairs") && there["pairs"].is_number_unsigned() &&
+      wanted.at("pairs") >= there["pairs"]) {
+    result["pairs"] = wanted.at("pairs");
+  }
+  const auto is_wanted = [&](const Json& threshold) {
+    return std::ranges::find(wanted.at("thresholds"), threshold) != wanted.at("thresholds").end();
+  };
+  if (there.contains("thresholds") && there["thresholds"].is_array() &&
+      std::ranges::all_of(there["thresholds"], is_wanted)) {
+    result["thresholds"] = wanted.at("thresholds");
+  }
+  return result;
 }
 
 }  // namespace
@@ -315,13 +342,17 @@ void RunDirectory::compare_configuration(const Json& config) const {
                     format));
   }
   std::vector<std::string> differences;
-  list_differences(config, there, "", differences);
+  list_differences(config, widened(there, config), "", differences);
   if (!differences.empty()) {
     throw ConfigurationError(
         fmt::format("{}: the run there has another configuration: {}. Repeat the command with the "
-                    "options of that run, or give another --out.",
+                    "options of that run (it may have more pairs and more thresholds), or give "
+                    "another --out.",
                     folder_.string(),
                     fmt::join(differences, "; ")));
+  }
+  if (there != config) {
+    write_json(file, config);
   }
 }
 
@@ -368,6 +399,13 @@ void RunDirectory::keep_endpoint(const std::string& name, const Snapshot& snapsh
   make_folder(checkpoint());
   write_theta(
       checkpoint() / (name + ".safetensors"), snapshot.theta, snapshot.summary, snapshot.target);
+}
+
+TrainCheckpoint RunDirectory::endpoint_state(const std::string& name) const {
+  make_folder(folder_ / run_files::endpoints);
+  return {.file = folder_ / run_files::endpoints / (name + ".state"),
+          .seconds = seconds_between_states,
+          .keep_last = true};
 }
 
 std::unique_ptr<StringJournal> RunDirectory::journal(double threshold, std::size_t pair) {

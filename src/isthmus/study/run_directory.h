@@ -47,6 +47,9 @@ class RunDirectory {
   std::optional<Snapshot> find_endpoint(const std::string& name) const;
   void keep_endpoint(const std::string& name, const Snapshot& snapshot);
 
+  /// Where the training of an end point keeps its state; it outlives the run (see
+  /// forget_checkpoints), so that a run with smaller thresholds goes on from it.
+  TrainCheckpoint endpoint_state(const std::string& name) const;
   /// Beads and checks of a string under way.
   std::unique_ptr<StringJournal> journal(double threshold, std::size_t pair);
 

@@ -231,6 +231,15 @@ class StudyRun {
                    : fmt::format("endpoint_{}_{}{}", format_number(target), pair, side);
   }
 
+  // One for all thresholds of a pair, or one for each.
+  static std::string end_point_state_name(std::size_t pair,
+                                          char side,
+                                          const std::vector<double>& targets,
+                                          bool for_all) {
+    return for_all ? fmt::format("{}{}", pair, side)
+                   : fmt::format("{}_{}{}", format_number(targets.front()), pair, side);
+  }
+
   // The two end points at each target: [side][target].
   std::array<std::vector<EndPoint>, 2> end_points(Bench& bench,
                                                   std::size_t pair,
@@ -248,10 +257,17 @@ class StudyRun {
     for (std::size_t side = 0; side < 2; ++side) {
       const char letter = side == 0 ? 'A' : 'B';
       ends[side].resize(targets.size());
-      if (keep && find_end_points(pair, letter, targets, for_all, ends[side])) {
+      const std::size_t known =
+          keep ? find_end_points(pair, letter, targets, for_all, ends[side]) : 0;
+      if (known == targets.size()) {
         continue;
       }
       TrainJob job = end_point_job(options_, *bench.objective, pair, letter, targets);
+      if (keep) {
+        job.checkpoint = run_.endpoint_state(end_point_state_name(pair, letter, targets, for_all));
+        job.checkpoint->targets_known = known;
+        job.checkpoint->keep_last = for_all;
+      }
       job.on_target = [this, pair, letter, keep, for_all, &points = ends[side]](
                           std::size_t index, const Snapshot& snapshot) {
         points[index] = {.theta = snapshot.theta, .reached = true, .summary = snapshot.summary};
@@ -288,21 +304,27 @@ class StudyRun {
     return ends;
   }
 
-  bool find_end_points(std::size_t pair,
-                       char letter,
-                       const std::vector<double>& targets,
-                       bool for_all,
-                       std::vector<EndPoint>& points) const {
+  // Reads the snapshots that are there. Returns how many targets, from the first on, need no
+  // training any more: their snapshot is there, or their cell is finished.
+  std::size_t find_end_points(std::size_t pair,
+                              char letter,
+                              const std::vector<double>& targets,
+                              bool for_all,
+                              std::vector<EndPoint>& points) {
+    std::size_t known = 0;
     for (std::size_t i = 0; i < targets.size(); ++i) {
-      std::optional<Snapshot> snapshot =
-          run_.find_endpoint(end_point_name(pair, letter, targets[i], for_all));
-      if (!snapshot) {
-        return false;
+      const bool finished = cell(targets[i], pair).has_value();
+      std::optional<Snapshot> snapshot;
+      if (!finished) {
+        snapshot = run_.find_endpoint(end_point_name(pair, letter, targets[i], for_all));
       }
-      points[i] = {
-          .theta = std::move(snapshot->theta), .reached = true, .summary = snapshot->summary};
+      if (snapshot) {
+        points[i] = {
+            .theta = std::move(snapshot->theta), .reached = true, .summary = snapshot->summary};
+      }
+      known += known == i && (finished || snapshot) ? 1 : 0;
     }
-    return true;
+    return known;
   }
 
   void run_cell(

@@ -133,6 +133,22 @@ void Optimizer::step(std::span<float> theta,
   }
 }
 
+void Optimizer::save(StateWriter& state) const {
+  state.put(steps_);
+  state.put(beta1_power_);
+  state.put(beta2_power_);
+  state.put_all(std::span<const float>(first_));
+  state.put_all(std::span<const float>(second_));
+}
+
+void Optimizer::restore(StateReader& state) {
+  steps_ = state.get<std::size_t>();
+  beta1_power_ = state.get<double>();
+  beta2_power_ = state.get<double>();
+  state.get_all(std::span(first_));
+  state.get_all(std::span(second_));
+}
+
 double clip_factor(std::span<const float> gradient, double largest) {
   if (largest == 0.0) {
     return 1.0;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/core/json_fwd.h"
+#include "isthmus/core/state_file.h"
 #include "isthmus/train/update_kernels.h"
 
 namespace isthmus {
@@ -71,6 +72,10 @@ class Optimizer {
             double gradient_scale = 1.0);
 
   std::size_t steps() const { return steps_; }
+
+  /// Moments and step count; restore() is of an optimizer of the same options and dimension.
+  void save(StateWriter& state) const;
+  void restore(StateReader& state);
 
  private:
   OptimizerOptions options_;

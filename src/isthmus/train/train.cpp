@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -15,6 +17,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/state_file.h"
 
 namespace isthmus {
 namespace {
@@ -138,11 +141,18 @@ struct Run {
     }
     if (plan.shared_batch) {
       batch = *plan.shared_batch;
+      has_batch = true;
     } else {
       source = plan.objective.batches(
           job->seed, stream_name({job->stream, batches_purpose}), plan.options.batch_size);
+    }
+  }
+
+  // The batch of the step that comes now.
+  void need_batch() {
+    if (!has_batch) {
       batch = source->next();
-      renewed = !source->constant();
+      has_batch = true;
     }
   }
 
@@ -151,15 +161,116 @@ struct Run {
   Optimizer optimizer;
   Rng dropout;
   std::unique_ptr<BatchSource> source;  // null if the batch is shared
-  BatchView batch;                      // of the next step
-  bool renewed = false;                 // every step has a new batch
-  std::size_t next_look = 0;            // the step count at which the metric is looked at
-  std::size_t target = 0;               // index of the one being trained for
-  std::size_t next_news = 0;            // the step count from which progress is told again
+  BatchView batch;                      // of the next step, if it is there yet
+  bool has_batch = false;
+  bool has_gradient = false;  // of this step, not yet used
+  std::size_t next_look = 0;  // the step count at which the metric is looked at
+  std::size_t target = 0;     // index of the one being trained for
+  std::size_t next_news = 0;  // the step count from which progress is told again
   double first_loss = not_a_number;
   double window_sum = 0.0;
   bool ended = false;
+  std::chrono::steady_clock::time_point last_checkpoint = std::chrono::steady_clock::now();
+  std::size_t last_checkpoint_steps = 0;
 };
+
+// Whose state it is: the file of another job is not taken for this one's.
+struct StateHeader {
+  std::uint64_t seed;
+  std::uint64_t stream;
+  std::uint64_t dimension;
+  std::uint64_t target;     // the index of the one being trained for
+  std::uint64_t at_target;  // 1: written as the last one was reached ...
+  double value;             // ... by this value
+};
+
+// Field by field: a structure has bytes between its fields that nobody set.
+void save_summary(StateWriter& state, const TrainSummary& summary) {
+  state.put(static_cast<std::uint64_t>(summary.termination));
+  state.put(summary.first_metric);
+  state.put(summary.last_metric);
+  state.put(summary.best_metric);
+  state.put(summary.steps);
+  state.put(summary.gradient_samples);
+  state.put(summary.forward_samples);
+}
+
+TrainSummary restore_summary(StateReader& state) {
+  TrainSummary summary;
+  summary.termination = static_cast<Termination>(state.get<std::uint64_t>());
+  summary.first_metric = state.get<double>();
+  summary.last_metric = state.get<double>();
+  summary.best_metric = state.get<double>();
+  summary.steps = state.get<std::size_t>();
+  summary.gradient_samples = state.get<std::uint64_t>();
+  summary.forward_samples = state.get<std::uint64_t>();
+  return summary;
+}
+
+// Written between two steps, when the next batch is not drawn yet.
+// `reached_by`: the value by which the last target was reached just now.
+void save_state(const Run& run, std::span<const float> theta, std::optional<double> reached_by) {
+  StateWriter state(run.job->checkpoint->file);
+  state.put(StateHeader{.seed = run.job->seed,
+                        .stream = run.job->stream,
+                        .dimension = theta.size(),
+                        .target = run.target,
+                        .at_target = reached_by ? 1U : 0U,
+                        .value = reached_by.value_or(0.0)});
+  state.put_all(std::span<const double>(run.job->targets).first(run.target + 1));
+  state.put_all(theta);
+  TrainSummary summary = run.job->summary;
+  if (run.has_gradient) {  // it is computed, and counted, again
+    summary.gradient_samples -= run.batch.count;
+  }
+  save_summary(state, summary);
+  run.optimizer.save(state);
+  state.put(run.dropout.state());
+  run.source->save(state);
+  state.put(run.next_look);
+  state.put(run.first_loss);
+  state.put(run.window_sum);
+  state.commit();
+}
+
+// What became of a state: not used, or used; then `reached_by` as in save_state.
+struct Restored {
+  bool used = false;
+  std::optional<double> reached_by{};
+};
+
+Restored restore_state(Run& run) {
+  TrainJob& job = *run.job;
+  std::optional<StateReader> found = StateReader::open(job.checkpoint->file);
+  if (!found) {
+    return {};
+  }
+  StateReader& state = *found;
+  const auto header = state.get<StateHeader>();
+  const std::size_t gone = header.target + header.at_target;  // targets reached before
+  if (header.seed != job.seed || header.stream != job.stream ||
+      header.dimension != job.theta.size() || header.target >= job.targets.size() ||
+      gone > job.checkpoint->targets_known) {
+    return {};
+  }
+  std::vector<double> targets(header.target + 1);
+  state.get_all(std::span(targets));
+  if (!std::ranges::equal(targets, std::span(job.targets).first(targets.size()))) {
+    return {};
+  }
+  state.get_all(std::span(job.theta));
+  job.summary = restore_summary(state);
+  run.target = header.target;
+  run.optimizer.restore(state);
+  run.dropout.set_state(state.get<std::array<std::uint64_t, 4>>());
+  run.source->restore(state);
+  run.next_look = state.get<std::size_t>();
+  run.first_loss = state.get<double>();
+  run.window_sum = state.get<double>();
+  run.last_checkpoint_steps = job.summary.steps;
+  return {.used = true,
+          .reached_by = header.at_target != 0 ? std::optional(header.value) : std::nullopt};
+}
 
 // Runs that advance in step on one worker, their thetas side by side in memory: a new job is taken
 // as soon as one ends.
@@ -213,6 +324,7 @@ class Cohort {
       if (plan_.ends()) {
         interrupt();
       } else {
+        keep_state_if_due();
         advance();
       }
       if (any_ended_) {
@@ -238,10 +350,65 @@ class Cohort {
     runs_.emplace_back(plan_, job);
     if (capacity_ > 1) {
       std::ranges::copy(plan_.jobs[job].theta, theta(runs_.size() - 1).begin());
+    } else if (keeps_state()) {
+      restore(job);
+    }
+  }
+
+  // Goes on from the job's checkpoint, if there is one that fits.
+  void restore(std::size_t job) {
+    if (!std::filesystem::exists(plan_.jobs[job].checkpoint->file)) {
+      return;
+    }
+    const std::vector<float> start = plan_.jobs[job].theta;
+    const TrainSummary untrained = plan_.jobs[job].summary;
+    Restored restored;
+    try {
+      restored = restore_state(runs_[0]);
+    } catch (const DataError&) {
+      plan_.jobs[job].theta = start;
+      plan_.jobs[job].summary = untrained;
+      runs_.clear();
+      runs_.emplace_back(plan_, job);
+    }
+    if (restored.reached_by) {
+      advance_target(0, *restored.reached_by, true);
+      if (!runs_[0].ended && runs_[0].job->summary.steps == options_.max_steps) {
+        end(runs_[0], Termination::budget);
+      }
+    }
+  }
+
+  bool keeps_state() const {
+    return capacity_ == 1 && runs_[0].job->checkpoint && runs_[0].source != nullptr;
+  }
+
+  void keep_state() {
+    save_state(runs_[0], theta(0), std::nullopt);
+    runs_[0].last_checkpoint = std::chrono::steady_clock::now();
+    runs_[0].last_checkpoint_steps = runs_[0].job->summary.steps;
+  }
+
+  void keep_state_if_due() {
+    if (!keeps_state()) {
+      return;
+    }
+    const Run& run = runs_[0];
+    const TrainCheckpoint& checkpoint = *run.job->checkpoint;
+    const std::size_t steps = run.job->summary.steps - run.last_checkpoint_steps;
+    const std::chrono::duration<double> age =
+        std::chrono::steady_clock::now() - run.last_checkpoint;
+    const bool due = checkpoint.steps > 0 ? steps >= checkpoint.steps
+                                          : steps > 0 && age.count() >= checkpoint.seconds;
+    if (due) {
+      keep_state();
     }
   }
 
   void interrupt() {
+    if (keeps_state() && runs_[0].job->summary.steps > runs_[0].last_checkpoint_steps) {
+      keep_state();
+    }
     for (std::size_t row = 0; row < runs_.size(); ++row) {
       end(runs_[row], Termination::interrupted);
     }
@@ -254,11 +421,13 @@ class Cohort {
       return;  // the gaps are closed first
     }
     const std::size_t count = runs_.size();
+    runs_[0].need_batch();
     evaluator_.losses_and_gradients(thetas(count),
                                     runs_[0].batch,
                                     count == 1 ? &runs_[0].dropout : nullptr,
                                     std::span(losses_).first(count),
                                     std::span(gradients_).first(count * dimension_));
+    runs_[0].has_gradient = true;
     for (std::size_t row = 0; row < count; ++row) {
       finish_step(row);
     }
@@ -292,6 +461,7 @@ class Cohort {
                        scheduled ? options_.schedule.at(summary.steps) : 1.0,
                        options_.clip_norm > 0.0 ? clip_factor(gradient, options_.clip_norm) : 1.0);
     ++summary.steps;
+    run.has_gradient = false;
     if (options_.loss_window > 0) {
       run.window_sum += loss;
       if (summary.steps % options_.loss_window == 0) {
@@ -300,8 +470,8 @@ class Cohort {
         advance_target(row, mean);
       }
     }
-    if (run.renewed && !run.ended && summary.steps < options_.max_steps) {
-      run.batch = run.source->next();
+    if (run.source != nullptr && !run.source->constant()) {
+      run.has_batch = false;
     }
   }
 
@@ -406,15 +576,20 @@ class Cohort {
   }
 
   // Passes the targets that `value` reaches; the run ends with the last one.
-  void advance_target(std::size_t row, double value) {
+  // `again`: the one being trained for was reached, and told, before.
+  void advance_target(std::size_t row, double value, bool again = false) {
     Run& run = runs_[row];
     TrainJob& job = *run.job;
     while (!run.ended && reaches(value, job.targets[run.target], options_.comparison)) {
       const std::size_t reached = run.target;
       if (reached + 1 == job.targets.size()) {
         end(run, Termination::reached);
+        reached_by_ = value;
       } else {
         ++run.target;
+      }
+      if (std::exchange(again, false)) {
+        continue;
       }
       if (job.on_target) {
         const std::span<const float> now = theta(row);
@@ -433,6 +608,26 @@ class Cohort {
     any_ended_ = true;
   }
 
+  // Tells the end of a run, and forgets its state or keeps the last one.
+  void finish(const Run& run) {
+    const TrainJob& job = *run.job;
+    if (job.summary.termination == Termination::interrupted) {
+      return;
+    }
+    const bool keeps = keeps_state();
+    const std::optional<double> reached_by = std::exchange(reached_by_, std::nullopt);
+    if (keeps && job.checkpoint->keep_last && reached_by) {
+      save_state(run, job.theta, reached_by);
+    }
+    if (job.on_end) {
+      job.on_end(job);
+    }
+    if (keeps && !(job.checkpoint->keep_last && job.summary.termination == Termination::reached)) {
+      std::error_code ignored;
+      std::filesystem::remove(job.checkpoint->file, ignored);
+    }
+  }
+
   // Closes the gaps with the last rows.
   void remove_ended() {
     for (std::size_t row = runs_.size(); row-- > 0;) {
@@ -442,9 +637,10 @@ class Cohort {
       const std::size_t last = runs_.size() - 1;
       if (capacity_ > 1) {
         std::ranges::copy(theta(row), runs_[row].job->theta.begin());
-        if (row != last) {
-          std::ranges::copy(theta(last), theta(row).begin());
-        }
+      }
+      finish(runs_[row]);
+      if (capacity_ > 1 && row != last) {
+        std::ranges::copy(theta(last), theta(row).begin());
       }
       if (row != last) {
         runs_[row] = std::move(runs_[last]);
@@ -471,6 +667,7 @@ class Cohort {
   std::vector<std::size_t> due_;  // rows whose metric is looked at
   std::vector<double> values_;    // their metrics
   bool any_ended_ = false;
+  std::optional<double> reached_by_;  // a lone run ended as it reached its last target
   bool refills_ = false;
 };
 

@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -90,6 +93,23 @@ struct Snapshot {
   TrainSummary summary;      ///< up to then
 };
 
+/// Where a training run keeps its state while it is under way, so that one that was killed goes on
+/// from there with the same result, bit for bit. Only runs that train alone use it (networks of
+/// their own batches, or where thetas do not share lanes).
+struct TrainCheckpoint {
+  /// Read at the start if it is there, written now and then and when a stop is requested. A damaged
+  /// file, and one of another job, are passed over: the run begins at its start. Removed at the
+  /// end.
+  std::filesystem::path file;
+  double seconds = 60.0;  ///< between two of them
+  std::size_t steps = 0;  ///< if > 0, that many steps in their place
+  /// A state that has gone beyond this many targets is not used: their snapshots are lost.
+  std::size_t targets_known = std::numeric_limits<std::size_t>::max();
+  /// If true, a run that reaches its last target leaves its state there: a job with the same
+  /// targets and smaller ones behind them goes on from it.
+  bool keep_last = false;
+};
+
 /// One parameter vector to train. `targets` are descending; training goes on through all of them.
 struct TrainJob {
   std::vector<float> theta;  ///< (P); in: the start, out: the last one
@@ -98,6 +118,10 @@ struct TrainJob {
   std::uint64_t stream = 0;  ///< names batches and dropout; distinct for every job
   /// Called for each target reached, in order, on the thread that trains; may be empty.
   std::function<void(std::size_t target_index, const Snapshot&)> on_target;
+  /// Called at the end, unless it was interrupted, with the job's theta and summary in place and
+  /// its checkpoint still there; on the thread that trains; may be empty.
+  std::function<void(const TrainJob&)> on_end;
+  std::optional<TrainCheckpoint> checkpoint;
 
   TrainSummary summary;  ///< out
 };

@@ -26,6 +26,7 @@ struct StudyCommand {
   std::optional<std::string> to;
   std::optional<std::string> out;
   bool resume = false;
+  double checkpoint_seconds = 60.0;
   bool json = false;
   bool published = false;  // without thresholds: those of the published curve
 };
@@ -79,6 +80,7 @@ void run_command(const StudyCommand& command, const Stop& stop) {
   const std::filesystem::path folder =
       named ? std::filesystem::path(*command.out) : default_folder(options, config);
   RunDirectory run(folder, config, command.resume || !named);
+  run.set_checkpoint_seconds(command.checkpoint_seconds);
   Workers workers(command.flags.worker_count());
   {
     ProgressDisplay display(options);
@@ -110,7 +112,15 @@ void add_study(Context& context,
     parser->add_option("--to", command->to, "End point B");
   }
   parser->add_option("--out", command->out, "The run directory [runs/TASK-PROTOCOL-HASH]");
-  parser->add_flag("--resume", command->resume, "Go on with the run in --out");
+  parser->add_flag("--resume",
+                   command->resume,
+                   "Go on with the run in --out; it may get more --pairs and more --thresholds");
+  parser
+      ->add_option("--checkpoint-seconds",
+                   command->checkpoint_seconds,
+                   "How often the state of a training is kept (networks of 10,000 parameters or "
+                   "more) [60]")
+      ->check(CLI::PositiveNumber);
   parser->add_flag("--json", command->json, "Print the summary as JSON");
   flags.add_problem(*parser);
   flags.add_string(*parser);

@@ -402,6 +402,68 @@ TEST(Interruption, KillsOfBeadsAndEndPoints) {
   EXPECT_GT(std::stoi(cells.at(3).at(8)), 2) << "there are beads to resume";
 }
 
+// A state is kept every few steps, so that kills come in the middle of training.
+TEST(Interruption, KillsInsideTraining) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  Arguments command = few_cells;
+  command.insert(command.begin() + 2, {"--checkpoint-seconds", "0.002"});
+  kill_and_resume(folder, command, {"cells"}, 8);
+  // Once more, watching: a state is there while an end point trains, and the next process has it.
+  std::filesystem::remove_all(folder / "run");
+  Process process(folder.path(), with(command, {"run", "--threads", "1"}));
+  ASSERT_TRUE(wait_for(process,
+                       [&] { return std::filesystem::exists(folder / "run/endpoints/0A.state"); }));
+  process.send(SIGKILL);
+  process.wait();
+  EXPECT_TRUE(std::filesystem::exists(folder / "run/endpoints/0A.state"));
+  expect_run(folder.path(), with(command, {"run", "--resume"}), 0);
+  expect_same_runs(folder / "run", folder / "unbroken");
+}
+
+TEST(Widening, AddsPairsAndThresholdsToAFinishedRun) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  struct Case {
+    std::string task;
+    std::string narrow;
+    std::string wide;
+  };
+  for (const Case& each : {Case{"quadratic", "0.1,0.05", "0.1,0.05,0.02"},
+                           Case{"mnist-mlp", "0.3,0.2", "0.3,0.2,0.1"}}) {
+    SCOPED_TRACE(each.task);
+    const auto sweep =
+        [&](const std::string& thresholds, const std::string& pairs, const Arguments& more) {
+          Arguments all{"sweep",
+                        each.task,
+                        "--data",
+                        "data",
+                        "--thresholds",
+                        thresholds,
+                        "--pairs",
+                        pairs,
+                        "--out"};
+          all.insert(all.end(), more.begin(), more.end());
+          return all;
+        };
+    expect_run(folder.path(), sweep(each.wide, "2", {"fresh"}), 0);
+    expect_run(folder.path(), sweep(each.narrow, "1", {"run"}), 0);
+    const auto path = folder / "run/paths" / (each.narrow.substr(0, 3) + "_0.safetensors");
+    const auto written = std::filesystem::last_write_time(path);
+    expect_run(folder.path(), sweep(each.wide, "2", {"run", "--resume"}), 0);
+    EXPECT_EQ(std::filesystem::last_write_time(path), written) << "a finished cell is left alone";
+    expect_same_runs(folder / "run", folder / "fresh");
+    // Not the other way round.
+    expect_run(folder.path(),
+               sweep(each.narrow, "2", {"run", "--resume"}),
+               78,
+               {"thresholds", "more pairs and more thresholds"});
+    expect_run(folder.path(), sweep(each.wide, "1", {"run", "--resume"}), 78, {"pairs: 2 there"});
+    std::filesystem::remove_all(folder / "run");
+    std::filesystem::remove_all(folder / "fresh");
+  }
+}
+
 // A bound over the whole path, at most the threshold, from the run and again from the file alone.
 TEST(Verify, ProvesTheMaximumOfASavedPath) {
   const TemporaryFolder folder;

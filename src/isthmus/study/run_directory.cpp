@@ -173,12 +173,10 @@ std::optional<Snapshot> read_theta(const std::filesystem::path& file) {
   });
 }
 
-// Of training. A state is 40 to 60 MB for the largest task.
-constexpr double seconds_between_states = 60.0;
-
 class DiskJournal final : public StringJournal {
  public:
-  explicit DiskJournal(std::filesystem::path folder) : folder_(std::move(folder)) {
+  DiskJournal(std::filesystem::path folder, double checkpoint_seconds)
+      : folder_(std::move(folder)), checkpoint_seconds_(checkpoint_seconds) {
     make_folder(folder_);
   }
 
@@ -205,7 +203,7 @@ class DiskJournal final : public StringJournal {
 
   std::optional<TrainCheckpoint> checkpoint(std::size_t bead) override {
     return TrainCheckpoint{.file = folder_ / fmt::format("bead_{}.state", bead),
-                           .seconds = seconds_between_states};
+                           .seconds = checkpoint_seconds_};
   }
 
   void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) override {
@@ -221,6 +219,7 @@ class DiskJournal final : public StringJournal {
   }
 
   std::filesystem::path folder_;
+  double checkpoint_seconds_;
 };
 
 // The stem of a cell's files.
@@ -404,12 +403,13 @@ void RunDirectory::keep_endpoint(const std::string& name, const Snapshot& snapsh
 TrainCheckpoint RunDirectory::endpoint_state(const std::string& name) const {
   make_folder(folder_ / run_files::endpoints);
   return {.file = folder_ / run_files::endpoints / (name + ".state"),
-          .seconds = seconds_between_states,
+          .seconds = checkpoint_seconds_,
           .keep_last = true};
 }
 
 std::unique_ptr<StringJournal> RunDirectory::journal(double threshold, std::size_t pair) {
-  return std::make_unique<DiskJournal>(checkpoint() / cell_name(threshold, pair));
+  return std::make_unique<DiskJournal>(checkpoint() / cell_name(threshold, pair),
+                                       checkpoint_seconds_);
 }
 
 void RunDirectory::write_tables(const std::vector<CellRow>& rows) const {

@@ -47,6 +47,8 @@ class RunDirectory {
   std::optional<Snapshot> find_endpoint(const std::string& name) const;
   void keep_endpoint(const std::string& name, const Snapshot& snapshot);
 
+  /// How often the state of a training is kept; it changes no result. Before anything else.
+  void set_checkpoint_seconds(double seconds) { checkpoint_seconds_ = seconds; }
   /// Where the training of an end point keeps its state; it outlives the run (see
   /// forget_checkpoints), so that a run with smaller thresholds goes on from it.
   TrainCheckpoint endpoint_state(const std::string& name) const;
@@ -68,6 +70,7 @@ class RunDirectory {
   void compare_configuration(const Json& config) const;
 
   std::filesystem::path folder_;
+  double checkpoint_seconds_ = 60.0;  // a state is 40 to 60 MB for the largest task
   int lock_ = -1;
 };
 

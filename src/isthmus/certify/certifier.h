@@ -40,8 +40,9 @@ struct IntervalBound {
   double bound = 0.0;
 };
 
-/// What is known of a metric along the whole segment (1 - t) a + t b, 0 <= t <= 1: of the exact
-/// network function of the stored weights on all samples, not of its value in float32.
+/// What is known of a metric (with its penalty, where it counts one) along the whole segment (1 -
+/// t) a + t b, 0 <= t <= 1: of the exact network function of the stored weights on all samples, not
+/// of its value in float32.
 struct SegmentProof {
   enum class Outcome {
     proven,    ///< what was asked for holds

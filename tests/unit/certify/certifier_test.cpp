@@ -21,6 +21,7 @@ struct Case {
   std::string name;
   Network network;
   Loss loss;
+  Penalty penalty{};
 };
 
 void PrintTo(const Case& one, std::ostream* out) {
@@ -70,16 +71,27 @@ std::vector<Case> cases() {
                        Linear{.out_features = 5},
                        tanh,
                        Linear{.out_features = 2}}};
-  return {{"perceptron_cross_entropy", perceptron, Loss::cross_entropy},
-          {"images_cross_entropy", images, Loss::cross_entropy},
-          {"pools_cross_entropy", pools, Loss::cross_entropy},
-          {"linear_cross_entropy", {{6}, {ten}}, Loss::cross_entropy},
-          {"deep_squared", deep, Loss::squared},
-          {"deep_absolute", deep, Loss::absolute},
-          {"sigmoids_absolute", sigmoids, Loss::absolute},
-          {"sigmoids_squared", sigmoids, Loss::squared},
-          {"tanhs_absolute", tanhs, Loss::absolute},
-          {"tanhs_squared", tanhs, Loss::squared}};
+  return {
+      {"perceptron_cross_entropy", perceptron, Loss::cross_entropy},
+      {"images_cross_entropy", images, Loss::cross_entropy},
+      {"pools_cross_entropy", pools, Loss::cross_entropy},
+      {"linear_cross_entropy", {{6}, {ten}}, Loss::cross_entropy},
+      {"deep_squared", deep, Loss::squared},
+      {"deep_absolute", deep, Loss::absolute},
+      {"sigmoids_absolute", sigmoids, Loss::absolute},
+      {"sigmoids_squared", sigmoids, Loss::squared},
+      {"tanhs_absolute", tanhs, Loss::absolute},
+      {"tanhs_squared", tanhs, Loss::squared},
+      {"perceptron_cross_entropy_l2",
+       perceptron,
+       Loss::cross_entropy,
+       {Penalty::Kind::l2, 0.01, Penalty::Over::all}},
+      {"deep_squared_l1", deep, Loss::squared, {Penalty::Kind::l1, 0.05, Penalty::Over::weights}},
+      {"sigmoids_absolute_l2",
+       sigmoids,
+       Loss::absolute,
+       {Penalty::Kind::l2, 0.3, Penalty::Over::weights}},
+      {"tanhs_squared_l1", tanhs, Loss::squared, {Penalty::Kind::l1, 0.3, Penalty::Over::all}}};
 }
 
 struct Instance {
@@ -123,6 +135,7 @@ Instance make_instance(const Case& one, std::uint64_t seed, double scale, double
   options.network = one.network;
   options.data = data;
   options.loss = one.loss;
+  options.penalty = one.penalty;
   instance.objective = make_network_objective(std::move(options));
   for (std::size_t i = 0; i < instance.objective->dimension(); ++i) {
     const double a = scale * rng.normal();
@@ -130,6 +143,21 @@ Instance make_instance(const Case& one, std::uint64_t seed, double scale, double
     instance.b.push_back(static_cast<float>(a + distance * scale * rng.normal()));
   }
   return instance;
+}
+
+// By the definition of a penalty and the names of the tensors.
+double reference_penalty(const Penalty& penalty,
+                         const Layout& layout,
+                         std::span<const double> theta) {
+  double sum = 0.0;
+  for (const Tensor& tensor : layout.tensors()) {
+    if (penalty.over == Penalty::Over::all || tensor.name.ends_with("weight")) {
+      for (const double x : theta.subspan(tensor.offset, tensor.size())) {
+        sum += penalty.kind == Penalty::Kind::l1 ? std::abs(x) : x * x;
+      }
+    }
+  }
+  return penalty.any() ? penalty.strength * sum : 0.0;
 }
 
 // The metric at t from the definitions, in double.
@@ -146,7 +174,9 @@ double reference_metric(const Case& one, const Instance& instance, Metric metric
                         .labels = samples.labels.data()};
   if (metric != Metric::error_rate) {
     const double loss = reference_loss(one.network, theta, batch, loss_of(metric));
-    return metric == Metric::perplexity ? std::exp(loss) : loss;
+    return metric == Metric::perplexity
+               ? std::exp(loss)
+               : loss + reference_penalty(one.penalty, instance.objective->layout(), theta);
   }
   const std::size_t outputs = output_size(one.network);
   std::vector<double> logits(samples.count * outputs);
@@ -361,6 +391,18 @@ TEST(Certifier, HugeWeightsRefuseTinyOnesHold) {
       EXPECT_TRUE(value <= proof.bound || !std::isfinite(value)) << value << " " << proof.bound;
     }
   }
+}
+
+TEST(Certifier, RefusesPenaltiesThatOverflow) {
+  Case one = cases()[0];
+  one.penalty = {Penalty::Kind::l2, 1e307, Penalty::Over::all};
+  const Instance instance = make_instance(one, 6, 100.0, 1.0);
+  Workers workers(1);
+  const Certifier certifier(*instance.objective, Split::test, Metric::cross_entropy);
+  EXPECT_THROW((void)certifier.certify(instance.a, instance.b, {}, workers), UsageError);
+  // The error rate has none.
+  const Certifier count(*instance.objective, Split::test, Metric::error_rate);
+  EXPECT_NO_THROW((void)count.certify(instance.a, instance.b, {}, workers));
 }
 
 TEST(Certifier, RefusesWhatItCannotProve) {

@@ -88,6 +88,7 @@ Certifier::Certifier(const Objective& objective, Split split, Metric metric)
     problem_->multiplications += static_cast<double>(step.multiplications());
   }
   problem_->multiplications = std::max(problem_->multiplications, 1.0);
+  problem_->exact = exact_problem(objective, split, metric);
 }
 
 Certifier::~Certifier() = default;
@@ -119,6 +120,11 @@ SegmentProof Certifier::certify(std::span<const float> a,
   }
   if (options.gap && !(*options.gap >= 0.0)) {
     throw UsageError(fmt::format("gap: expected a number >= 0, got {}", *options.gap));
+  }
+  if (problem_->exact) {
+    if (const auto proof = prove_exactly(*problem_->exact, a, b, options)) {
+      return *proof;
+    }
   }
   SegmentRun run(*problem_, a, b, options, workers, stop);
   // Nowhere larger than at the ends.

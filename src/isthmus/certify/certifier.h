@@ -54,7 +54,8 @@ struct SegmentProof {
   double largest_seen = 0.0;  ///< the metric is at least this large at `t`
   double t = 0.0;
   std::vector<IntervalBound> intervals;  ///< in order, from 0 to 1 without a gap
-  /// Work in full-split forward passes: multiplications made over those of one pass.
+  /// Work in full-split forward passes: multiplications made over those of one pass. Of an exact
+  /// maximum (small networks): pieces of samples' losses over the samples.
   double evaluations = 0.0;
   std::uint64_t samples = 0;  ///< the same in forward samples
 };
@@ -68,7 +69,8 @@ std::optional<std::string> reason_not_covered(const Network& network, Metric met
 
 struct CertifiedProblem;
 
-/// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures
+/// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures,
+/// or exactly where a hidden layer and its data are so small that this is cheaper
 /// (docs/certificate.md). Holds the samples in an order of its own; immutable, safe to share.
 class Certifier {
  public:

@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "isthmus/certify/certifier.h"
 #include "isthmus/certify/enclosure.h"
+#include "isthmus/certify/exact_proof.h"
 #include "isthmus/certify/penalty_bound.h"
 #include "isthmus/certify/steps.h"
 #include "isthmus/certify/weights.h"
@@ -55,6 +57,7 @@ struct CertifiedProblem {
   double multiplications = 0.0;  ///< of one forward pass of one sample
   Penalty penalty;               ///< that the metric counts
   std::vector<IndexRange> penalized;
+  std::optional<ExactProblem> exact;  ///< where that is cheaper
 
   std::size_t samples() const { return data->count; }
   /// Cross-entropy and error counts: outputs are differences to the label's.

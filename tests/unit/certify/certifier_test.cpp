@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "isthmus/certify/exact_proof.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/objective/network_objective.h"
@@ -320,6 +321,121 @@ TEST(Certifier, AMaximumBetweenAllGridPoints) {
   EXPECT_NEAR(proof.largest_seen, 1.0, 1e-3);
   EXPECT_GE(proof.bound, 1.0);
   EXPECT_LE(proof.bound, 1.0 + 2e-3);
+}
+
+// Three samples behind three hidden units are taken exactly; the same eight times over have the
+// same mean loss, and go through branch and bound.
+TEST(Certifier, TheExactMaximumOfFewSamplesIsThatOfBranchAndBound) {
+  Workers workers(1);
+  for (const Loss loss : {Loss::squared, Loss::absolute}) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      SCOPED_TRACE(seed);
+      const bool bias = seed % 2 == 0;
+      const Case one{"plane",
+                     {{2},
+                      {Linear{.out_features = 3, .bias = bias},
+                       act(Activation::Kind::relu),
+                       Linear{.out_features = 2, .bias = bias}}},
+                     loss};
+      const Metric metric = metrics_of(loss).front();
+      Instance instance = make_instance(one, seed, 1.0, 1.0);
+      Rng rng(seed, 9);
+      auto few = std::make_shared<Dataset>();
+      few->test = random_samples(one, 3, rng);
+      few->train = few->test;
+      auto many = std::make_shared<Dataset>(*few);
+      for (int k = 0; k < 3; ++k) {
+        Samples& test = many->test;
+        const Samples once = test;
+        test.count *= 2;
+        test.values.insert(test.values.end(), once.values.begin(), once.values.end());
+        test.targets.insert(test.targets.end(), once.targets.begin(), once.targets.end());
+      }
+      NetworkObjectiveOptions options{.network = one.network, .data = many, .loss = loss};
+      const auto repeated = make_network_objective(options);
+      options.data = few;
+      instance.objective = make_network_objective(options);
+      instance.data = few;
+      ASSERT_TRUE(exact_problem(*instance.objective, Split::test, metric));
+      ASSERT_FALSE(exact_problem(*repeated, Split::test, metric));
+      const Certifier exactly(*instance.objective, Split::test, metric);
+      const Certifier searching(*repeated, Split::test, metric);
+      CertifyOptions wanted;
+      wanted.gap = 1e-6;
+      wanted.max_evaluations = 1e5;
+      const SegmentProof exact = exactly.certify(instance.a, instance.b, wanted, workers);
+      const SegmentProof found = searching.certify(instance.a, instance.b, wanted, workers);
+      EXPECT_EQ(exact.outcome, SegmentProof::Outcome::proven);
+      ASSERT_EQ(found.outcome, SegmentProof::Outcome::proven);
+      EXPECT_GE(found.bound, exact.largest_seen);
+      EXPECT_GE(exact.bound, found.largest_seen);
+      EXPECT_LE(exact.bound - exact.largest_seen, 1e-10 * (1.0 + exact.bound));
+      EXPECT_GE(exact.evaluations, 1.0);
+      EXPECT_EQ(exact.samples, static_cast<std::uint64_t>(std::llround(3.0 * exact.evaluations)));
+      ASSERT_EQ(exact.intervals.size(), 1U);
+      EXPECT_EQ(exact.intervals[0].t0, 0.0);
+      EXPECT_EQ(exact.intervals[0].t1, 1.0);
+      EXPECT_EQ(exact.intervals[0].bound, exact.bound);
+      const double top = reference_metric(one, instance, metric, exact.t);
+      EXPECT_NEAR(top, exact.largest_seen, 1e-12 * (1.0 + top));
+      for (int k = 0; k <= 300; ++k) {
+        EXPECT_LE(reference_metric(one, instance, metric, k / 300.0), exact.bound);
+      }
+      CertifyOptions judged;
+      judged.threshold = exact.bound;
+      EXPECT_EQ(exactly.certify(instance.a, instance.b, judged, workers).outcome,
+                SegmentProof::Outcome::proven);
+      judged.threshold = exact.largest_seen * (1.0 - 1e-9);
+      EXPECT_EQ(exactly.certify(instance.a, instance.b, judged, workers).outcome,
+                SegmentProof::Outcome::violated);
+    }
+  }
+}
+
+// Where the exact maximum does not apply, branch and bound does.
+TEST(Certifier, WhatIsNotTakenExactly) {
+  const Case plain{
+      "plane",
+      {{2}, {Linear{.out_features = 3}, act(Activation::Kind::relu), Linear{.out_features = 2}}},
+      Loss::squared};
+  const auto is_exact = [](const Case& one) {
+    const Instance instance = make_instance(one, 1, 1.0, 1.0);
+    return exact_problem(*instance.objective, Split::train, metrics_of(one.loss).front())
+        .has_value();  // 3 samples
+  };
+  EXPECT_TRUE(is_exact(plain));
+  Case other = plain;
+  other.penalty = {Penalty::Kind::l2, 0.1, Penalty::Over::all};
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.loss = Loss::cross_entropy;
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.network.layers[1] = act(Activation::Kind::tanh);
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.network.layers[2] = Linear{.out_features = 2, .bias = false};
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.network.layers[0] = Linear{.out_features = 6};
+  EXPECT_FALSE(is_exact(other));
+  // Weights that the exact maximum does not take.
+  Instance instance = make_instance(plain, 1, 1e32, 1.0);
+  auto seen = std::make_shared<Dataset>(*instance.data);
+  seen->test = seen->train;
+  instance.data = seen;
+  EXPECT_FALSE(
+      prove_exactly(*exact_problem(*instance.objective, Split::train, Metric::mean_squared_error),
+                    instance.a,
+                    instance.b,
+                    {}));
+  Workers workers(1);
+  const Certifier certifier(*instance.objective, Split::train, Metric::mean_squared_error);
+  const SegmentProof proof = certifier.certify(instance.a, instance.b, {.gap = 0.5}, workers);
+  for (int k = 0; k <= 100; ++k) {
+    EXPECT_LE(reference_metric(plain, instance, Metric::mean_squared_error, k / 100.0),
+              proof.bound);
+  }
 }
 
 TEST(Certifier, EqualEndsNeedOneInterval) {

@@ -417,7 +417,7 @@ TEST(Run, WithAPenalty) {
   expect_run(folder.path(), with, 0);
   Arguments other = command;
   other.insert(other.end(), {"--penalty", "l2:0.002", "--resume"});
-  expect_run(folder.path(), other, 64, {"penalty"});
+  expect_run(folder.path(), other, 78, {"penalty", "another configuration"});
 
   const std::string file = "run/paths/0.15_0.safetensors";
   const Outcome grid = expect_run(folder.path(), {"verify", file, "--json"}, 0);

@@ -10,6 +10,7 @@
 
 #include "isthmus/certify/lower_bound.h"
 #include "isthmus/core/error.h"
+#include "isthmus/objective/penalty.h"
 
 namespace isthmus::app {
 namespace {
@@ -206,6 +207,14 @@ void StudyFlags::add_problem(CLI::App& command) {
           "error_rate (a fraction), perplexity [the task's]")
       ->group(group);
   command
+      .add_option("--penalty",
+                  penalty,
+                  "A term on top of the training loss and of those metrics that are losses (not of "
+                  "error_rate and perplexity): l1:STRENGTH (sum of magnitudes) or l2:STRENGTH (sum "
+                  "of squares), of all parameters, or with :weights behind it of all but biases "
+                  "(l2:0.0001:weights) [none]")
+      ->group(group);
+  command
       .add_flag("--double-softmax",
                 double_softmax,
                 "Convnet tasks: a softmax before the cross-entropy's own, as the published script")
@@ -379,6 +388,9 @@ StudyOptions StudyFlags::options() const {
   }
   if (metric) {
     study.string.grid.metric = metric_of(*metric);
+  }
+  if (penalty) {
+    study.problem.penalty = penalty_of(*penalty);
   }
   set(study.string.alpha, alpha);
   set(study.string.tolerance, tolerance);

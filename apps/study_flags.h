@@ -35,6 +35,7 @@ struct StudyFlags {
   std::optional<std::string> points_file;
   std::optional<std::string> split;
   std::optional<std::string> metric;
+  std::optional<std::string> penalty;  ///< see penalty_of()
   std::optional<double> alpha;
   std::optional<double> tolerance;
   std::optional<std::size_t> points;

@@ -19,7 +19,7 @@ from fractions import Fraction
 
 from certificate_checker.enclosure import Change, Point, Segment, layers_of
 from certificate_checker.inputs import Samples, Stop, field, malformed, number, parse_json, read_bytes, read_path, usage
-from certificate_checker.proofs import CountProof, LossProof, exactly
+from certificate_checker.proofs import CountProof, LossProof, Penalty, exactly
 
 FORMAT = "isthmus-certificate-1"
 METRICS = ("mean_absolute_error", "mean_squared_error", "cross_entropy", "error_rate")
@@ -40,6 +40,8 @@ def read_certificate(file):
         field(record, key, kinds, file)
     for key in ("threshold", "bound", "largest_seen", "largest_seen_t"):
         number(record, key, file)
+    if record.get("penalty") is not None:  # a field of later certificates
+        field(record, "penalty", str, file)
     if record["split"] not in ("train", "test"):
         raise malformed(f"{file}: split: expected train or test, found '{record['split']}'")
     if field(record, "gap", (int, float, type(None)), file) is not None:
@@ -161,6 +163,11 @@ def check(arguments):
         raise usage(f"metric '{metric}' is not covered: expected one of {', '.join(METRICS)}")
     if certificate["task"] != field(problem, "task", str, arguments.path):
         return [f"task: the certificate says '{certificate['task']}', the path '{problem['task']}'"]
+    penalty = problem.get("penalty") if metric != "error_rate" else None
+    if penalty is not None and field(problem, "penalty", str, arguments.path) == "none":
+        penalty = None
+    if certificate.get("penalty") != penalty:
+        return [f"penalty: the certificate says {certificate.get('penalty') or 'none'}, the path {penalty or 'none'}"]
     found = list(contradictions(certificate, len(beads)))
     if found:
         return found
@@ -169,7 +176,10 @@ def check(arguments):
     layers, layout = layers_of(field(problem, "network", dict, arguments.path), samples, metric)
     if layout != metadata["layout"] or sum(math.prod(tensor["shape"]) for tensor in layout) != len(beads[0]):
         raise malformed(f"{arguments.path}: its layout or its number of weights is not that of its network")
-    proof = (CountProof if metric == "error_rate" else LossProof)(metric, samples, arguments.budget)
+    if metric == "error_rate":
+        proof = CountProof(metric, samples, arguments.budget)
+    else:
+        proof = LossProof(metric, samples, arguments.budget, Penalty(penalty, layout) if penalty else None)
     segments = [certificate["segments"][i] for i in chosen]
     seconds = expected_seconds(layers, beads, samples, segments)
     if seconds > 3600 * arguments.hours:
@@ -188,7 +198,8 @@ def check(arguments):
         where = "everywhere on the path" if whole else f"on segments {', '.join(map(str, chosen))} of 0 to {len(beads) - 2}"
         bound = max(record["bound"] for record in segments)
         verdict = "" if certificate["proven"] else " (the certificate itself says: not proven to what was asked)"
-        print(f"confirmed: {metric} on {certificate['split']}, {len(samples)} samples: at most {bound!r} {where}{verdict}")
+        what = f"{metric} with the penalty {penalty}" if penalty else metric
+        print(f"confirmed: {what} on {certificate['split']}, {len(samples)} samples: at most {bound!r} {where}{verdict}")
     return found
 
 

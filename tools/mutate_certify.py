@@ -27,7 +27,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOM = "src/isthmus/certify/"
-FORMULAS = "UnitBounds*:Enclosure*:LossSums*:WrongTimes*"
+FORMULAS = "UnitBounds*:Enclosure*:LossSums*:PenaltyBound*:WrongTimes*:Partition*"
 PASSES = [FORMULAS, "-" + FORMULAS]  # filters: together every test
 TIMEOUT = 120  # seconds; the tests need a few
 
@@ -123,6 +123,16 @@ ERRORS = {
         "largest of the cubic": [("sign in the discriminant", "b * b + 3.0 * cube * c", "b * b - 3.0 * cube * c"),
             ("no roots", "if (s > 0.0 && s < 1.0)", "if (s > 2.0)"),
             ("no error", "return up(error) + gamma", "return gamma")]},
+    "penalty_bound.cpp": {
+        "penalty: sag": [("l1: of the larger end", "2.0 * std::min(d0, d1)", "2.0 * std::max(d0, d1)"),
+            ("l1: without a change of sign", "crosses ? 2.0 * std::min(d0, d1) : 0.0", "2.0 * std::min(d0, d1)"),
+            ("l2: sum for difference", "x1 - x0", "x1 + x0"),
+            ("sign", "sums.bend_left = -scale", "sums.bend_left = scale"),
+            ("sign on the right", "sums.bend_right = -scale", "sums.bend_right = scale")],
+        "penalty: ends": [("t for 1 - t", "(1.0 - t1) * a + t1 * b", "t1 * a + (1.0 - t1) * b"),
+            ("of one sample", "penalty_.strength * static_cast<double>(samples)", "penalty_.strength")],
+        "penalty: rounding": [("dropped", "up(4.0 * gamma(terms + 16) * (scale * total.size))", "0.0"),
+            ("of few terms", "gamma(terms + 16)", "gamma(16)")]},
     "wrong_times.cpp": {
         "cover": [("sign in the discriminant", "b * b + 4.0 * c * m0", "b * b - 4.0 * c * m0"),
             ("concave: not checked", "range.from = before;", "range.from = roots[1];"),
@@ -142,7 +152,10 @@ ERRORS = {
         "partition": [("last part forgotten", "i < parts; ++i)", "i + 1 < parts; ++i)")],
         "first layer": [("t for 1 - t", "(1.0 - t) * first_a_", "t * first_a_")]},
     "loss_proof.cpp": {
-        "perplexity": [("no exponential", "perplexity ? std::exp(value) * (1.0 + 0x1p-49) : value", "value")]}}
+        "perplexity": [("no exponential", "perplexity ? std::exp(value) * (1.0 + 0x1p-49) : value", "value")],
+        "penalty": [("forgotten", "problem.penalty.any()", "false")]},
+    "certifier.cpp": {
+        "penalty": [("of an error rate", "if (includes_penalty(metric))", "if (true)")]}}
 
 
 def copy_sources(to):

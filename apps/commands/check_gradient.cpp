@@ -69,8 +69,8 @@ void run_command(const CheckCommand& command) {
     throw UsageError("samples: expected at least 1, got 0");
   }
   const auto batches = objective->batches(options.seed, 0, samples);
-  const GradientCheck result =
-      check_gradient(problem.network, problem.loss, batches->next(), theta, command.check);
+  const GradientCheck result = check_gradient(
+      problem.network, problem.loss, batches->next(), theta, command.check, problem.penalty);
   if (command.json) {
     fmt::print("{}\n", to_json(result).dump(2));
   } else {

@@ -10,6 +10,7 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
+#include "isthmus/objective/penalty.h"
 #include "isthmus/study/certificate.h"
 #include "isthmus/study/study.h"
 #include "study_flags.h"
@@ -145,10 +146,11 @@ ExitCode certify(const VerifyCommand& command, const Stop& stop) {
       continue;
     }
     fmt::print(
-        "{}: {} on {}: {} {:.8g} everywhere on the path; {:.8g} at t = {} of segment {}; "
+        "{}: {}{} on {}: {} {:.8g} everywhere on the path; {:.8g} at t = {} of segment {}; "
         "{} segments, {:.1f} evaluations; {}\n",
         file.filename().string(),
         name_of(certificate.metric),
+        certificate.penalty.any() ? " with " + text_of(certificate.penalty) : std::string(),
         name_of(certificate.split),
         certificate.proven ? "proven at most" : "NOT PROVEN; at most",
         certificate.bound,

@@ -464,6 +464,41 @@ TEST(Widening, AddsPairsAndThresholdsToAFinishedRun) {
   }
 }
 
+// Trained, joined, proven and read back: loss and penalty together stay below the threshold.
+TEST(Run, WithAPenalty) {
+  const TemporaryFolder folder;
+  const Arguments command{"connect", "quadratic", "--threshold", "0.15", "--out", "run"};
+  Arguments with = command;
+  with.insert(with.end(), {"--penalty", "l2:0.001"});
+  expect_run(folder.path(), with, 0);
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "proof"), "proven");
+  EXPECT_LE(std::stod(cell_of(folder / "run/cells.csv", "bound")), 0.15);
+  EXPECT_EQ(json_of(folder / "run/config.json")["penalty"], "l2:0.001");
+  with.emplace_back("--resume");
+  expect_run(folder.path(), with, 0);
+  Arguments other = command;
+  other.insert(other.end(), {"--penalty", "l2:0.002", "--resume"});
+  expect_run(folder.path(), other, 78, {"penalty", "another configuration"});
+
+  const std::string file = "run/paths/0.15_0.safetensors";
+  const Outcome grid = expect_run(folder.path(), {"verify", file, "--json"}, 0);
+  const Json looked = Json::parse(grid.out)[0];
+  EXPECT_TRUE(looked["below"].get<bool>());
+  const Outcome said =
+      expect_run(folder.path(), {"verify", file, "--certified", "--gap", "0.001"}, 0);
+  EXPECT_NE(said.out.find("with l2:0.001"), std::string::npos) << said.out;
+  const Json proof = json_of(folder / "run/paths/certificate.json");
+  EXPECT_EQ(proof["penalty"], "l2:0.001");
+  // What a grid sees is at most what is proven, and not much less.
+  EXPECT_LE(looked["max_metric"].get<double>(), proof["bound"].get<double>() + 1e-6);
+  EXPECT_GE(looked["max_metric"].get<double>(), proof["bound"].get<double>() * 0.99);
+  // The same path is far lower without the penalty, which the file says.
+  replace_in(folder / file, "\\\"penalty\\\":\\\"l2:0.001\\\"", "\\\"penalty\\\":\\\"none\\\"    ");
+  const Json bare = Json::parse(expect_run(folder.path(), {"verify", file, "--json"}, 0).out)[0];
+  EXPECT_LT(bare["max_metric"].get<double>(), 0.9 * looked["max_metric"].get<double>());
+}
+
 // A bound over the whole path, at most the threshold, from the run and again from the file alone.
 TEST(Verify, ProvesTheMaximumOfASavedPath) {
   const TemporaryFolder folder;

@@ -84,6 +84,9 @@ TEST(Usage, OptionsOfConnect) {
       {{"quadratic", "--streams", "3"}, {"--streams", "only texts", "quadratic"}},
       {{"quadratic", "--fresh-state"}, {"--fresh-state", "only texts"}},
       {{"mnist", "--endpoint-weight-decay", "9.weight"}, {"TENSOR:STRENGTH", "'9.weight'"}},
+      {{"quadratic", "--penalty", "l3:0.1"}, {"penalty", "l2:STRENGTH", "'l3:0.1'"}},
+      {{"quadratic", "--penalty", "l2:0.1:biases"}, {"penalty", ":weights", "'l2:0.1:biases'"}},
+      {{"quadratic", "--penalty", "l1:0"}, {"penalty", "> 0", "got 0"}},
       {{"quadratic", "--split", "both"}, {"'both'"}},
       {{"quadratic", "--t-star", "third"}, {"half or argmax", "'third'"}},
       {{"quadratic", "--optimizer", "lbfgs"}, {"adam", "'lbfgs'"}},
@@ -132,6 +135,11 @@ TEST(CheckGradient, OfTheGeneratedTasks) {
   for (const char* task : {"quadratic", "cubic"}) {
     const Outcome outcome = expect_run(folder.path(), {"check-gradient", task, "--json"}, 0);
     EXPECT_EQ(Json::parse(outcome.out)["passed"], true);
+    const Json with = Json::parse(
+        expect_run(folder.path(), {"check-gradient", task, "--penalty", "l2:0.01", "--json"}, 0)
+            .out);
+    EXPECT_EQ(with["passed"], true);
+    EXPECT_GT(with["loss"], Json::parse(outcome.out)["loss"]);
   }
 }
 

@@ -214,6 +214,39 @@ class Enclosure(unittest.TestCase):
                     self.assertLessEqual(loss.at(0, z, 0)[0], (1 - s) * f0 + s * f1 + q * bend + 1000)
 
 
+    def test_penalties(self):
+        class Ends:
+            pass
+
+        generator = random.Random(7)
+        layout = [{"offset": 0, "shape": [2, 3], "role": "weight"}, {"offset": 6, "shape": [2], "role": "bias"}]
+        for text in ("l1:0.3", "l2:0.0001", "l1:2.5:weights", "l2:1e-3:weights"):
+            kind, strength, *over = text.split(":")
+            penalty = proofs.Penalty(text, layout)
+            for _ in range(50):
+                segment, a, b = Ends(), *([inputs.float32(generator.gauss(0, 1)) for _ in range(8)] for _ in range(2))
+                integers, segment.bits = inputs.exact_integers(a + b)
+                segment.a, segment.b = integers[:8], integers[8:]
+                level = generator.randrange(6)
+                t0 = Fraction(generator.randrange(2**level), 2**level)
+                t1 = t0 + Fraction(1, 2**level)
+                for k in range(9):
+                    s = Fraction(k, 8)
+                    t = t0 + s * (t1 - t0)
+                    theta = [float((1 - t) * Fraction(x) + t * Fraction(y)) for x, y in zip(a, b)][: 6 if over else 8]
+                    plain = float(strength) * sum(abs(x) if kind == "l1" else x * x for x in theta)
+                    value = penalty.at(segment, t)
+                    self.assertAlmostEqual(float(value), plain, delta=1e-12 * (1 + plain))
+                    chord = (1 - s) * penalty.at(segment, t0) + s * penalty.at(segment, t1)
+                    below = chord - s * (1 - s) * penalty.sag(segment, t0, t1)
+                    self.assertLessEqual(value, below)
+                    if kind == "l2":
+                        self.assertEqual(value, below)
+        for text in ("l2", "l2:", "l2:x", "l2:0", "l2:nan", "l2:inf", "l3:1", "l2:1:biases", "l2:1:weights:"):
+            with self.assertRaises(inputs.Stop):
+                proofs.Penalty(text, layout)
+
+
 class Command(unittest.TestCase):
     """One quadratic path with two certificates, and one small network on images."""
 
@@ -321,6 +354,27 @@ class Command(unittest.TestCase):
 
         self.check(self.edited(raise_it), 1, "segment 0, largest_seen: claimed at least", "refuted", "it is between",
                    options=["--segments", "0"])
+
+    def test_a_penalty(self):
+        self.isthmus("connect", "quadratic", "--threshold", "0.15", "--penalty", "l2:0.001", "--out", "penalty")
+        path = self.root / "penalty/paths/0.15_0.safetensors"
+        tight = self.certified(path, "--gap", "0.001")
+        first = ["--segments", "0"]
+        self.check(tight, 0, "confirmed: mean_absolute_error with the penalty l2:0.001", path=path, options=first)
+
+        def lower(c):
+            segment = c["segments"][0]
+            largest = max(segment["intervals"], key=lambda interval: interval["bound"])
+            largest["bound"] = segment["largest_seen"] * (1 - 1e-6)
+
+        self.check(self.edited(lower, tight), 1, "refuted: the metric at t = ", path=path, options=first)
+        for wrong in (None, "l2:0.002"):
+            self.check(self.edited(lambda c, wrong=wrong: c.update(penalty=wrong), tight), 1,
+                       f"penalty: the certificate says {wrong or 'none'}, the path l2:0.001", path=path)
+        without = self.edited(lambda c: c.pop("penalty"))  # as certificates were before there were penalties
+        self.check(without, 0, "confirmed: mean_absolute_error on test", options=first)
+        self.check(self.edited(lambda c: c.update(penalty="l1:1")), 1, "says l1:1, the path none")
+        self.check(self.edited(lambda c: c.update(penalty=1)), 65, "penalty: unexpected value 1")
 
     def test_wrong_input(self):
         text = json.dumps(self.certificate)

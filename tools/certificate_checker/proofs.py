@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Proofs that a metric is at most what a certificate claims, interval by interval."""
 import itertools
+import math
 from fractions import Fraction
 
 from .arithmetic import BITS, EXP_ERROR, ONE, exponential, logarithm
-from .enclosure import Change, Point
+from .enclosure import Change, Point, dot
+from .inputs import malformed
 
 # Losses of one sample. `at` gives bounds (low, high) at a point, in ulps; `bend` gives a number K such that the loss
 # over an interval is at most the chord of its end values and s (1 - s) K. z (outputs) are off by at most `radius`.
@@ -70,30 +72,68 @@ def hill(f0, f1, bend):
     return 2 * bend * (f0 + f1) + bend * bend + (f1 - f0) ** 2, 4 * bend
 
 
+class Penalty:
+    """strength * sum of |theta_i| or theta_i^2 over the weights, or all parameters, as "l2:0.0001:weights" says it;
+    exact fractions. It is convex along a segment: below its chord, for l2 by s (1 - s) strength |difference|^2."""
+
+    def __init__(self, text, layout):
+        kind, strength, *over = text.split(":") if ":" in text else (text, "")
+        try:
+            self.strength = Fraction(float(strength))
+        except (ValueError, OverflowError):
+            self.strength = Fraction(0)
+        if kind not in ("l1", "l2") or over not in ([], ["weights"]) or self.strength <= 0:
+            raise malformed(f"problem: penalty: expected l1:STRENGTH or l2:STRENGTH, and :weights or nothing, found '{text}'")
+        self.square = kind == "l2"
+        self.places = [slice(tensor["offset"], tensor["offset"] + math.prod(tensor["shape"]))
+                       for tensor in layout if not over or tensor["role"] == "weight"]
+
+    def _sum(self, segment, left, right, denominator):
+        """Of (left a + right b) / denominator."""
+        total = 0
+        for place in self.places:
+            numbers = [left * a + right * b for a, b in zip(segment.a[place], segment.b[place])]
+            total += dot(numbers, numbers) if self.square else sum(map(abs, numbers))
+        denominator <<= segment.bits
+        return self.strength * Fraction(total, denominator * denominator if self.square else denominator)
+
+    def at(self, segment, t):
+        return self._sum(segment, t.denominator - t.numerator, t.numerator, t.denominator)
+
+    def sag(self, segment, t0, t1):
+        width = t1 - t0
+        return self._sum(segment, -width.numerator, width.numerator, width.denominator) if self.square else 0
+
+
 # Proofs of the intervals of a segment. Each returns a list of texts: what does not hold or is not settled.
 
 
 class LossProof:
     """Means of losses: a piece that is not proven is split in two until the budget is spent."""
 
-    def __init__(self, metric, samples, budget):
+    def __init__(self, metric, samples, budget, penalty=None):
         kinds = {"mean_absolute_error": AbsoluteError, "mean_squared_error": SquaredError}
         self.loss = CrossEntropy(samples.labels) if metric == "cross_entropy" else kinds[metric](samples.targets)
         self.scale = len(samples) * (1 if metric == "cross_entropy" else samples.outputs) << BITS
-        self.samples, self.budget = range(len(samples)), budget
+        self.samples, self.budget, self.penalty = range(len(samples)), budget, penalty
+
+    def penalty_at(self, segment, t):
+        """Bounds in units of the sums: the penalty rounded down and up."""
+        exact = self.penalty.at(segment, t) * self.scale if self.penalty else Fraction(0)
+        return math.floor(exact), math.ceil(exact)
 
     def at(self, segment, t):
         """Bounds of the metric at t, as fractions."""
         point = Point(segment, t)
         pairs = [self.loss.at(i, segment.values(i, point)[-1], point.radii[-1]) for i in self.samples]
-        return tuple(Fraction(sum(column), self.scale) for column in zip(*pairs))
+        return tuple(Fraction(sum(column), self.scale) for column in zip(self.penalty_at(segment, t), *pairs))
 
     def sums(self, segment, pieces):
         """For each piece (t0, t1): [bounds at t0, bounds at t1, bend], summed over the samples."""
         points = {t: Point(segment, t) for piece in pieces for t in piece}
         changes = [(t0, t1, Change(points[t0], points[t1])) for t0, t1 in pieces]
-        at = dict.fromkeys(points, (0, 0))
-        bends = [0] * len(pieces)
+        at = {t: self.penalty_at(segment, t) for t in points}
+        bends = [-math.floor(self.penalty.sag(segment, *piece) * self.scale) if self.penalty else 0 for piece in pieces]
         for i in self.samples:
             values = {t: segment.values(i, point) for t, point in points.items()}
             for t, point in points.items():

@@ -64,6 +64,10 @@ Certifier::Certifier(const Objective& objective, Split split, Metric metric)
   problem_->steps = steps_of(*objective.network());
   problem_->first = first_linear(problem_->steps);
   problem_->dimension = objective.dimension();
+  if (includes_penalty(metric)) {
+    problem_->penalty = objective.penalty();
+    problem_->penalized = penalized(problem_->penalty, objective.layout());
+  }
   const Samples& data = *problem_->data;
   std::vector<std::uint32_t> order(data.count);
   std::iota(order.begin(), order.end(), std::uint32_t{0});
@@ -84,6 +88,7 @@ Certifier::Certifier(const Objective& objective, Split split, Metric metric)
     problem_->multiplications += static_cast<double>(step.multiplications());
   }
   problem_->multiplications = std::max(problem_->multiplications, 1.0);
+  problem_->exact = exact_problem(objective, split, metric);
 }
 
 Certifier::~Certifier() = default;
@@ -116,7 +121,19 @@ SegmentProof Certifier::certify(std::span<const float> a,
   if (options.gap && !(*options.gap >= 0.0)) {
     throw UsageError(fmt::format("gap: expected a number >= 0, got {}", *options.gap));
   }
+  if (problem_->exact) {
+    if (const auto proof = prove_exactly(*problem_->exact, a, b, options)) {
+      return *proof;
+    }
+  }
   SegmentRun run(*problem_, a, b, options, workers, stop);
+  // Nowhere larger than at the ends.
+  const LossSums penalty = run.penalty_sums({});
+  if (!std::isfinite(penalty.magnitude + penalty.error)) {
+    throw UsageError(fmt::format(
+        "penalty {}: it overflows at an end point; expected a smaller strength or parameters",
+        text_of(problem_->penalty)));
+  }
   SegmentProof proof = problem_->metric == Metric::error_rate ? prove_errors(run) : prove_loss(run);
   proof.evaluations = run.evaluations();
   proof.samples = static_cast<std::uint64_t>(

@@ -40,8 +40,9 @@ struct IntervalBound {
   double bound = 0.0;
 };
 
-/// What is known of a metric along the whole segment (1 - t) a + t b, 0 <= t <= 1: of the exact
-/// network function of the stored weights on all samples, not of its value in float32.
+/// What is known of a metric (with its penalty, where it counts one) along the whole segment (1 -
+/// t) a + t b, 0 <= t <= 1: of the exact network function of the stored weights on all samples, not
+/// of its value in float32.
 struct SegmentProof {
   enum class Outcome {
     proven,    ///< what was asked for holds
@@ -53,7 +54,8 @@ struct SegmentProof {
   double largest_seen = 0.0;  ///< the metric is at least this large at `t`
   double t = 0.0;
   std::vector<IntervalBound> intervals;  ///< in order, from 0 to 1 without a gap
-  /// Work in full-split forward passes: multiplications made over those of one pass.
+  /// Work in full-split forward passes: multiplications made over those of one pass. Of an exact
+  /// maximum (small networks): pieces of samples' losses over the samples.
   double evaluations = 0.0;
   std::uint64_t samples = 0;  ///< the same in forward samples
 };
@@ -67,7 +69,8 @@ std::optional<std::string> reason_not_covered(const Network& network, Metric met
 
 struct CertifiedProblem;
 
-/// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures
+/// Proves maxima of one metric of an objective along segments, by chord and deviation enclosures,
+/// or exactly where a hidden layer and its data are so small that this is cheaper
 /// (docs/certificate.md). Holds the samples in an order of its own; immutable, safe to share.
 class Certifier {
  public:

@@ -446,8 +446,10 @@ LossMaximum maximum_on_segment(const ReluNetwork& network,
   check_numbers("the first end", from);
   check_numbers("the second end", to);
   const std::size_t samples = data.targets.size() / network.outputs;
-  LossMaximum result =
-      Maximizer().run(sum_of(PieceBuilder(network, data, loss, from, to).build(), samples));
+  std::vector<Piece> built = PieceBuilder(network, data, loss, from, to).build();
+  const std::size_t pieces = built.size();
+  LossMaximum result = Maximizer().run(sum_of(std::move(built), samples));
+  result.pieces = pieces;
   const Interval mean =
       Interval(result.lower, result.upper) / Interval(static_cast<double>(data.targets.size()));
   result.lower = std::max(0.0, mean.low);
@@ -478,6 +480,7 @@ LossMaximum maximum_on_path(const ReluNetwork& network,
       largest.segment = m;
     }
     largest.upper = std::max(largest.upper, found.upper);
+    largest.pieces += found.pieces;
   }
   return largest;
 }

@@ -34,6 +34,7 @@ struct LossMaximum {
   double upper = 0.0;
   std::size_t segment = 0;  ///< where a loss of at least `lower` is attained:
   double t = 0.0;           ///< at (1 - t) a + t b between the ends a, b of that segment
+  std::size_t pieces = 0;   ///< polynomials of single samples that were looked at
 };
 
 /// The maximum over all real t in [0, 1] of the loss at (1 - t) `from` + t `to`, enclosed: a proof,

@@ -11,7 +11,7 @@
 namespace isthmus {
 namespace {
 
-// Of each interval, over all samples.
+// Of each interval, over all samples, with the penalty.
 std::vector<LossSums> loss_sums_of(SegmentRun& run, std::span<const TimeInterval> intervals) {
   const CertifiedProblem& problem = run.problem();
   const std::vector<Block>& blocks = problem.blocks;
@@ -41,6 +41,9 @@ std::vector<LossSums> loss_sums_of(SegmentRun& run, std::span<const TimeInterval
   for (std::size_t i = 0; i < intervals.size(); ++i) {
     for (std::size_t block = 0; block < blocks.size(); ++block) {
       total[i].add(sums[i * blocks.size() + block]);
+    }
+    if (problem.penalty.any()) {
+      total[i].add(run.penalty_sums(intervals[i]));
     }
   }
   return total;

@@ -48,6 +48,7 @@ SegmentRun::SegmentRun(const CertifiedProblem& problem,
       workers_(workers),
       stop_(stop),
       weights_(problem.steps, a, b, problem.margins()),
+      penalty_(problem.penalty, problem.penalized, a, b),
       scratch_(workers.size()) {
   norms_.steps.resize(problem.steps.size());
   for (std::size_t step = 0; step < problem.steps.size(); ++step) {

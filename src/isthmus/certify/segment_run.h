@@ -7,11 +7,14 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "isthmus/certify/certifier.h"
 #include "isthmus/certify/enclosure.h"
+#include "isthmus/certify/exact_proof.h"
+#include "isthmus/certify/penalty_bound.h"
 #include "isthmus/certify/steps.h"
 #include "isthmus/certify/weights.h"
 #include "isthmus/core/stop.h"
@@ -52,6 +55,9 @@ struct CertifiedProblem {
   std::vector<Block> blocks;  ///< of all samples
   double largest_input = 0.0;
   double multiplications = 0.0;  ///< of one forward pass of one sample
+  Penalty penalty;               ///< that the metric counts
+  std::vector<IndexRange> penalized;
+  std::optional<ExactProblem> exact;  ///< where that is cheaper
 
   std::size_t samples() const { return data->count; }
   /// Cross-entropy and error counts: outputs are differences to the label's.
@@ -102,6 +108,11 @@ class SegmentRun {
            options_.max_evaluations;
   }
 
+  /// The penalty on an interval, times the samples.
+  LossSums penalty_sums(const TimeInterval& interval) const {
+    return penalty_.sums(interval.t0, interval.t1, problem_.samples());
+  }
+
   /// Calls use(block, interval, left, right, deviation) for every block and interval (by their
   /// index), blocks in parallel; left, right (outputs) are the computed values at the ends.
   template <class Use>
@@ -136,6 +147,7 @@ class SegmentRun {
   Workers& workers_;
   const Stop* stop_;
   SegmentWeights weights_;
+  PenaltyBound penalty_;
   StepTable<WeightNorms> norms_;
   std::vector<std::unique_ptr<Scratch>> scratch_;
   // Kept for their memory: large arrays that come and go leave holes.

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "isthmus/core/error.h"
+#include "isthmus/objective/penalty.h"
 
 namespace isthmus {
 namespace {
@@ -284,7 +285,8 @@ GradientCheck check_gradient(const Network& network,
                              Loss loss,
                              const BatchView& batch,
                              std::span<const float> theta,
-                             const GradientCheckOptions& options) {
+                             const GradientCheckOptions& options,
+                             const Penalty& penalty) {
   const Network checked = without_dropout(network);
   const Layout layout = layout_of(checked);
   require_size("theta", theta, layout);
@@ -295,8 +297,10 @@ GradientCheck check_gradient(const Network& network,
   first.state = nullptr;  // which a pass would change
   make_engine(checked, batch.count)
       ->losses_and_gradients(theta, first, loss, &unused, std::span(&value, 1), gradient);
+  const PenaltyTerm term(penalty, layout);
+  term.add_gradient(theta, gradient);
   const auto reference = [&](std::span<const double> x) {
-    return reference_loss(checked, x, first, loss);
+    return reference_loss(checked, x, first, loss) + term.value(x);
   };
   return check_gradient(layout, theta, gradient, reference, options);
 }

@@ -74,12 +74,13 @@ GradientCheck check_gradient(const Layout& layout,
                              const GradientCheckOptions& options = {});
 
 /// Checks the engine that make_engine chooses for a network, at theta on one batch, against
-/// reference_loss. Dropout is off (a random loss has no differences).
+/// reference_loss, both with a penalty on top. Dropout is off (a random loss has no differences).
 GradientCheck check_gradient(const Network& network,
                              Loss loss,
                              const BatchView& batch,
                              std::span<const float> theta,
-                             const GradientCheckOptions& options = {});
+                             const GradientCheckOptions& options = {},
+                             const Penalty& penalty = {});
 
 /// Checks any objective against differences of its own training loss on its first full batch
 /// (seed 0, stream 0), without dropout. If it computes in float32, say so in options.precision.

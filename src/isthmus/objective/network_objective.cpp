@@ -14,6 +14,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/objective/batches.h"
+#include "isthmus/objective/penalty.h"
 
 namespace isthmus {
 namespace {
@@ -170,7 +171,9 @@ Samples permuted(const Samples& samples, std::span<const std::uint32_t> order) {
 // What the objective and its evaluators share.
 struct Shared {
   explicit Shared(NetworkObjectiveOptions given)
-      : options(std::move(given)), layout(layout_of(options.network)) {
+      : options(std::move(given)),
+        layout(layout_of(options.network)),
+        penalty(options.penalty, layout) {
     if (!options.data) {
       throw UsageError("data: expected a data set, got none");
     }
@@ -207,6 +210,7 @@ struct Shared {
 
   NetworkObjectiveOptions options;
   Layout layout;
+  PenaltyTerm penalty;
   std::shared_ptr<const Samples> train;
   std::shared_ptr<const Samples> test;  // in the order of evaluation
   std::optional<Augmentation> augmentation;
@@ -254,6 +258,8 @@ class NetworkEvaluator final : public Evaluator {
       for (double& value : values) {
         value = std::exp(value);
       }
+    } else {
+      add_penalty(thetas, values);
     }
   }
 
@@ -276,6 +282,11 @@ class NetworkEvaluator final : public Evaluator {
                             std::span<double> losses,
                             std::span<float> gradients) override {
     engine_->losses_and_gradients(thetas, batch, shared_->options.loss, dropout, losses, gradients);
+    add_penalty(thetas, losses);
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      shared_->penalty.add_gradient(thetas.subspan(i * dimension_, dimension_),
+                                    gradients.subspan(i * dimension_, dimension_));
+    }
   }
 
   std::size_t preferred_population(std::size_t batch_size) const override {
@@ -288,6 +299,12 @@ class NetworkEvaluator final : public Evaluator {
     BatchView batch = shared_->view(block_, samples, first, count);
     batch.state = state_.empty() ? nullptr : state_.data();
     return batch;
+  }
+
+  void add_penalty(std::span<const float> thetas, std::span<double> values) const {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] += shared_->penalty.value(thetas.subspan(i * dimension_, dimension_));
+    }
   }
 
   void mean_losses(Split split,
@@ -366,6 +383,7 @@ class NetworkObjective final : public Objective {
   const Layout& layout() const override { return shared_->layout; }
   std::size_t samples(Split split) const override { return shared_->split(split).count; }
   Loss loss() const override { return shared_->options.loss; }
+  Penalty penalty() const override { return shared_->options.penalty; }
   const Network* network() const override { return &shared_->options.network; }
   // Of augmented images there is no array of what the network sees.
   const Samples* data(Split split) const override {

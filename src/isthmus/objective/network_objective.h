@@ -20,6 +20,9 @@ struct NetworkObjectiveOptions {
   /// labels (for cross-entropy) or with as many targets as the network's outputs. May be shared.
   std::shared_ptr<const Dataset> data{};
   Loss loss = Loss::squared;
+  /// Added to the training loss of every batch and to the metrics mean_absolute_error,
+  /// mean_squared_error and cross_entropy. Not to error rates and perplexity.
+  Penalty penalty{};
   /// Empty: every run trains on data->train. Else each run trains on a set of its own, drawn from
   /// the stream (seed, stream) by this function, which several threads may call at once (empirical
   /// risk; data->train then only serves metrics on the train split).

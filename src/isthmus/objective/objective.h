@@ -15,13 +15,35 @@
 
 namespace isthmus {
 
-/// What can define a level set. All are "lower is better".
+/// A regulariser R of a flat vector: an objective with one is loss + strength * R.
+struct Penalty {
+  enum class Kind {
+    none,
+    l1,  ///< the sum of |theta_i|; its subgradient at 0 is 0
+    l2,  ///< the sum of theta_i^2
+  };
+  enum class Over {
+    weights,  ///< tensors whose role is weight: biases go free
+    all,
+  };
+  Kind kind = Kind::none;
+  double strength = 0.0;  ///< kappa, a finite number > 0 unless the kind is none
+  Over over = Over::all;
+
+  bool any() const { return kind != Kind::none; }
+  bool operator==(const Penalty&) const = default;
+};
+
+std::string_view name_of(Penalty::Kind kind);
+
+/// What can define a level set. All are "lower is better". The first three count an objective's
+/// penalty, as its training loss does; error rate and perplexity never do.
 enum class Metric {
   mean_absolute_error,
   mean_squared_error,
   cross_entropy,  ///< mean nats per sample
   error_rate,     ///< misclassified fraction in [0, 1]; the arg max counts, a tie or NaN is wrong
-  perplexity,     ///< exp(cross_entropy)
+  perplexity,     ///< exp(cross_entropy without a penalty)
 };
 
 std::string_view name_of(Metric metric);
@@ -77,7 +99,8 @@ class Evaluator {
                                          std::span<const float> theta,
                                          double bound) = 0;
 
-  /// Training loss and gradient of B thetas on one batch; see Engine::losses_and_gradients.
+  /// Training loss and gradient of B thetas on one batch, the penalty's among them; see
+  /// Engine::losses_and_gradients.
   virtual void losses_and_gradients(std::span<const float> thetas,
                                     const BatchView& batch,
                                     Rng* dropout,
@@ -100,6 +123,8 @@ class Objective {
   /// Samples of a split.
   virtual std::size_t samples(Split split) const = 0;
   virtual Loss loss() const = 0;
+  /// What is added to the training loss and to the metrics that are losses.
+  virtual Penalty penalty() const { return {}; }
   /// The network and the samples of a split, where there are such: what a proof about a metric
   /// needs. Null for objectives of another kind.
   virtual const Network* network() const { return nullptr; }

@@ -343,6 +343,9 @@ FigureData figure_data(const RunRecord& run) {
   if (!run.risk.empty()) {
     parts.push_back(run.risk + " risk");
   }
+  if (!run.penalty.empty()) {
+    parts.push_back("penalty " + run.penalty);
+  }
   if (!run.curve.empty()) {
     parts.push_back(fmt::format("{} threshold{}, {} pair{}{}",
                                 run.curve.size(),

@@ -101,6 +101,7 @@ void read_config(RunRecord& record) {
   const auto problem = record.config.find("problem");
   if (problem != record.config.end() && problem->is_object()) {
     record.risk = setting(record, *problem, "risk");
+    record.penalty = setting(record, *problem, "penalty");
   }
   record.thresholds = planned_thresholds(record);
   record.pairs = planned_pairs(record);

@@ -24,6 +24,7 @@ struct RunRecord {
   std::string split;
   std::string protocol;
   std::string risk;
+  std::string penalty;               ///< empty: none
   std::vector<double> thresholds;    ///< planned, descending; empty if config.json does not say
   std::optional<std::size_t> pairs;  ///< planned at each threshold
 

@@ -65,12 +65,13 @@ std::string per_pair(std::uint64_t samples, std::size_t pairs) {
 }
 
 std::string heading(const RunRecord& run, TableForm form) {
-  std::string text = fmt::format("{}: {}{}{}{}",
+  std::string text = fmt::format("{}: {}{}{}{}{}",
                                  run.task.empty() ? "run" : run.task,
                                  metric_label(run.metric).name,
                                  run.split.empty() ? "" : fmt::format(", {} split", run.split),
                                  run.protocol.empty() ? "" : ", protocol " + run.protocol,
-                                 run.risk.empty() ? "" : ", risk " + run.risk);
+                                 run.risk.empty() ? "" : ", risk " + run.risk,
+                                 run.penalty.empty() ? "" : ", penalty " + run.penalty);
   return form == TableForm::markdown ? "## " + text + "\n" : text + "\n";
 }
 
@@ -351,6 +352,7 @@ Json report_json(const RunRecord& run) {
             {"split", run.split},
             {"protocol", run.protocol},
             {"risk", run.risk},
+            {"penalty", run.penalty},
             {"complete", run.complete()},
             {"missing", run.missing},
             {"notes", run.notes},

@@ -21,6 +21,7 @@ struct Certificate {
   std::string path_sha256;
   Metric metric = Metric::mean_absolute_error;
   Split split = Split::test;
+  Penalty penalty;            ///< that the metric counts: none for error rates and perplexity
   double threshold = 0.0;     ///< tolerance included
   std::optional<double> gap;  ///< asked for instead of the threshold
   bool proven = false;        ///< every segment, to the threshold or the gap

@@ -14,6 +14,7 @@
 #include "isthmus/data/text.h"
 #include "isthmus/data/token_streams.h"
 #include "isthmus/objective/network_objective.h"
+#include "isthmus/objective/penalty.h"
 
 namespace isthmus {
 namespace {
@@ -95,6 +96,9 @@ Json to_json(const Problem& problem) {
     json["window"] = problem.window;
     json["carry_state"] = problem.carry_state;
   }
+  if (problem.penalty.any()) {
+    json["penalty"] = text_of(problem.penalty);
+  }
   json["network"] = to_json(problem.network);
   return json;
 }
@@ -105,6 +109,9 @@ Problem problem_from_json(const Json& json) {
     problem.task = json.at("task").get<std::string>();
     problem.data = json.at("data").get<std::string>();
     problem.loss = loss_of(json.at("loss").get<std::string>());
+    if (json.contains("penalty")) {
+      problem.penalty = penalty_of(json.at("penalty").get<std::string>());
+    }
     problem.network = network_from_json(json.at("network"));
     if (problem.data == two_gaussians) {
       problem.covariance = json.at("covariance").get<double>();
@@ -176,6 +183,7 @@ std::unique_ptr<Objective> make_objective(const Problem& problem,
   NetworkObjectiveOptions options;
   options.network = problem.network;
   options.loss = problem.loss;
+  options.penalty = problem.penalty;
   if (!problem.generated()) {
     options.data = std::move(data);
     options.augment = problem.augment;

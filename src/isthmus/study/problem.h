@@ -38,6 +38,8 @@ struct Problem {
   std::string data;
   Network network;
   Loss loss = Loss::absolute;
+  /// On top of the loss, and of the metrics that are losses.
+  Penalty penalty{};
   /// Quadratic and cubic alone:
   Risk risk = Risk::oracle;
   std::size_t risk_points = 256;  ///< and the samples of two-gaussians
@@ -66,7 +68,8 @@ struct Problem {
 };
 
 Json to_json(const Problem& problem);
-/// Throws DataError that names the field.
+/// Throws DataError that names the field. Without a field "penalty" there is none: files from
+/// before there were penalties.
 Problem problem_from_json(const Json& json);
 
 /// Reads the data set of a problem; nothing for generated data. Throws MissingInput or

@@ -12,6 +12,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/objective/penalty.h"
 
 namespace isthmus {
 namespace {
@@ -378,6 +379,7 @@ void StudyOptions::validate() const {
   one.threshold = thresholds.front();
   one.validate();
   endpoints.validate();
+  isthmus::validate(problem.penalty);
 }
 
 Json to_json(const StudyOptions& options) {
@@ -398,6 +400,9 @@ Json to_json(const StudyOptions& options) {
             {"always_insert", options.string.always_insert},
             {"max_rounds", options.string.max_rounds},
             {"max_beads", options.string.max_beads}};
+  if (options.problem.penalty.any()) {
+    json["penalty"] = text_of(options.problem.penalty);
+  }
   if (options.problem.has_risk()) {
     json["risk"] = name_of(options.problem.risk);
   }

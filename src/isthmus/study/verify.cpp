@@ -10,6 +10,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/objective/penalty.h"
 #include "isthmus/study/certificate.h"
 #include "isthmus/study/study.h"
 
@@ -138,6 +139,9 @@ Certificate certify_path(const std::filesystem::path& file,
   result.path_sha256 = sha256(read_file(file));
   result.metric = loaded.metric;
   result.split = loaded.split;
+  if (includes_penalty(loaded.metric)) {
+    result.penalty = result.problem.penalty;
+  }
   result.threshold = loaded.threshold * loaded.tolerance;
   result.gap = options.gap;
   const Certifier certifier(*loaded.objective, loaded.split, loaded.metric);
@@ -183,20 +187,22 @@ Json to_json(const Certificate& certificate) {
                         {"evaluations", proof.evaluations},
                         {"intervals", std::move(intervals)}});
   }
-  return {{"format", certificate_format},
-          {"path_sha256", certificate.path_sha256},
-          {"task", certificate.problem.task},
-          {"metric", name_of(certificate.metric)},
-          {"split", name_of(certificate.split)},
-          {"threshold", certificate.threshold},
-          {"gap", certificate.gap ? Json(*certificate.gap) : Json(nullptr)},
-          {"proven", certificate.proven},
-          {"bound", certificate.bound},
-          {"largest_seen", certificate.largest_seen},
-          {"largest_seen_segment", certificate.segment},
-          {"largest_seen_t", certificate.t},
-          {"evaluations", certificate.evaluations},
-          {"segments", std::move(segments)}};
+  return {
+      {"format", certificate_format},
+      {"path_sha256", certificate.path_sha256},
+      {"task", certificate.problem.task},
+      {"metric", name_of(certificate.metric)},
+      {"split", name_of(certificate.split)},
+      {"penalty", certificate.penalty.any() ? Json(text_of(certificate.penalty)) : Json(nullptr)},
+      {"threshold", certificate.threshold},
+      {"gap", certificate.gap ? Json(*certificate.gap) : Json(nullptr)},
+      {"proven", certificate.proven},
+      {"bound", certificate.bound},
+      {"largest_seen", certificate.largest_seen},
+      {"largest_seen_segment", certificate.segment},
+      {"largest_seen_t", certificate.t},
+      {"evaluations", certificate.evaluations},
+      {"segments", std::move(segments)}};
 }
 
 }  // namespace isthmus

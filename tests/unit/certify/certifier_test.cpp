@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "isthmus/certify/exact_proof.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/objective/network_objective.h"
@@ -21,6 +22,7 @@ struct Case {
   std::string name;
   Network network;
   Loss loss;
+  Penalty penalty{};
 };
 
 void PrintTo(const Case& one, std::ostream* out) {
@@ -70,16 +72,27 @@ std::vector<Case> cases() {
                        Linear{.out_features = 5},
                        tanh,
                        Linear{.out_features = 2}}};
-  return {{"perceptron_cross_entropy", perceptron, Loss::cross_entropy},
-          {"images_cross_entropy", images, Loss::cross_entropy},
-          {"pools_cross_entropy", pools, Loss::cross_entropy},
-          {"linear_cross_entropy", {{6}, {ten}}, Loss::cross_entropy},
-          {"deep_squared", deep, Loss::squared},
-          {"deep_absolute", deep, Loss::absolute},
-          {"sigmoids_absolute", sigmoids, Loss::absolute},
-          {"sigmoids_squared", sigmoids, Loss::squared},
-          {"tanhs_absolute", tanhs, Loss::absolute},
-          {"tanhs_squared", tanhs, Loss::squared}};
+  return {
+      {"perceptron_cross_entropy", perceptron, Loss::cross_entropy},
+      {"images_cross_entropy", images, Loss::cross_entropy},
+      {"pools_cross_entropy", pools, Loss::cross_entropy},
+      {"linear_cross_entropy", {{6}, {ten}}, Loss::cross_entropy},
+      {"deep_squared", deep, Loss::squared},
+      {"deep_absolute", deep, Loss::absolute},
+      {"sigmoids_absolute", sigmoids, Loss::absolute},
+      {"sigmoids_squared", sigmoids, Loss::squared},
+      {"tanhs_absolute", tanhs, Loss::absolute},
+      {"tanhs_squared", tanhs, Loss::squared},
+      {"perceptron_cross_entropy_l2",
+       perceptron,
+       Loss::cross_entropy,
+       {Penalty::Kind::l2, 0.01, Penalty::Over::all}},
+      {"deep_squared_l1", deep, Loss::squared, {Penalty::Kind::l1, 0.05, Penalty::Over::weights}},
+      {"sigmoids_absolute_l2",
+       sigmoids,
+       Loss::absolute,
+       {Penalty::Kind::l2, 0.3, Penalty::Over::weights}},
+      {"tanhs_squared_l1", tanhs, Loss::squared, {Penalty::Kind::l1, 0.3, Penalty::Over::all}}};
 }
 
 struct Instance {
@@ -123,6 +136,7 @@ Instance make_instance(const Case& one, std::uint64_t seed, double scale, double
   options.network = one.network;
   options.data = data;
   options.loss = one.loss;
+  options.penalty = one.penalty;
   instance.objective = make_network_objective(std::move(options));
   for (std::size_t i = 0; i < instance.objective->dimension(); ++i) {
     const double a = scale * rng.normal();
@@ -130,6 +144,21 @@ Instance make_instance(const Case& one, std::uint64_t seed, double scale, double
     instance.b.push_back(static_cast<float>(a + distance * scale * rng.normal()));
   }
   return instance;
+}
+
+// By the definition of a penalty and the names of the tensors.
+double reference_penalty(const Penalty& penalty,
+                         const Layout& layout,
+                         std::span<const double> theta) {
+  double sum = 0.0;
+  for (const Tensor& tensor : layout.tensors()) {
+    if (penalty.over == Penalty::Over::all || tensor.name.ends_with("weight")) {
+      for (const double x : theta.subspan(tensor.offset, tensor.size())) {
+        sum += penalty.kind == Penalty::Kind::l1 ? std::abs(x) : x * x;
+      }
+    }
+  }
+  return penalty.any() ? penalty.strength * sum : 0.0;
 }
 
 // The metric at t from the definitions, in double.
@@ -146,7 +175,9 @@ double reference_metric(const Case& one, const Instance& instance, Metric metric
                         .labels = samples.labels.data()};
   if (metric != Metric::error_rate) {
     const double loss = reference_loss(one.network, theta, batch, loss_of(metric));
-    return metric == Metric::perplexity ? std::exp(loss) : loss;
+    return metric == Metric::perplexity
+               ? std::exp(loss)
+               : loss + reference_penalty(one.penalty, instance.objective->layout(), theta);
   }
   const std::size_t outputs = output_size(one.network);
   std::vector<double> logits(samples.count * outputs);
@@ -292,6 +323,121 @@ TEST(Certifier, AMaximumBetweenAllGridPoints) {
   EXPECT_LE(proof.bound, 1.0 + 2e-3);
 }
 
+// Three samples behind three hidden units are taken exactly; the same eight times over have the
+// same mean loss, and go through branch and bound.
+TEST(Certifier, TheExactMaximumOfFewSamplesIsThatOfBranchAndBound) {
+  Workers workers(1);
+  for (const Loss loss : {Loss::squared, Loss::absolute}) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      SCOPED_TRACE(seed);
+      const bool bias = seed % 2 == 0;
+      const Case one{"plane",
+                     {{2},
+                      {Linear{.out_features = 3, .bias = bias},
+                       act(Activation::Kind::relu),
+                       Linear{.out_features = 2, .bias = bias}}},
+                     loss};
+      const Metric metric = metrics_of(loss).front();
+      Instance instance = make_instance(one, seed, 1.0, 1.0);
+      Rng rng(seed, 9);
+      auto few = std::make_shared<Dataset>();
+      few->test = random_samples(one, 3, rng);
+      few->train = few->test;
+      auto many = std::make_shared<Dataset>(*few);
+      for (int k = 0; k < 3; ++k) {
+        Samples& test = many->test;
+        const Samples once = test;
+        test.count *= 2;
+        test.values.insert(test.values.end(), once.values.begin(), once.values.end());
+        test.targets.insert(test.targets.end(), once.targets.begin(), once.targets.end());
+      }
+      NetworkObjectiveOptions options{.network = one.network, .data = many, .loss = loss};
+      const auto repeated = make_network_objective(options);
+      options.data = few;
+      instance.objective = make_network_objective(options);
+      instance.data = few;
+      ASSERT_TRUE(exact_problem(*instance.objective, Split::test, metric));
+      ASSERT_FALSE(exact_problem(*repeated, Split::test, metric));
+      const Certifier exactly(*instance.objective, Split::test, metric);
+      const Certifier searching(*repeated, Split::test, metric);
+      CertifyOptions wanted;
+      wanted.gap = 1e-6;
+      wanted.max_evaluations = 1e5;
+      const SegmentProof exact = exactly.certify(instance.a, instance.b, wanted, workers);
+      const SegmentProof found = searching.certify(instance.a, instance.b, wanted, workers);
+      EXPECT_EQ(exact.outcome, SegmentProof::Outcome::proven);
+      ASSERT_EQ(found.outcome, SegmentProof::Outcome::proven);
+      EXPECT_GE(found.bound, exact.largest_seen);
+      EXPECT_GE(exact.bound, found.largest_seen);
+      EXPECT_LE(exact.bound - exact.largest_seen, 1e-10 * (1.0 + exact.bound));
+      EXPECT_GE(exact.evaluations, 1.0);
+      EXPECT_EQ(exact.samples, static_cast<std::uint64_t>(std::llround(3.0 * exact.evaluations)));
+      ASSERT_EQ(exact.intervals.size(), 1U);
+      EXPECT_EQ(exact.intervals[0].t0, 0.0);
+      EXPECT_EQ(exact.intervals[0].t1, 1.0);
+      EXPECT_EQ(exact.intervals[0].bound, exact.bound);
+      const double top = reference_metric(one, instance, metric, exact.t);
+      EXPECT_NEAR(top, exact.largest_seen, 1e-12 * (1.0 + top));
+      for (int k = 0; k <= 300; ++k) {
+        EXPECT_LE(reference_metric(one, instance, metric, k / 300.0), exact.bound);
+      }
+      CertifyOptions judged;
+      judged.threshold = exact.bound;
+      EXPECT_EQ(exactly.certify(instance.a, instance.b, judged, workers).outcome,
+                SegmentProof::Outcome::proven);
+      judged.threshold = exact.largest_seen * (1.0 - 1e-9);
+      EXPECT_EQ(exactly.certify(instance.a, instance.b, judged, workers).outcome,
+                SegmentProof::Outcome::violated);
+    }
+  }
+}
+
+// Where the exact maximum does not apply, branch and bound does.
+TEST(Certifier, WhatIsNotTakenExactly) {
+  const Case plain{
+      "plane",
+      {{2}, {Linear{.out_features = 3}, act(Activation::Kind::relu), Linear{.out_features = 2}}},
+      Loss::squared};
+  const auto is_exact = [](const Case& one) {
+    const Instance instance = make_instance(one, 1, 1.0, 1.0);
+    return exact_problem(*instance.objective, Split::train, metrics_of(one.loss).front())
+        .has_value();  // 3 samples
+  };
+  EXPECT_TRUE(is_exact(plain));
+  Case other = plain;
+  other.penalty = {Penalty::Kind::l2, 0.1, Penalty::Over::all};
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.loss = Loss::cross_entropy;
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.network.layers[1] = act(Activation::Kind::tanh);
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.network.layers[2] = Linear{.out_features = 2, .bias = false};
+  EXPECT_FALSE(is_exact(other));
+  other = plain;
+  other.network.layers[0] = Linear{.out_features = 6};
+  EXPECT_FALSE(is_exact(other));
+  // Weights that the exact maximum does not take.
+  Instance instance = make_instance(plain, 1, 1e32, 1.0);
+  auto seen = std::make_shared<Dataset>(*instance.data);
+  seen->test = seen->train;
+  instance.data = seen;
+  EXPECT_FALSE(
+      prove_exactly(*exact_problem(*instance.objective, Split::train, Metric::mean_squared_error),
+                    instance.a,
+                    instance.b,
+                    {}));
+  Workers workers(1);
+  const Certifier certifier(*instance.objective, Split::train, Metric::mean_squared_error);
+  const SegmentProof proof = certifier.certify(instance.a, instance.b, {.gap = 0.5}, workers);
+  for (int k = 0; k <= 100; ++k) {
+    EXPECT_LE(reference_metric(plain, instance, Metric::mean_squared_error, k / 100.0),
+              proof.bound);
+  }
+}
+
 TEST(Certifier, EqualEndsNeedOneInterval) {
   const Case one = cases()[0];
   const Instance instance = make_instance(one, 3, 0.5, 0.0);
@@ -361,6 +507,18 @@ TEST(Certifier, HugeWeightsRefuseTinyOnesHold) {
       EXPECT_TRUE(value <= proof.bound || !std::isfinite(value)) << value << " " << proof.bound;
     }
   }
+}
+
+TEST(Certifier, RefusesPenaltiesThatOverflow) {
+  Case one = cases()[0];
+  one.penalty = {Penalty::Kind::l2, 1e307, Penalty::Over::all};
+  const Instance instance = make_instance(one, 6, 100.0, 1.0);
+  Workers workers(1);
+  const Certifier certifier(*instance.objective, Split::test, Metric::cross_entropy);
+  EXPECT_THROW((void)certifier.certify(instance.a, instance.b, {}, workers), UsageError);
+  // The error rate has none.
+  const Certifier count(*instance.objective, Split::test, Metric::error_rate);
+  EXPECT_NO_THROW((void)count.certify(instance.a, instance.b, {}, workers));
 }
 
 TEST(Certifier, RefusesWhatItCannotProve) {

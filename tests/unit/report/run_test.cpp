@@ -10,7 +10,10 @@
 #include "cells.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/report/comparison.h"
+#include "isthmus/report/figure.h"
 #include "isthmus/report/profile.h"
+#include "isthmus/report/table.h"
 
 namespace isthmus {
 namespace {
@@ -72,12 +75,24 @@ TEST_F(ReadRun, ReadsAFinishedRun) {
   EXPECT_EQ(run.split, "test");
   EXPECT_EQ(run.protocol, "strict");
   EXPECT_EQ(run.risk, "oracle");
+  EXPECT_EQ(run.penalty, "");
   EXPECT_EQ(run.planned_cells(), 4u);
   EXPECT_TRUE(run.complete());
   EXPECT_EQ(run.cells, cells_);
   EXPECT_EQ(run.curve, curve_of(cells_));
   EXPECT_TRUE(run.missing.empty());
   EXPECT_TRUE(run.notes.empty());
+}
+
+TEST_F(ReadRun, SaysItsPenalty) {
+  const std::size_t notes = comparison_notes(read_run(folder_)).size();
+  config_["problem"]["penalty"] = "l2:0.001";
+  write_json(folder_ / "config.json", config_);
+  const RunRecord run = read_run(folder_);
+  EXPECT_EQ(run.penalty, "l2:0.001");
+  EXPECT_NE(figure_data(run).subtitle.find("penalty l2:0.001"), std::string::npos);
+  EXPECT_NE(report_text(run, TableForm::text).find("penalty l2:0.001"), std::string::npos);
+  EXPECT_EQ(comparison_notes(run).size(), notes + 1) << "the published runs have none";
 }
 
 TEST_F(ReadRun, ReadsAnUnfinishedRunAndSaysWhatIsMissing) {

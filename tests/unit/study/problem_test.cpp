@@ -61,6 +61,41 @@ TEST(Problem, NamesWhatIsWrongInItsJson) {
   EXPECT_THROW(problem_from_json(Json::array()), DataError);
 }
 
+TEST(Problem, KeepsItsPenalty) {
+  StudyOptions options = default_options(task_of("quadratic"), Protocol::strict);
+  EXPECT_FALSE(to_json(options.problem).contains("penalty"));
+  EXPECT_FALSE(to_json(options).contains("penalty"));
+  options.problem.penalty = {Penalty::Kind::l2, 1.0 / 3.0, Penalty::Over::weights};
+  const Json json = to_json(options.problem);
+  EXPECT_EQ(problem_from_json(Json::parse(json.dump())).penalty, options.problem.penalty);
+  EXPECT_EQ(make_objective(options.problem, nullptr)->penalty(), options.problem.penalty);
+  EXPECT_EQ(to_json(options)["penalty"], "l2:0.3333333333333333:weights");
+  EXPECT_EQ(to_json(options)["problem"]["penalty"], to_json(options)["penalty"]);
+  Json bad = json;
+  bad["penalty"] = "l2";
+  expect_error<DataError>([&] { problem_from_json(bad); }, {"problem", "penalty", "'l2'"});
+  bad["penalty"] = "l1:-1";
+  expect_error<DataError>([&] { problem_from_json(bad); }, {"problem", "penalty", "-1"});
+  bad["penalty"] = 0.1;
+  EXPECT_THROW(problem_from_json(bad), DataError);
+}
+
+// As path files had it before there were penalties.
+TEST(Problem, WithoutAFieldForItHasNoPenalty) {
+  const Problem problem = problem_from_json(Json::parse(R"({
+    "task": "quadratic", "data": "quadratic", "loss": "absolute", "risk": "oracle",
+    "risk_points": 256,
+    "network": {"input": [1], "layers": [{"type": "linear", "out_features": 1}]}})"));
+  EXPECT_EQ(problem.penalty, Penalty{});
+  const auto objective = make_objective(problem, nullptr);
+  EXPECT_FALSE(objective->penalty().any());
+  // 0.5 x^2 + 0.25 x + 0.1 against 0: its mean, and nothing for a large weight and bias.
+  double value = 0.0;
+  const std::vector<float> theta{0.0F, 0.0F};
+  objective->evaluator()->metrics(Split::test, Metric::mean_absolute_error, theta, {&value, 1});
+  EXPECT_NEAR(value, 0.5 / 3.0 + 0.125 + 0.1, 1e-5);
+}
+
 TEST(Problem, TestSetsAreSharedByTenPairs) {
   StudyOptions options = default_options(task_of("cubic"), Protocol::strict);
   EXPECT_EQ(problem_of(options, 3).test_stream, problem_of(options, 30).test_stream);

@@ -78,6 +78,8 @@ TEST(StudyOptions, RefusesWhatCannotRun) {
   expect_refused([](StudyOptions& o) { o.pairs = 1'000'001; }, {"pairs", "1000001"});
   expect_refused([](StudyOptions& o) { o.string.alpha = 0.0; }, {"alpha"});
   expect_refused([](StudyOptions& o) { o.endpoints.check_every = 0; }, {"check"});
+  expect_refused([](StudyOptions& o) { o.problem.penalty.kind = Penalty::Kind::l2; },
+                 {"penalty", "> 0", "got 0"});
   const GivenEndPoint good{.name = "a", .theta = std::vector<float>(24)};
   expect_refused([&](StudyOptions& o) { o.from = good; }, {"both end points"});
   expect_refused([&](StudyOptions& o) { o.from = o.to = good, o.pairs = 2; }, {"1 pair", "got 2"});

@@ -126,7 +126,7 @@ ERRORS = {
     "penalty_bound.cpp": {
         "penalty: sag": [("l1: of the larger end", "2.0 * std::min(d0, d1)", "2.0 * std::max(d0, d1)"),
             ("l1: without a change of sign", "crosses ? 2.0 * std::min(d0, d1) : 0.0", "2.0 * std::min(d0, d1)"),
-            ("l2: sum for difference", "x1 - x0", "x1 + x0"),
+            ("l2: sum for difference", "change = x1 - x0", "change = x1 + x0"),
             ("sign", "sums.bend_left = -scale", "sums.bend_left = scale"),
             ("sign on the right", "sums.bend_right = -scale", "sums.bend_right = scale")],
         "penalty: ends": [("t for 1 - t", "(1.0 - t1) * a + t1 * b", "t1 * a + (1.0 - t1) * b"),

@@ -247,10 +247,9 @@ Restored restore_state(Run& run) {
   }
   StateReader& state = *found;
   const auto header = state.get<StateHeader>();
-  const std::size_t gone = header.target + header.at_target;  // targets reached before
   if (header.seed != job.seed || header.stream != job.stream ||
       header.dimension != job.theta.size() || header.target >= job.targets.size() ||
-      gone > job.checkpoint->targets_known) {
+      header.target > job.checkpoint->targets_known) {
     return {};
   }
   std::vector<double> targets(header.target + 1);
@@ -372,7 +371,9 @@ class Cohort {
       runs_.emplace_back(plan_, job);
     }
     if (restored.reached_by) {
-      advance_target(0, *restored.reached_by, true);
+      // It was written before that target was told.
+      const bool told = runs_[0].target < plan_.jobs[job].checkpoint->targets_known;
+      advance_target(0, *restored.reached_by, told);
       if (!runs_[0].ended && runs_[0].job->summary.steps == options_.max_steps) {
         end(runs_[0], Termination::budget);
       }
@@ -584,7 +585,7 @@ class Cohort {
       const std::size_t reached = run.target;
       if (reached + 1 == job.targets.size()) {
         end(run, Termination::reached);
-        reached_by_ = value;
+        keep_last_state(run, value);
       } else {
         ++run.target;
       }
@@ -602,6 +603,13 @@ class Cohort {
     }
   }
 
+  // Before the target is told: who finds its snapshot finds the state too.
+  void keep_last_state(const Run& run, double reached_by) {
+    if (keeps_state() && run.job->checkpoint->keep_last) {
+      save_state(run, run.job->theta, reached_by);
+    }
+  }
+
   void end(Run& run, Termination termination) {
     run.job->summary.termination = termination;
     run.ended = true;
@@ -615,10 +623,6 @@ class Cohort {
       return;
     }
     const bool keeps = keeps_state();
-    const std::optional<double> reached_by = std::exchange(reached_by_, std::nullopt);
-    if (keeps && job.checkpoint->keep_last && reached_by) {
-      save_state(run, job.theta, reached_by);
-    }
     if (job.on_end) {
       job.on_end(job);
     }
@@ -667,7 +671,6 @@ class Cohort {
   std::vector<std::size_t> due_;  // rows whose metric is looked at
   std::vector<double> values_;    // their metrics
   bool any_ended_ = false;
-  std::optional<double> reached_by_;  // a lone run ended as it reached its last target
   bool refills_ = false;
 };
 

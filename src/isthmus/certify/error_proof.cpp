@@ -143,8 +143,9 @@ SegmentProof prove_errors(SegmentRun& run) {
   std::size_t most = 0;   // nowhere more
   std::size_t least = 0;  // somewhere as many
   while (true) {
-    for (const auto& [interval, list] : open) {
-      const std::vector<Block> blocks = problem.blocks_of(list);
+    for (const auto& entry : open) {
+      const TimeInterval& interval = entry.first;
+      const std::vector<Block> blocks = problem.blocks_of(entry.second);
       std::vector<std::vector<Piece>> found(blocks.size());
       run.enclose(blocks,
                   {&interval, 1},

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "isthmus/certify/unit_bounds.h"
+#include "isthmus/core/target.h"
 
 namespace isthmus {
 namespace {
@@ -203,12 +204,7 @@ ISTHMUS_INLINE void combine_row(const Lanes& bend,
 ISTHMUS_KERNELS(Plain, );
 #ifdef __x86_64__
 ISTHMUS_KERNELS(Avx2, [[gnu::target("avx2")]]);
-#if defined(__clang__)
-#define ISTHMUS_AVX512 "avx512f,avx512dq"
-#else
-#define ISTHMUS_AVX512 "avx512f,avx512dq,prefer-vector-width=512"
-#endif
-ISTHMUS_KERNELS(Avx512, [[gnu::target(ISTHMUS_AVX512)]]);
+ISTHMUS_KERNELS(Avx512, [[gnu::target(ISTHMUS_TARGET_AVX512)]]);
 #endif
 
 const Kernels& choose() {

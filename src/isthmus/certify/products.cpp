@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "isthmus/core/target.h"
+
 // The loop is written once and compiled for each instruction set; the choice is made at run time.
 #define ISTHMUS_BODY [[gnu::always_inline]] inline
 
@@ -60,17 +62,17 @@ void multiply_plain(const double* panel,
   multiply_body<4, 2>(panel, terms, rows, tile);
 }
 
-[[gnu::target("avx512f,prefer-vector-width=512")]] void multiply_avx512(const double* panel,
-                                                                        std::span<const Term> terms,
-                                                                        const Lanes* rows,
-                                                                        Tile& tile) {
+[[gnu::target(ISTHMUS_TARGET_AVX512)]] void multiply_avx512(const double* panel,
+                                                            std::span<const Term> terms,
+                                                            const Lanes* rows,
+                                                            Tile& tile) {
   multiply_body<8, 4>(panel, terms, rows, tile);
 }
 #endif
 
 Multiply choose() {
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
     return multiply_avx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "isthmus/core/target.h"
+
 // Each loop is written once, as an always-inlined body, and compiled once for every instruction set
 // by a function with a target attribute (see flags.cmake: never fused, so that all agree).
 #define ISTHMUS_BODY [[gnu::always_inline]] inline
@@ -319,12 +321,7 @@ ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
 ISTHMUS_LOOPS(baseline, );
 #if defined(__x86_64__)
 ISTHMUS_LOOPS(avx2, [[gnu::target("avx2")]]);
-#if defined(__clang__)
-#define ISTHMUS_AVX512 "avx512f,avx512dq"
-#else
-#define ISTHMUS_AVX512 "avx512f,avx512dq,prefer-vector-width=512"
-#endif
-ISTHMUS_LOOPS(avx512, [[gnu::target(ISTHMUS_AVX512)]]);
+ISTHMUS_LOOPS(avx512, [[gnu::target(ISTHMUS_TARGET_AVX512)]]);
 constexpr const Loops* all_loops[] = {&loops_baseline, &loops_avx2, &loops_avx512};
 #else
 constexpr const Loops* all_loops[] = {&loops_baseline};

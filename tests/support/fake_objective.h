@@ -31,6 +31,8 @@ struct FakeOptions {
   /// For Metric::error_rate: round(surface * samples) samples, evenly spread, are wrong, and a pass
   /// may end after every `block` samples.
   std::size_t block = 10;
+  /// If given: the objective has margins, and error rates come from them, not from the surface.
+  std::function<float(std::span<const float> theta, std::size_t sample)> margin{};
   /// Called on the worker's thread before a full-split value is computed; may throw.
   std::function<void(std::span<const float> theta)> before_look{};
   std::function<void()> before_step{};  ///< likewise before a gradient
@@ -52,6 +54,7 @@ class FakeObjective final : public Objective {
   std::size_t samples(Split) const override { return options_.samples; }
   Loss loss() const override { return Loss::squared; }
   bool supports(Metric metric) const override { return metric == options_.metric; }
+  bool has_margins() const override { return static_cast<bool>(options_.margin); }
   std::unique_ptr<Evaluator> evaluator() const override;
   std::unique_ptr<BatchSource> batches(std::uint64_t seed,
                                        std::uint64_t stream,
@@ -136,6 +139,27 @@ class FakeEvaluator final : public Evaluator {
     return result;
   }
 
+  Evaluation margins(Split split,
+                     std::span<const float> theta,
+                     std::span<const std::uint32_t> indices,
+                     double bound,
+                     std::span<float> margins) override {
+    const std::size_t all = objective_.options_.samples;
+    look(split, Metric::error_rate, theta);
+    Evaluation result;
+    std::size_t wrong = 0;
+    ISTHMUS_ASSERT(margins.size() == (indices.empty() ? all : indices.size()), "one each");
+    while (result.samples < margins.size() && result.value <= bound) {
+      const std::size_t i = result.samples++;
+      margins[i] = objective_.options_.margin(theta, indices.empty() ? i : indices[i]);
+      wrong += margins[i] > 0.0f ? 0 : 1;
+      result.value = static_cast<double>(wrong) / static_cast<double>(all);
+    }
+    result.complete = result.samples == margins.size();
+    objective_.samples_looked_at_ += result.samples;
+    return result;
+  }
+
   void losses_and_gradients(std::span<const float> thetas,
                             const BatchView&,
                             Rng*,
@@ -168,6 +192,13 @@ class FakeEvaluator final : public Evaluator {
     {
       const std::lock_guard lock(objective_.mutex_);
       objective_.looked_at_.emplace_back(theta.begin(), theta.end());
+    }
+    if (options.margin) {
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < options.samples; ++i) {
+        wrong += options.margin(theta, i) > 0.0f ? 0 : 1;
+      }
+      return static_cast<double>(wrong) / static_cast<double>(options.samples);
     }
     double value = options.surface(theta, {}) * (split == Split::test ? options.on_test : 1.0);
     if (metric == Metric::error_rate && !std::isnan(value)) {

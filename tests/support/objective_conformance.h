@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <vector>
@@ -70,6 +72,46 @@ inline void expect_valid_early_stops(const Objective& objective, Metric metric, 
       EXPECT_GT(evaluation.value, bound);
     }
   }
+}
+
+/// Margins tell the error rate, of a whole pass bit for bit; those of some samples are the same to
+/// rounding, in any order, and a pass ends early as an error rate's does.
+inline void expect_valid_margins(const Objective& objective, Split split) {
+  const std::size_t samples = objective.samples(split);
+  const std::vector<float> theta = starting_points(objective, 1);
+  const auto evaluator = objective.evaluator();
+  const double never = std::numeric_limits<double>::infinity();
+  std::vector<float> all(samples);
+  const Evaluation whole = evaluator->margins(split, theta, {}, never, all);
+  double rate = 0.0;
+  evaluator->metrics(split, Metric::error_rate, theta, std::span(&rate, 1));
+  EXPECT_EQ(whole.value, rate);
+  EXPECT_TRUE(whole.complete);
+  EXPECT_EQ(whole.samples, samples);
+  const auto is_wrong = [&](std::uint32_t i) { return !(all[i] > 0.0F); };
+  for (const std::size_t count : {std::size_t{1}, std::size_t{15}, std::size_t{70}, samples}) {
+    std::vector<std::uint32_t> some;
+    for (std::size_t i = 0; i < std::min(count, samples); ++i) {
+      some.push_back(static_cast<std::uint32_t>((samples - 1 - i) * 7 % samples));
+    }
+    std::vector<float> found(some.size());
+    const Evaluation part = evaluator->margins(split, theta, some, never, found);
+    EXPECT_TRUE(part.complete);
+    EXPECT_GE(part.samples, some.size());
+    EXPECT_EQ(
+        part.value,
+        static_cast<double>(std::ranges::count_if(some, is_wrong)) / static_cast<double>(samples));
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      EXPECT_NEAR(found[i], all[some[i]], 1e-5F * (1.0F + std::abs(all[some[i]]))) << some[i];
+    }
+  }
+  std::vector<float> early(samples);
+  const Evaluation stopped = evaluator->margins(split, theta, {}, 0.5 * rate, early);
+  const Evaluation expected =
+      evaluator->metric_unless_above(split, Metric::error_rate, theta, 0.5 * rate);
+  EXPECT_EQ(stopped.samples, expected.samples);
+  EXPECT_EQ(stopped.value, expected.value);
+  EXPECT_EQ(stopped.complete, expected.complete);
 }
 
 /// Batches are the same for the same stream and others for another one, unless they are constant;
@@ -139,6 +181,11 @@ inline void expect_conformance(const Objective& objective, std::size_t batch_siz
         expect_consistent_metrics(objective, metric, split);
         expect_valid_early_stops(objective, metric, split);
       }
+    }
+  }
+  if (objective.has_margins()) {
+    for (const Split split : {Split::train, Split::test}) {
+      expect_valid_margins(objective, split);
     }
   }
   expect_consistent_training(objective, 0);

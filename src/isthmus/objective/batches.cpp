@@ -176,32 +176,40 @@ BatchView SampleBlock::range(const Samples& samples, std::size_t first, std::siz
   return view;
 }
 
-BatchView SampleBlock::gather(const Samples& samples, std::span<const std::uint32_t> indices) {
-  const std::size_t features = samples.features();
+BatchView SampleBlock::take(const Samples& samples,
+                            std::span<const std::uint32_t> indices,
+                            std::size_t size) {
   const std::size_t outputs = samples.outputs();
   const std::size_t count = indices.size();
-  inputs_.resize(std::max(inputs_.size(), count * features));
+  inputs_.resize(std::max(inputs_.size(), count * size));
   targets_.resize(std::max(targets_.size(), count * outputs));
-  if (!samples.labels.empty()) {
-    labels_.resize(std::max(labels_.size(), count));
-  }
+  labels_.resize(std::max(labels_.size(), samples.labels.empty() ? 0 : count));
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t index = indices[i];
-    float* input = inputs_.data() + i * features;
-    if (samples.bytes.empty()) {
-      std::copy_n(samples.values.data() + index * features, features, input);
-    } else {
-      bytes_to_floats(std::span(samples.bytes).subspan(index * features, features), input);
-    }
-    std::copy_n(samples.targets.data() + index * outputs, outputs, targets_.data() + i * outputs);
+    std::copy_n(
+        samples.targets.data() + indices[i] * outputs, outputs, targets_.data() + i * outputs);
     if (!samples.labels.empty()) {
-      labels_[i] = samples.labels[index];
+      labels_[i] = samples.labels[indices[i]];
     }
   }
   return {.count = count,
           .inputs = inputs_.data(),
           .targets = outputs == 0 ? nullptr : targets_.data(),
           .labels = samples.labels.empty() ? nullptr : labels_.data()};
+}
+
+BatchView SampleBlock::gather(const Samples& samples, std::span<const std::uint32_t> indices) {
+  const std::size_t features = samples.features();
+  const BatchView view = take(samples, indices, features);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const std::size_t first = indices[i] * features;
+    float* input = inputs_.data() + i * features;
+    if (samples.bytes.empty()) {
+      std::ranges::copy(std::span(samples.values).subspan(first, features), input);
+    } else {
+      bytes_to_floats(std::span(samples.bytes).subspan(first, features), input);
+    }
+  }
+  return view;
 }
 
 void SampleBlock::augment_one(const Samples& samples,
@@ -231,28 +239,27 @@ BatchView SampleBlock::central(const Samples& samples,
           .labels = rows_from(samples.labels, first, 1)};
 }
 
+BatchView SampleBlock::central(const Samples& samples,
+                               const Augmentation& augmentation,
+                               std::span<const std::uint32_t> indices) {
+  const BatchView view = take(samples, indices, augmentation.output_size());
+  const Distortion centre = augmentation.central();
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    augment_one(samples, augmentation, centre, indices[i], i);
+  }
+  return view;
+}
+
 BatchView SampleBlock::distorted(const Samples& samples,
                                  const Augmentation& augmentation,
                                  std::span<const std::uint32_t> indices,
                                  std::uint64_t seed,
                                  std::uint64_t step) {
-  const std::size_t outputs = samples.outputs();
-  const std::size_t count = indices.size();
-  inputs_.resize(std::max(inputs_.size(), count * augmentation.output_size()));
-  targets_.resize(std::max(targets_.size(), count * outputs));
-  labels_.resize(std::max(labels_.size(), samples.labels.empty() ? 0 : count));
-  for (std::size_t i = 0; i < count; ++i) {
+  const BatchView view = take(samples, indices, augmentation.output_size());
+  for (std::size_t i = 0; i < indices.size(); ++i) {
     augment_one(samples, augmentation, augmentation.draw(seed, step, i), indices[i], i);
-    std::copy_n(
-        samples.targets.data() + indices[i] * outputs, outputs, targets_.data() + i * outputs);
-    if (!samples.labels.empty()) {
-      labels_[i] = samples.labels[indices[i]];
-    }
   }
-  return {.count = count,
-          .inputs = inputs_.data(),
-          .targets = outputs == 0 ? nullptr : targets_.data(),
-          .labels = samples.labels.empty() ? nullptr : labels_.data()};
+  return view;
 }
 
 std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,

@@ -27,6 +27,10 @@ class SampleBlock {
                     const Augmentation& augmentation,
                     std::size_t first,
                     std::size_t count);
+  /// The same of the samples of these indices, in this order.
+  BatchView central(const Samples& samples,
+                    const Augmentation& augmentation,
+                    std::span<const std::uint32_t> indices);
 
   /// The samples of these indices, the one at place i distorted by augmentation.draw(seed, step,
   /// i).
@@ -42,6 +46,8 @@ class SampleBlock {
                    const Distortion& distortion,
                    std::size_t index,
                    std::size_t place);
+  // Inputs for `count` samples of `size` numbers each, and the targets and labels of some samples.
+  BatchView take(const Samples& samples, std::span<const std::uint32_t> indices, std::size_t size);
 
   std::vector<float> inputs_;
   std::vector<float> targets_;

@@ -28,6 +28,9 @@ constexpr std::uint64_t order_purpose = 2;
 constexpr std::size_t narrow = 64;
 constexpr std::size_t narrow_block = 16384;
 constexpr std::size_t wide_block = 128;
+// What is left of a list of samples behind its whole blocks: the engine compiles a plan for every
+// size that it sees, so there are to be few.
+constexpr std::size_t small_block = 16;
 
 std::size_t size_of(const Shape& shape) {
   std::size_t size = 1;
@@ -200,6 +203,14 @@ struct Shared {
                         : into.range(samples, first, count);
   }
 
+  // Likewise the samples of these indices.
+  BatchView view(SampleBlock& into,
+                 const Samples& samples,
+                 std::span<const std::uint32_t> indices) {
+    return augmentation ? into.central(samples, *augmentation, indices)
+                        : into.gather(samples, indices);
+  }
+
   const Samples& split(Split which) const { return which == Split::train ? *train : *test; }
 
   // The whole train split as one batch of floats, made when first asked for.
@@ -240,7 +251,7 @@ class NetworkEvaluator final : public Evaluator {
     if (metric == Metric::error_rate) {
       for (std::size_t i = 0; i < values.size(); ++i) {
         const double never = std::numeric_limits<double>::infinity();
-        values[i] = errors(split, thetas.subspan(i * dimension_, dimension_), never).value;
+        values[i] = errors(split, thetas.subspan(i * dimension_, dimension_), never, {}).value;
       }
       return;
     }
@@ -269,11 +280,26 @@ class NetworkEvaluator final : public Evaluator {
                                  double bound) override {
     ISTHMUS_ASSERT(theta.size() == dimension_, "theta has P numbers");
     if (metric == Metric::error_rate) {
-      return errors(split, theta, bound);
+      return errors(split, theta, bound, {});
     }
     Evaluation evaluation{.samples = shared_->split(split).count};
     metrics(split, metric, theta, std::span(&evaluation.value, 1));
     return evaluation;
+  }
+
+  Evaluation margins(Split split,
+                     std::span<const float> theta,
+                     std::span<const std::uint32_t> indices,
+                     double bound,
+                     std::span<float> margins) override {
+    ISTHMUS_ASSERT(theta.size() == dimension_, "theta has P numbers");
+    ISTHMUS_ASSERT(state_size_ == 0, "samples stand alone");
+    if (indices.empty()) {
+      ISTHMUS_ASSERT(margins.size() == shared_->split(split).count, "a margin for every sample");
+      return errors(split, theta, bound, margins);
+    }
+    ISTHMUS_ASSERT(margins.size() == indices.size(), "a margin for every index");
+    return errors_of(shared_->split(split), theta, indices, bound, margins);
   }
 
   void losses_and_gradients(std::span<const float> thetas,
@@ -326,15 +352,24 @@ class NetworkEvaluator final : public Evaluator {
     }
   }
 
-  // The error rate, unless it is known to exceed `bound` before the end of the pass.
-  Evaluation errors(Split split, std::span<const float> theta, double bound) {
+  // The error rate, unless it is known to exceed `bound` before the end of the pass. `margins`
+  // (samples of the split) may be empty.
+  Evaluation errors(Split split,
+                    std::span<const float> theta,
+                    double bound,
+                    std::span<float> margins) {
     const Samples& samples = shared_->split(split);
     Evaluation evaluation;
     std::size_t wrong = 0;
     state_.assign(samples.streams * state_size_, 0.0F);
     while (evaluation.samples < samples.count) {
-      const std::size_t count = std::min(shared_->block, samples.count - evaluation.samples);
-      wrong += count_wrong(theta, view(samples, evaluation.samples, count));
+      const std::size_t first = evaluation.samples;
+      const std::size_t count = std::min(shared_->block, samples.count - first);
+      const std::span<const float> found = block_margins(theta, view(samples, first, count));
+      wrong += wrong_among(found);
+      if (!margins.empty()) {
+        std::ranges::copy(found, margins.subspan(first).begin());
+      }
       evaluation.samples += count;
       evaluation.value = static_cast<double>(wrong) / static_cast<double>(samples.count);
       if (evaluation.value > bound) {
@@ -345,22 +380,64 @@ class NetworkEvaluator final : public Evaluator {
     return evaluation;
   }
 
-  std::size_t count_wrong(std::span<const float> theta, const BatchView& batch) {
+  // The same of some samples. A small block is filled up with its last sample, which counts as
+  // work.
+  Evaluation errors_of(const Samples& samples,
+                       std::span<const float> theta,
+                       std::span<const std::uint32_t> indices,
+                       double bound,
+                       std::span<float> margins) {
+    const std::size_t block = shared_->block;
+    Evaluation evaluation;
+    std::size_t wrong = 0;
+    std::size_t done = 0;
+    while (done < indices.size()) {
+      const std::size_t left = indices.size() - done;
+      const std::size_t size = left > block / 2 ? block : std::min(block, small_block);
+      const std::size_t count = std::min(size, left);
+      padded_.assign(size, indices[done + count - 1]);
+      std::ranges::copy(indices.subspan(done, count), padded_.begin());
+      const std::span<const float> found =
+          block_margins(theta, shared_->view(block_, samples, padded_)).first(count);
+      std::ranges::copy(found, margins.subspan(done).begin());
+      wrong += wrong_among(found);
+      done += count;
+      evaluation.samples += size;
+      evaluation.value = static_cast<double>(wrong) / static_cast<double>(samples.count);
+      if (evaluation.value > bound) {
+        break;
+      }
+    }
+    evaluation.complete = done == indices.size();
+    return evaluation;
+  }
+
+  // Of every sample the output of its label less the largest other one; NaN if any output is.
+  // Valid until the next call.
+  std::span<const float> block_margins(std::span<const float> theta, const BatchView& batch) {
     logits_.resize(std::max(logits_.size(), batch.count * outputs_));
+    margins_.resize(std::max(margins_.size(), batch.count));
     const std::span<float> logits = std::span(logits_).first(batch.count * outputs_);
     engine_->forward(theta, batch, logits);
-    std::size_t wrong = 0;
     for (std::size_t i = 0; i < batch.count; ++i) {
       const float* row = logits.data() + i * outputs_;
       const auto label = static_cast<std::size_t>(batch.labels[i]);
-      bool is_right = !std::isnan(row[label]);
+      float margin = std::isnan(row[label]) ? row[label] : std::numeric_limits<float>::infinity();
       for (std::size_t k = 0; k < outputs_; ++k) {
-        // Not greater is not enough: a tie is wrong, and so is a NaN anywhere.
-        is_right = is_right && (k == label || row[label] > row[k]);
+        if (k != label) {
+          const float lead = row[label] - row[k];
+          margin = lead < margin || std::isnan(lead) ? lead : margin;
+        }
       }
-      wrong += is_right ? 0 : 1;
+      margins_[i] = margin;
     }
-    return wrong;
+    return std::span(margins_).first(batch.count);
+  }
+
+  // Not greater is not enough: a tie is wrong, and so is a NaN.
+  static std::size_t wrong_among(std::span<const float> margins) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(margins, [](float margin) { return !(margin > 0.0F); }));
   }
 
   std::shared_ptr<Shared> shared_;
@@ -372,6 +449,8 @@ class NetworkEvaluator final : public Evaluator {
   std::vector<float> state_;  // of the pass under way
   std::vector<double> block_losses_;
   std::vector<float> logits_;
+  std::vector<float> margins_;
+  std::vector<std::uint32_t> padded_;
 };
 
 class NetworkObjective final : public Objective {
@@ -396,6 +475,10 @@ class NetworkObjective final : public Objective {
     const bool has_targets =
         shared_->test->outputs() == outputs && shared_->train->outputs() == outputs;
     return loss_of(metric) == Loss::cross_entropy ? has_labels : has_targets;
+  }
+
+  bool has_margins() const override {
+    return supports(Metric::error_rate) && !is_recurrent(shared_->options.network);
   }
 
   std::unique_ptr<Evaluator> evaluator() const override {

@@ -99,6 +99,21 @@ class Evaluator {
                                          std::span<const float> theta,
                                          double bound) = 0;
 
+  /// The error rate as metric_unless_above, and for every sample that was looked at its margin: the
+  /// output of its label less the largest other one; misread unless that is greater than 0. Of some
+  /// samples alone where `indices` names them: then the value is how many of them are misread, over
+  /// all samples of the split, and the last bits of a margin may differ from those of a whole pass.
+  /// margins (indices, or all samples); behind the end of a pass they stay as they are. Only where
+  /// Objective::has_margins.
+  virtual Evaluation margins(Split /*split*/,
+                             std::span<const float> /*theta*/,
+                             std::span<const std::uint32_t> /*indices*/,
+                             double /*bound*/,
+                             std::span<float> /*margins*/) {
+    ISTHMUS_ASSERT(false, "an objective with margins computes them");
+    return {};
+  }
+
   /// Training loss and gradient of B thetas on one batch, the penalty's among them; see
   /// Engine::losses_and_gradients.
   virtual void losses_and_gradients(std::span<const float> thetas,
@@ -131,6 +146,9 @@ class Objective {
   virtual const Samples* data(Split) const { return nullptr; }
   /// True if the metric can be computed here (error rates need labels, and so on).
   virtual bool supports(Metric metric) const = 0;
+  /// True if evaluators tell the margins behind an error rate: samples that stand alone and have
+  /// labels.
+  virtual bool has_margins() const { return false; }
 
   virtual std::unique_ptr<Evaluator> evaluator() const = 0;
 

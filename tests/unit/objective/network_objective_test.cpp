@@ -150,6 +150,9 @@ TEST(NetworkObjective, CountsTiesAndNanAsWrong) {
   theta.back() = std::numeric_limits<float>::quiet_NaN();
   evaluator->metrics(Split::test, Metric::error_rate, theta, std::span(&value, 1));
   EXPECT_EQ(value, 1.0);
+  std::vector<float> margins(500);
+  EXPECT_EQ(evaluator->margins(Split::test, theta, {}, 1.0, margins).value, 1.0);
+  EXPECT_TRUE(std::ranges::any_of(margins, [](float margin) { return std::isnan(margin); }));
   evaluator->metrics(Split::test, Metric::cross_entropy, theta, std::span(&value, 1));
   EXPECT_TRUE(std::isnan(value));
 }

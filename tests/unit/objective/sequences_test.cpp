@@ -13,6 +13,7 @@
 #include "isthmus/data/token_streams.h"
 #include "isthmus/objective/batches.h"
 #include "isthmus/objective/network_objective.h"
+#include "support/objective_conformance.h"
 #include "support/temporary_folder.h"
 
 namespace isthmus {
@@ -195,6 +196,7 @@ TEST(AugmentedImages, MetricsAreThoseOfTheCentralCrops) {
     reference->evaluator()->metrics(Split::test, metric, theta, {&expected, 1});
     EXPECT_EQ(found, expected);
   }
+  testing::expect_valid_margins(*objective, Split::test);
 }
 
 TEST(AugmentedImages, BatchesAreDistortedByStepAndPlace) {

@@ -468,6 +468,7 @@ class Cohort {
       if (summary.steps % options_.loss_window == 0) {
         const double mean = run.window_sum / static_cast<double>(options_.loss_window);
         run.window_sum = 0.0;
+        run.job->margins.clear();  // those of an earlier look
         advance_target(row, mean);
       }
     }
@@ -536,8 +537,16 @@ class Cohort {
   // A pass over a split of images is long: it ends when the target is known to be missed.
   void look_at_errors(std::size_t row) {
     Run& run = runs_[row];
-    const Evaluation evaluation = evaluator_.metric_unless_above(
-        options_.split, options_.metric, theta(row), run.job->targets[run.target]);
+    const double target = run.job->targets[run.target];
+    Evaluation evaluation;
+    if (options_.keep_margins) {
+      run.job->margins.resize(plan_.split_samples);
+      evaluation =
+          evaluator_.margins(options_.split, theta(row), {}, target, std::span(run.job->margins));
+    } else {
+      evaluation =
+          evaluator_.metric_unless_above(options_.split, options_.metric, theta(row), target);
+    }
     run.job->summary.forward_samples += evaluation.samples;
     const double seen_of_all =
         static_cast<double>(evaluation.samples) / static_cast<double>(plan_.split_samples);
@@ -612,6 +621,9 @@ class Cohort {
 
   void end(Run& run, Termination termination) {
     run.job->summary.termination = termination;
+    if (termination != Termination::reached) {
+      run.job->margins.clear();
+    }
     run.ended = true;
     any_ended_ = true;
   }
@@ -780,6 +792,11 @@ void train(Evaluators& evaluators,
     throw UsageError(
         fmt::format("metric: this objective cannot compute {}", name_of(options.metric)));
   }
+  if (options.keep_margins && (options.metric != Metric::error_rate || !objective.has_margins())) {
+    throw UsageError(fmt::format(
+        "keep_margins: expected an error rate of an objective that tells margins, got {}",
+        name_of(options.metric)));
+  }
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     validate_job(objective, jobs[i], i);
   }
@@ -797,6 +814,7 @@ void train(Evaluators& evaluators,
             .shared_batch = std::nullopt,
             .decays = decays_of(options, objective.layout())};
   for (TrainJob& job : jobs) {
+    job.margins.clear();
     // What is said of a job that a request to stop keeps from starting.
     job.summary = {.termination = Termination::interrupted,
                    .first_metric = not_a_number,

@@ -52,6 +52,8 @@ struct TrainOptions {
   std::size_t check_every = 1;
   /// If true the starting point itself is not looked at (the published scripts train first).
   bool skip_first_check = false;
+  /// Error rates alone: see TrainJob::margins.
+  bool keep_margins = false;
   /// If > 0: after every `loss_window` steps the target also counts as reached if the mean training
   /// loss of those steps reaches it (the end points of the published polynomial scripts).
   std::size_t loss_window = 0;
@@ -124,6 +126,9 @@ struct TrainJob {
   std::optional<TrainCheckpoint> checkpoint;
 
   TrainSummary summary;  ///< out
+  /// Out, with TrainOptions::keep_margins: of a job that reached its last target, the margins of
+  /// the look that told so (samples of the split; see Evaluator::margins). Else empty.
+  std::vector<float> margins;
 };
 
 /// What a training run tells while it goes on: the first look at the metric, looks that reach a

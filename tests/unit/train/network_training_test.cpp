@@ -191,5 +191,29 @@ TEST(NetworkTraining, LooksAtErrorsOnlyUntilTheTargetIsMissed) {
   EXPECT_GT(summary.first_metric, 0.5);
 }
 
+TEST(NetworkTraining, KeepsTheMarginsOfTheLookThatReachedTheTarget) {
+  std::vector<Case> all = cases();
+  Case& task = all.back();
+  task.options.keep_margins = true;
+  std::vector<TrainJob> jobs = jobs_of(task, 2);
+  jobs[1].targets = {-1.0};  // out of reach
+  for (TrainJob& job : jobs) {
+    job.margins = {1.0F};  // of another training
+  }
+  task.options.max_steps = 300;
+  train_on(task, jobs, 1);
+  ASSERT_EQ(jobs[0].summary.termination, Termination::reached);
+  ASSERT_NE(jobs[1].summary.termination, Termination::reached);
+  const Split split = task.options.split;
+  std::vector<float> expected(task.objective->samples(split));
+  const Evaluation again =
+      task.objective->evaluator()->margins(split, jobs[0].theta, {}, 1.0, expected);
+  EXPECT_EQ(again.value, jobs[0].summary.last_metric);
+  EXPECT_EQ(jobs[0].margins, expected);
+  EXPECT_TRUE(jobs[1].margins.empty());
+  task.options.metric = Metric::cross_entropy;
+  EXPECT_THROW(train_on(task, jobs, 1), UsageError);
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -293,9 +293,10 @@ void StudyFlags::add_string(CLI::App& command) {
       .add_option(
           "--check",
           check,
-          "What a segment must pass: certified, a proof for all of it (docs/certificate.md), "
-          "or sampled, every grid point [certified where a proof is cheaper: perceptrons, "
-          "strict; else sampled]")
+          "What a segment must pass: certified, a proof for all of it (docs/certificate.md); "
+          "sampled, every grid point; screened, every grid point on the samples that can matter "
+          "(error rates, docs/checks.md) [strict: certified for perceptrons, screened for other "
+          "error rates; else sampled]")
       ->group(group);
   command
       .add_option("--max-evaluations",
@@ -400,6 +401,13 @@ StudyOptions StudyFlags::options() const {
     if (const auto reason = reason_not_covered(study.problem.network, study.string.grid.metric);
         reason && study.string.check == CheckKind::certified) {
       throw UsageError(fmt::format("--check certified: {}; use --check sampled", *reason));
+    }
+    if (study.string.check == CheckKind::screened &&
+        (study.string.grid.metric != Metric::error_rate || study.problem.is_text())) {
+      throw UsageError(fmt::format(
+          "--check screened: expected an error rate of samples that stand alone, got {}; use "
+          "--check sampled",
+          name_of(study.string.grid.metric)));
     }
   } else {
     study.string.check =

@@ -604,6 +604,31 @@ TEST(Verify, NamesTheLayerThatHasNoProof) {
              {"layer 2", "softmax", "--check sampled"});
 }
 
+TEST(Connect, ScreensErrorRatesWithTheValuesOfTheWholeGrid) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  expect_run(folder.path(), with(few_cells, {"whole", "--check", "sampled"}), 0);
+  expect_run(folder.path(), with(few_cells, {"screened", "--check", "screened"}), 0);
+  const auto whole = read_table(folder / "whole/cells.csv");
+  const auto screened = read_table(folder / "screened/cells.csv");
+  ASSERT_EQ(whole.size(), screened.size());
+  for (std::size_t row = 1; row < whole.size(); ++row) {
+    for (std::size_t column = 0; column < 15; ++column) {
+      if (whole[0][column] != "forward_samples_checks") {
+        EXPECT_EQ(screened[row][column], whole[row][column]) << whole[0][column];
+      }
+    }
+    if (screened[row][3] != "endpoint_not_reached") {
+      EXPECT_TRUE(screened[row][15].starts_with("screened:")) << screened[row][15];
+    }
+    EXPECT_TRUE(whole[row][15].starts_with("sampled:")) << whole[row][15];
+  }
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--threshold", "0.1", "--check", "screened", "--out", "no"},
+             64,
+             {"--check screened", "mean_absolute_error", "--check sampled"});
+}
+
 TEST(Verify, ReproducesTheMaximumFromTheFileAlone) {
   const TemporaryFolder folder;
   write_tiny_mnist(folder);

@@ -63,10 +63,11 @@ std::vector<std::string_view> all_cell_columns() {
 }
 
 bool is_proof(std::string_view text) {
-  constexpr std::string_view sampled = "sampled:";
-  return text.empty() || text == "proven" ||
-         (text.starts_with(sampled) && text.size() > sampled.size() &&
-          text.find_first_not_of("0123456789", sampled.size()) == std::string_view::npos);
+  const auto is_grid = [text](std::string_view how) {
+    return text.starts_with(how) && text.size() > how.size() &&
+           text.find_first_not_of("0123456789", how.size()) == std::string_view::npos;
+  };
+  return text.empty() || text == "proven" || is_grid("sampled:") || is_grid("screened:");
 }
 
 // The threshold of a row: the one real number that may not be missing.
@@ -200,7 +201,7 @@ std::vector<CellRow> parse_cells(std::string_view text, const std::string& name)
       const std::size_t first = cell_columns.size();
       cells.back().proof = table.text(i, first);
       if (!is_proof(cells.back().proof)) {
-        table.refuse(i, first, "\"proven\" or \"sampled:N\"");
+        table.refuse(i, first, "\"proven\", \"screened:N\" or \"sampled:N\"");
       }
       cells.back().bound = table.number(i, first + 1);
       cells.back().check_evaluations = table.number(i, first + 2);

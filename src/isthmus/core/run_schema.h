@@ -87,7 +87,7 @@ struct CellRow {
   std::uint64_t gradient_samples_beads = 0;
   std::uint64_t forward_samples_checks = 0;  ///< samples evaluated without a gradient
   double max_metric_train = no_value;        ///< as max_metric, on the training split
-  std::string proof{};                  ///< "proven", or "sampled:N" with N grid points a segment
+  std::string proof{};  ///< "proven", or "screened:N" or "sampled:N" with N grid points a segment
   double bound = no_value;              ///< proven: the metric is nowhere larger on the path
   double check_evaluations = no_value;  ///< forward_samples_checks in passes over the split
 

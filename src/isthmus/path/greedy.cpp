@@ -7,10 +7,12 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/path/screen.h"
 
 namespace isthmus {
 namespace {
@@ -20,7 +22,8 @@ constexpr std::uint64_t bead_purpose = 0x62656164;  // "bead"
 struct Node {
   std::size_t number = 0;  // order of insertion
   std::vector<float> theta;
-  std::optional<double> value;  // full-split metric, where it is known
+  std::optional<double> value;   // full-split metric, where it is known
+  std::vector<float> margins{};  // of all samples, where checks are screened
 };
 
 // The string while it grows: nodes in order, and what is known of the segment behind each.
@@ -44,6 +47,7 @@ class GreedyString {
     }
     options_.training.metric = options.grid.metric;
     options_.training.split = options.grid.split;
+    options_.training.keep_margins = screens();
   }
 
   StringSummary run(std::span<const float> a, std::span<const float> b) {
@@ -61,7 +65,7 @@ class GreedyString {
     } else {
       check_open();
     }
-    while (count_open() > 0) {
+    while (count_open() > 0 || !largest_confirmed()) {
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       if (std::string limit = limit_met(elapsed.count()); !limit.empty()) {
         return finish(Verdict::not_connected, std::move(limit));
@@ -81,6 +85,8 @@ class GreedyString {
   }
 
  private:
+  bool screens() const { return options_.check == CheckKind::screened; }
+
   void tell(StringProgress event) const {
     if (progress_) {
       event.round = summary_.rounds;
@@ -104,20 +110,33 @@ class GreedyString {
 
   // Looks at the nodes at some places whose value is not known. Returns the samples it took.
   std::uint64_t evaluate(std::span<const std::size_t> places) {
+    const std::size_t samples = evaluators_.objective().samples(options_.grid.split);
     std::vector<Node*> unknown;
+    std::uint64_t cost = 0;
     for (const std::size_t place : places) {
-      if (!nodes_[place].value) {
-        unknown.push_back(&nodes_[place]);
+      Node& node = nodes_[place];
+      // Margins alone are lacking where a string goes on from its journal: they were there before,
+      // and cost nothing.
+      cost += node.value ? 0 : samples;
+      if (!node.value || (screens() && node.margins.empty())) {
+        unknown.push_back(&node);
       }
     }
     evaluators_.workers().for_each(unknown.size(), [&](std::size_t i, std::size_t worker) {
       obey_stop();
+      Evaluator& evaluator = evaluators_.of(worker);
+      Node& node = *unknown[i];
       double value = 0.0;
-      evaluators_.of(worker).metrics(
-          options_.grid.split, options_.grid.metric, unknown[i]->theta, {&value, 1});
-      unknown[i]->value = value;
+      if (screens()) {
+        node.margins.resize(samples);
+        const double never = std::numeric_limits<double>::infinity();
+        value = evaluator.margins(options_.grid.split, node.theta, {}, never, node.margins).value;
+      } else {
+        evaluator.metrics(options_.grid.split, options_.grid.metric, node.theta, {&value, 1});
+      }
+      node.value = value;
     });
-    return unknown.size() * evaluators_.objective().samples(options_.grid.split);
+    return cost;
   }
 
   void evaluate_ends() {
@@ -226,6 +245,7 @@ class GreedyString {
     for (std::size_t i = 0; i < jobs.size(); ++i) {
       Node& node = nodes_[job_places[i]];
       node.theta = std::move(jobs[i].theta);
+      node.margins = std::move(jobs[i].margins);
     }
     obey_stop();
     for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -262,6 +282,37 @@ class GreedyString {
     return {};
   }
 
+  // Of screened segments the largest value counts only if a look at all samples tells the same;
+  // else the whole grid of its segment is looked at. Returns false if that fails.
+  bool largest_confirmed() {
+    while (screens()) {
+      const auto worst = std::ranges::max_element(
+          checks_, {}, [](const auto& check) { return check->worst_value; });
+      const std::array place{static_cast<std::size_t>(worst - checks_.begin())};
+      const SegmentCheck& seen = **worst;
+      if (seen.worst_t == 0.0 || seen.worst_t == 1.0) {
+        break;  // the beads were looked at in full
+      }
+      double value = 0.0;
+      std::vector<float> theta(nodes_[place[0]].theta.size());
+      interpolate(nodes_[place[0]].theta, nodes_[place[0] + 1].theta, seen.worst_t, theta);
+      evaluators_.workers().for_each(1, [&](std::size_t, std::size_t worker) {
+        obey_stop();
+        evaluators_.of(worker).metrics(
+            options_.grid.split, options_.grid.metric, theta, {&value, 1});
+      });
+      summary_.cost.forward_samples_checks += evaluators_.objective().samples(options_.grid.split);
+      if (value == seen.worst_value) {
+        break;
+      }
+      check(place, options_.grid, CheckKind::sampled, nullptr);
+      if (!checks_[place[0]]->passed) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   void check_open() {
     std::vector<std::size_t> open;
     for (std::size_t i = 0; i < checks_.size(); ++i) {
@@ -269,14 +320,39 @@ class GreedyString {
         open.push_back(i);
       }
     }
-    check(open, options_.grid, certifier_ ? &*certifier_ : nullptr, journal_);
+    check(open, options_.grid, options_.check, journal_);
   }
 
-  // Checks some segments, the known values of their ends being free; samples the grid without a
-  // certifier.
+  SegmentCheck look_at(const Node& left,
+                       const Node& right,
+                       const SegmentGrid& grid,
+                       CheckKind how,
+                       Evaluator& evaluator) {
+    switch (how) {
+      case CheckKind::certified:
+        return prove_segment(evaluator,
+                             *certifier_,
+                             evaluators_.workers(),
+                             left.theta,
+                             right.theta,
+                             grid,
+                             options_.max_evaluations,
+                             left.value,
+                             right.value,
+                             stop_);
+      case CheckKind::screened:
+        return screen_segment(
+            evaluator, left.theta, right.theta, grid, left.margins, right.margins, stop_);
+      case CheckKind::sampled:
+        break;
+    }
+    return check_segment(evaluator, left.theta, right.theta, grid, left.value, right.value, stop_);
+  }
+
+  // Checks some segments, the known values of their ends being free.
   void check(std::span<const std::size_t> places,
              const SegmentGrid& grid,
-             const Certifier* certifier,
+             CheckKind how,
              StringJournal* journal) {
     std::vector<std::optional<SegmentCheck>> found(places.size());
     evaluators_.workers().for_each(places.size(), [&](std::size_t i, std::size_t worker) {
@@ -288,21 +364,7 @@ class GreedyString {
         ISTHMUS_ASSERT(!found[i] || found[i]->values.size() == grid.points, "a check of this grid");
       }
       if (!found[i]) {
-        Evaluator& evaluator = evaluators_.of(worker);
-        found[i] =
-            certifier
-                ? prove_segment(evaluator,
-                                *certifier,
-                                evaluators_.workers(),
-                                left.theta,
-                                right.theta,
-                                grid,
-                                options_.max_evaluations,
-                                left.value,
-                                right.value,
-                                stop_)
-                : check_segment(
-                      evaluator, left.theta, right.theta, grid, left.value, right.value, stop_);
+        found[i] = look_at(left, right, grid, how, evaluators_.of(worker));
         if (journal) {
           journal->keep_check(left.number, right.number, *found[i]);
         }
@@ -329,7 +391,7 @@ class GreedyString {
     }
     SegmentGrid grid = options_.grid;
     grid.stop_at_failure = false;
-    check(partial, grid, nullptr, nullptr);
+    check(partial, grid, CheckKind::sampled, nullptr);
   }
 
   StringSummary finish(Verdict verdict, std::string reason) {
@@ -380,16 +442,24 @@ std::string_view name_of(TStar t_star) {
 }
 
 std::string_view name_of(CheckKind check) {
-  return check == CheckKind::certified ? "certified" : "sampled";
+  switch (check) {
+    case CheckKind::sampled:
+      return "sampled";
+    case CheckKind::screened:
+      return "screened";
+    case CheckKind::certified:
+      return "certified";
+  }
+  return "?";
 }
 
 CheckKind check_kind_of(std::string_view name) {
-  for (const CheckKind check : {CheckKind::sampled, CheckKind::certified}) {
+  for (const CheckKind check : {CheckKind::sampled, CheckKind::screened, CheckKind::certified}) {
     if (name == name_of(check)) {
       return check;
     }
   }
-  throw UsageError(fmt::format("check: expected certified or sampled, got '{}'", name));
+  throw UsageError(fmt::format("check: expected certified, screened or sampled, got '{}'", name));
 }
 
 TStar t_star_of(std::string_view name) {
@@ -431,6 +501,11 @@ StringSummary connect_greedy(Evaluators& evaluators,
   if (a.size() != dimension || b.size() != dimension) {
     throw UsageError(fmt::format(
         "end points: expected {} parameters each, got {} and {}", dimension, a.size(), b.size()));
+  }
+  if (options.check == CheckKind::screened) {
+    if (const auto reason = reason_not_screened(evaluators.objective(), options.grid.metric)) {
+      throw UsageError(fmt::format("check: {}", *reason));
+    }
   }
   return GreedyString(evaluators, options, journal, stop, progress).run(a, b);
 }

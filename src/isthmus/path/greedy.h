@@ -31,6 +31,7 @@ TStar t_star_of(std::string_view name);
 /// What it takes for a segment to pass.
 enum class CheckKind {
   sampled,    ///< every point of the grid
+  screened,   ///< every point of the grid, on the samples that can matter (error rates; screen.h)
   certified,  ///< a proof for all of it (docs/certificate.md)
 };
 

@@ -362,6 +362,16 @@ class StudyRun {
     cell_seconds_[path_file_name(threshold, pair)] = elapsed.count();
   }
 
+  // Between end points that miss the threshold the whole grid is looked at.
+  static std::string proof_of(const StringSummary& summary, const GreedyOptions& string) {
+    if (!std::isnan(summary.bound)) {
+      return "proven";
+    }
+    const bool screened =
+        string.check == CheckKind::screened && summary.verdict != Verdict::endpoint_not_reached;
+    return fmt::format("{}:{}", screened ? "screened" : "sampled", string.grid.points);
+  }
+
   void finish_cell(Bench& bench,
                    std::size_t pair,
                    const GreedyOptions& string,
@@ -399,8 +409,7 @@ class StudyRun {
     row.gradient_samples_beads = summary.cost.gradient_samples_beads;
     row.forward_samples_checks = summary.cost.forward_samples_checks;
     row.max_metric_train = grid.split == Split::train ? summary.max_metric : other;
-    row.proof =
-        std::isnan(summary.bound) ? fmt::format("sampled:{}", grid.points) : std::string("proven");
+    row.proof = proof_of(summary, string);
     row.bound = summary.bound;
     row.check_evaluations = static_cast<double>(row.forward_samples_checks) /
                             static_cast<double>(bench.objective->samples(grid.split));

@@ -539,9 +539,14 @@ CheckKind default_check(const Network& network, Metric metric, Protocol protocol
   constexpr std::ptrdiff_t most_layers = 5;  // deviations widen with every layer
   const auto dense = std::ranges::count_if(
       network.layers, [](const Layer& layer) { return std::holds_alternative<Linear>(layer); });
-  const bool proves = protocol == Protocol::strict && is_perceptron(network) &&
-                      dense <= most_layers && !reason_not_covered(network, metric);
-  return proves ? CheckKind::certified : CheckKind::sampled;
+  if (protocol != Protocol::strict) {
+    return CheckKind::sampled;
+  }
+  if (is_perceptron(network) && dense <= most_layers && !reason_not_covered(network, metric)) {
+    return CheckKind::certified;
+  }
+  const bool has_margins = metric == Metric::error_rate && !is_recurrent(network);
+  return has_margins ? CheckKind::screened : CheckKind::sampled;
 }
 
 }  // namespace isthmus

@@ -85,8 +85,9 @@ StudyOptions default_options(const Task& task, Protocol protocol, bool softmax_o
 StudyOptions default_options(const Network& network, const std::string& data, Protocol protocol);
 
 /// Proofs under the strict protocol for perceptrons of at most five dense layers whose metric is
-/// covered: there they cost less than a grid. Grids for everything else: the published rules are
-/// about grids, and a proof for a convolutional network takes several times as long as one.
+/// covered: there they cost less than a grid. A proof for a convolutional network takes several
+/// times as long as one: its error rates are screened. Grids for everything else: the published
+/// rules are about grids.
 CheckKind default_check(const Network& network, Metric metric, Protocol protocol);
 
 }  // namespace isthmus

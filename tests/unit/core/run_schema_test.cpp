@@ -70,6 +70,19 @@ TEST(RunSchema, CellsHaveTheAgreedForm) {
       "40\n");
 }
 
+TEST(RunSchema, KnowsWhatAPathWasCheckedBy) {
+  for (const std::string proof : {"proven", "screened:21", "sampled:101", ""}) {
+    CellRow row = cell(0.5, 3, Verdict::connected, 1.25, 4);
+    row.proof = proof;
+    EXPECT_EQ(parse_cells(to_csv(std::vector<CellRow>{row}), "cells.csv")[0].proof, proof);
+  }
+  for (const std::string proof : {"screened:", "screened", "sampled:x", "guessed"}) {
+    CellRow row = cell(0.5, 3, Verdict::connected, 1.25, 4);
+    row.proof = proof;
+    EXPECT_THROW(parse_cells(to_csv(std::vector<CellRow>{row}), "cells.csv"), DataError) << proof;
+  }
+}
+
 TEST(RunSchema, TheOrderOfFinishingDoesNotShow) {
   const std::vector<CellRow> cells = some_cells();
   const std::string text = to_csv(cells);

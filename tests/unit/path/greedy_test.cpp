@@ -676,6 +676,128 @@ TEST(Greedy, ErrorRatesConnectWithFewerSamples) {
             summary.cost.forward_samples_checks);
 }
 
+// Sample i of n is misread where the surface exceeds its share (i + 0.5) / n: the error rate is
+// that of the surface. Half of them change slower than the others.
+FakeOptions with_margins(fake::Surface surface, std::size_t samples) {
+  FakeOptions options{.surface = surface, .metric = Metric::error_rate, .samples = samples};
+  options.margin = [surface, samples](std::span<const float> theta, std::size_t i) {
+    const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(samples);
+    return static_cast<float>((share - surface(theta, {})) * (i % 2 == 0 ? 1.0 : 0.25));
+  };
+  return options;
+}
+
+GreedyOptions screened_options(double threshold) {
+  GreedyOptions options = options_for(threshold);
+  options.grid.metric = Metric::error_rate;
+  options.grid.points = 21;
+  options.check = CheckKind::screened;
+  return options;
+}
+
+TEST(GreedyScreened, FindsTheStringOfTheWholeGridWithFewerSamples) {
+  for (const double threshold : {0.02, 0.05, 0.3}) {
+    for (const TStar t_star : {TStar::half, TStar::argmax}) {
+      GreedyOptions options = screened_options(threshold);
+      options.t_star = t_star;
+      Ground on(with_margins(fake::ring(), 1000));
+      const StringSummary screened = on.connect(ring_a, ring_b, options);
+      expect_all_costs_counted(on.objective, screened);
+      expect_consistent(on, screened, options, ring_a, ring_b);
+      options.check = CheckKind::sampled;
+      Ground reference(with_margins(fake::ring(), 1000));
+      StringSummary sampled = reference.connect(ring_a, ring_b, options);
+      EXPECT_LT(3 * screened.cost.forward_samples_checks, sampled.cost.forward_samples_checks);
+      // Everything else is the same (but where looks in training stop).
+      sampled.cost.forward_samples_checks = screened.cost.forward_samples_checks;
+      sampled.cost.forward_samples_beads = screened.cost.forward_samples_beads;
+      ASSERT_EQ(sampled.segments.size(), screened.segments.size());
+      for (std::size_t i = 0; i < sampled.segments.size(); ++i) {
+        sampled.segments[i].samples = screened.segments[i].samples;
+      }
+      expect_same(screened, sampled);
+      for (const std::size_t threads : {2u, 3u}) {
+        options.check = CheckKind::screened;
+        Ground more(with_margins(fake::ring(), 1000), threads);
+        expect_same(more.connect(ring_a, ring_b, options), screened);
+      }
+    }
+  }
+}
+
+TEST(GreedyScreened, ResumesAtEveryPointWithTheSameBits) {
+  const GreedyOptions options = screened_options(0.02);
+  Ground reference(with_margins(fake::ring(), 200));
+  MemoryJournal whole;
+  const StringSummary unbroken = reference.connect(ring_a, ring_b, options, &whole);
+  ASSERT_GT(whole.kept, 5u);
+  for (std::size_t dies_at = 0; dies_at < whole.kept; ++dies_at) {
+    SCOPED_TRACE(dies_at);
+    MemoryJournal journal;
+    journal.dies_at = dies_at;
+    Ground first(with_margins(fake::ring(), 200));
+    EXPECT_THROW(first.connect(ring_a, ring_b, options, &journal), std::runtime_error);
+    Ground second(with_margins(fake::ring(), 200));
+    expect_same(second.connect(ring_a, ring_b, options, &journal), unbroken);
+  }
+}
+
+// A flat valley; sample 0 is misread nowhere but near t = 1/2 of the line, sample 1 near there too,
+// so narrowly and from so far above that nothing announces it.
+FakeOptions with_a_spike(double width) {
+  FakeOptions options{
+      .surface = fake::two_weights([](double, double, double*, double*) { return 0.0; }),
+      .metric = Metric::error_rate,
+      .samples = 1000};
+  options.margin = [width](std::span<const float> theta, std::size_t i) {
+    const double x = theta[0];
+    if (i == 0) {
+      return static_cast<float>(std::abs(x - 0.5) - 0.01);
+    }
+    if (i == 1 && std::abs(x - 0.5) < width) {
+      return -1.0f;
+    }
+    return 30.0f;
+  };
+  return options;
+}
+
+TEST(GreedyScreened, ConfirmsTheLargestValueOnAllSamples) {
+  const Theta a{0.0f, 0.0f};
+  const Theta b{1.0f, 0.0f};
+  // One sample in a thousand may be misread. Two are, at the middle: the screen leaves sample 1
+  // out, the look at all samples does not, and the segment fails.
+  const GreedyOptions options = screened_options(0.0015);
+  Ground narrow(with_a_spike(0.01));
+  const StringSummary failed = narrow.connect(a, b, options);
+  expect_all_costs_counted(narrow.objective, failed);
+  EXPECT_EQ(failed.verdict, Verdict::not_connected);
+  EXPECT_EQ(failed.max_metric, 0.002);
+  // Without it the line passes, and its largest value is that of the grid.
+  Ground none(with_a_spike(0.0));
+  const StringSummary passed = none.connect(a, b, options);
+  expect_all_costs_counted(none.objective, passed);
+  expect_consistent(none, passed, options, a, b);
+  EXPECT_EQ(passed.verdict, Verdict::connected);
+  EXPECT_EQ(passed.max_metric, 0.001);
+}
+
+TEST(GreedyScreened, RefusesWhatHasNoMargins) {
+  GreedyOptions options = screened_options(0.1);
+  Ground none({.surface = fake::ring(), .metric = Metric::error_rate});
+  EXPECT_THROW(none.connect(ring_a, ring_b, options), UsageError);
+  options.grid.metric = Metric::mean_squared_error;
+  Ground other({.surface = fake::ring()});
+  EXPECT_THROW(other.connect(ring_a, ring_b, options), UsageError);
+}
+
+TEST(CheckKind, HasNames) {
+  for (const CheckKind check : {CheckKind::sampled, CheckKind::screened, CheckKind::certified}) {
+    EXPECT_EQ(check_kind_of(name_of(check)), check);
+  }
+  EXPECT_THROW(check_kind_of("guessed"), UsageError);
+}
+
 TEST(Greedy, AMeanTrainingLossIsNotTheValueOfABead) {
   // On the test split everything is twice as high as in training, and beads stop on the training
   // loss: they look as if they had reached their target.

@@ -50,6 +50,20 @@ TEST(Task, DefaultsAreValidAndFollowTheProtocol) {
   }
 }
 
+TEST(Task, ChecksFollowTheNetworkAndTheProtocol) {
+  const auto check = [](std::string_view task, Protocol protocol) {
+    return name_of(default_options(task_of(task), protocol).string.check);
+  };
+  EXPECT_EQ(check("quadratic", Protocol::strict), "certified");
+  EXPECT_EQ(check("mnist-mlp", Protocol::strict), "certified");
+  EXPECT_EQ(check("mnist", Protocol::strict), "screened");
+  EXPECT_EQ(check("cifar10", Protocol::strict), "screened");
+  EXPECT_EQ(check("ptb", Protocol::strict), "sampled");
+  for (const std::string_view task : {"quadratic", "mnist", "cifar10", "ptb"}) {
+    EXPECT_EQ(check(task, Protocol::paper), "sampled") << task;
+  }
+}
+
 TEST(Task, ParameterCountsAreThePublishedOnes) {
   const auto parameters = [](std::string_view name) {
     return layout_of(default_options(task_of(name), Protocol::strict).problem.network).dimension();

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <string>
 
 #include "build_info.h"
 #include "context.h"
@@ -22,8 +24,18 @@ struct TrainCommand {
   std::string out;
   std::size_t pair = 0;
   std::string side = "A";
+  double checkpoint_seconds = 60.0;
   bool json = false;
 };
+
+// Where the state of the training is kept: a name of these options, this pair and this side, so
+// that no other training is taken for this one.
+std::filesystem::path state_file(const TrainCommand& command, const StudyOptions& options) {
+  constexpr std::size_t digits = 12;
+  const std::string what =
+      fmt::format("{} {} {}", run_configuration(options).dump(), command.pair, command.side);
+  return fmt::format("{}.{}.state", command.out, sha256(what).substr(0, digits));
+}
 
 void run_command(const TrainCommand& command, const Stop& stop) {
   if (command.side != "A" && command.side != "B") {
@@ -37,19 +49,33 @@ void run_command(const TrainCommand& command, const Stop& stop) {
   Workers workers(1);
   Evaluators evaluators(*objective, workers);
   const bool terminal = isatty(STDERR_FILENO) == 1;
-  const TrainJob job = train_end_point(
-      options, evaluators, command.pair, command.side[0], &stop, [&](const TrainProgress& event) {
-        if (terminal) {
-          fmt::print(stderr, "\r\033[Kstep {}: {:.6g}", event.steps, event.metric);
-          std::fflush(stderr);
-        }
-      });
+  const std::filesystem::path state = state_file(command, options);
+  if (std::filesystem::exists(state)) {
+    fmt::print(stderr, "going on from {}\n", state.string());
+  }
+  const TrainJob job =
+      train_end_point(options,
+                      evaluators,
+                      command.pair,
+                      command.side[0],
+                      TrainCheckpoint{.file = state, .seconds = command.checkpoint_seconds},
+                      &stop,
+                      [&](const TrainProgress& event) {
+                        if (terminal) {
+                          fmt::print(stderr, "\r\033[Kstep {}: {:.6g}", event.steps, event.metric);
+                          std::fflush(stderr);
+                        }
+                      });
   if (terminal) {
     fmt::print(stderr, "\r\033[K");
   }
   const TrainSummary& summary = job.summary;
   if (summary.termination == Termination::interrupted) {
-    throw Interrupted("interrupted: nothing was written; the same command starts anew");
+    throw Interrupted(std::filesystem::exists(state)
+                          ? fmt::format("interrupted: its state is kept in {}; the same command "
+                                        "goes on from there",
+                                        state.string())
+                          : "interrupted: nothing was written; the same command starts anew");
   }
   write_network_weights(command.out,
                         job.theta,
@@ -101,6 +127,12 @@ void add_train(Context& context) {
   parser->add_option("--out", command->out, "The file to write")->required();
   parser->add_option("--pair", command->pair, "Which pair")->capture_default_str();
   parser->add_option("--side", command->side, "Which end point: A or B")->capture_default_str();
+  parser
+      ->add_option("--checkpoint-seconds",
+                   command->checkpoint_seconds,
+                   "How often the state is kept, in OUT.HASH.state: the same command goes on from "
+                   "there, to the same network [60]")
+      ->check(CLI::PositiveNumber);
   parser->add_flag("--json", command->json, "Print JSON");
   command->flags.add_problem(*parser);
   command->flags.add_training(*parser);

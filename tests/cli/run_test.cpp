@@ -421,6 +421,45 @@ TEST(Interruption, KillsInsideTraining) {
   expect_same_runs(folder / "run", folder / "unbroken");
 }
 
+TEST(Interruption, KillsInsideTrain) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  const auto command = [](const std::string& threshold, const std::string& out) {
+    return Arguments{"train",
+                     "mnist-mlp",
+                     "--data",
+                     "data",
+                     "--threshold",
+                     threshold,
+                     "--out",
+                     out,
+                     "--checkpoint-seconds",
+                     "0.001"};
+  };
+  const auto states = [&] { return files_in(folder.path(), ".state"); };
+  expect_run(folder.path(), command("0.05", "whole.safetensors"), 0);
+  EXPECT_EQ(states(), 0u) << "it is over";
+  for (const int signal : {SIGKILL, SIGINT}) {
+    Process process(folder.path(), command("0.05", "a.safetensors"));
+    ASSERT_TRUE(wait_for(process, [&] { return states() > 0; }));
+    process.send(signal);
+    const Outcome outcome = process.wait();
+    if (signal == SIGINT) {
+      expect_outcome(outcome, 130, {"interrupted", "a.safetensors", ".state", "goes on"});
+    }
+    EXPECT_EQ(states(), 1u);
+    EXPECT_FALSE(std::filesystem::exists(folder / "a.safetensors"));
+    // Another threshold is another training.
+    const Outcome other = expect_run(folder.path(), command("0.3", "a.safetensors"), 0);
+    EXPECT_EQ(other.err.find("going on"), std::string::npos);
+    const Outcome last = expect_run(folder.path(), command("0.05", "a.safetensors"), 0);
+    EXPECT_NE(last.err.find("going on from a.safetensors."), std::string::npos) << last.err;
+    EXPECT_EQ(bytes_of(folder / "a.safetensors"), bytes_of(folder / "whole.safetensors"));
+    EXPECT_EQ(states(), 0u);
+    std::filesystem::remove(folder / "a.safetensors");
+  }
+}
+
 TEST(Widening, AddsPairsAndThresholdsToAFinishedRun) {
   const TemporaryFolder folder;
   write_tiny_mnist(folder);

@@ -612,9 +612,11 @@ TrainJob train_end_point(const StudyOptions& options,
                          Evaluators& evaluators,
                          std::size_t pair,
                          char side,
+                         std::optional<TrainCheckpoint> checkpoint,
                          const Stop* stop,
                          const std::function<void(const TrainProgress&)>& progress) {
   TrainJob job = end_point_job(options, evaluators.objective(), pair, side, options.thresholds);
+  job.checkpoint = std::move(checkpoint);
   train(evaluators, {&job, 1}, end_point_training(options), stop, progress);
   return job;
 }

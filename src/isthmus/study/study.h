@@ -58,11 +58,13 @@ StudyResult run_study(const StudyOptions& options,
 /// The configuration that a run of these options keeps: see RunDirectory.
 Json run_configuration(const StudyOptions& options);
 
-/// Trains one end point, as run_study would for this pair and side ('A' or 'B').
+/// Trains one end point, as run_study would for this pair and side ('A' or 'B'). A checkpoint, if
+/// one is given, belongs to these options, this pair and this side alone.
 TrainJob train_end_point(const StudyOptions& options,
                          Evaluators& evaluators,
                          std::size_t pair,
                          char side,
+                         std::optional<TrainCheckpoint> checkpoint = std::nullopt,
                          const Stop* stop = nullptr,
                          const std::function<void(const TrainProgress&)>& progress = nullptr);
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <iterator>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -119,6 +120,7 @@ struct Plan {
   const std::function<void(const TrainProgress&)>& progress;
   bool loss_is_metric;  // a training step tells the metric for free
   std::size_t split_samples;
+  bool has_margins;                       // of the error rates that are looked at
   std::optional<BatchView> shared_batch;  // of all jobs, if they have one
   std::vector<Decay> decays{};
   std::atomic<std::size_t> next_job{0};
@@ -169,6 +171,9 @@ struct Run {
   std::size_t next_news = 0;  // the step count from which progress is told again
   double first_loss = not_a_number;
   double window_sum = 0.0;
+  // Of error rates: the margins of all samples as last seen, 0 where that was never; empty before
+  // the first look.
+  std::vector<float> margins;
   bool ended = false;
   std::chrono::steady_clock::time_point last_checkpoint = std::chrono::steady_clock::now();
   std::size_t last_checkpoint_steps = 0;
@@ -230,6 +235,8 @@ void save_state(const Run& run, std::span<const float> theta, std::optional<doub
   state.put(run.next_look);
   state.put(run.first_loss);
   state.put(run.window_sum);
+  state.put(run.margins.size());
+  state.put_all(std::span<const float>(run.margins));
   state.commit();
 }
 
@@ -266,6 +273,8 @@ Restored restore_state(Run& run) {
   run.next_look = state.get<std::size_t>();
   run.first_loss = state.get<double>();
   run.window_sum = state.get<double>();
+  run.margins.resize(state.get<std::size_t>());
+  state.get_all(std::span(run.margins));
   run.last_checkpoint_steps = job.summary.steps;
   return {.used = true,
           .reached_by = header.at_target != 0 ? std::optional(header.value) : std::nullopt};
@@ -537,23 +546,74 @@ class Cohort {
   // A pass over a split of images is long: it ends when the target is known to be missed.
   void look_at_errors(std::size_t row) {
     Run& run = runs_[row];
-    const double target = run.job->targets[run.target];
-    Evaluation evaluation;
+    TrainJob& job = *run.job;
+    const double target = job.targets[run.target];
+    double seen = 0.0;  // the error rate, as far as it was looked at
+    const Evaluation evaluation =
+        plan_.has_margins ? look_at_margins(row, target, seen) : look_in_order(row, target, seen);
+    job.summary.forward_samples += evaluation.samples;
+    record(row, seen);
     if (options_.keep_margins) {
-      run.job->margins.resize(plan_.split_samples);
-      evaluation =
-          evaluator_.margins(options_.split, theta(row), {}, target, std::span(run.job->margins));
-    } else {
-      evaluation =
-          evaluator_.metric_unless_above(options_.split, options_.metric, theta(row), target);
+      const bool reached =
+          evaluation.complete && reaches(evaluation.value, target, options_.comparison);
+      job.margins = reached ? run.margins : std::vector<float>();
     }
-    run.job->summary.forward_samples += evaluation.samples;
-    const double seen_of_all =
-        static_cast<double>(evaluation.samples) / static_cast<double>(plan_.split_samples);
-    record(row, evaluation.complete ? evaluation.value : evaluation.value / seen_of_all);
     if (evaluation.complete) {
       advance_target(row, evaluation.value);
     }
+  }
+
+  Evaluation look_in_order(std::size_t row, double target, double& seen) {
+    const Evaluation evaluation =
+        evaluator_.metric_unless_above(options_.split, options_.metric, theta(row), target);
+    seen = evaluation.value * static_cast<double>(plan_.split_samples) /
+           static_cast<double>(evaluation.samples);
+    return evaluation;
+  }
+
+  // Samples that were misread at the last look, or nearly so, come first: a miss is known soon.
+  Evaluation look_at_margins(std::size_t row, double target, double& seen) {
+    Run& run = runs_[row];
+    const std::size_t samples = plan_.split_samples;
+    if (run.margins.empty()) {
+      run.margins.assign(samples, 0.0F);
+      const Evaluation evaluation =
+          evaluator_.margins(options_.split, theta(row), {}, target, run.margins);
+      seen =
+          evaluation.value * static_cast<double>(samples) / static_cast<double>(evaluation.samples);
+      return evaluation;
+    }
+    const auto rank = [&](std::uint32_t i) {
+      return std::isnan(run.margins[i]) ? -std::numeric_limits<float>::infinity() : run.margins[i];
+    };
+    order_.resize(samples);
+    std::iota(order_.begin(), order_.end(), 0U);
+    std::ranges::stable_sort(order_, {}, rank);
+    found_.resize(samples);
+    Evaluation evaluation = evaluator_.margins(options_.split, theta(row), order_, target, found_);
+    const std::size_t looked = std::min(evaluation.samples, samples);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < samples; ++i) {
+      float& margin = run.margins[order_[i]];
+      margin = i < looked ? found_[i] : margin;
+      wrong += margin > 0.0F ? 0 : 1;
+    }
+    seen = static_cast<double>(wrong) / static_cast<double>(samples);
+    if (evaluation.complete && std::ranges::any_of(run.margins, is_close)) {
+      // In another order the last bits of a margin may be others: the count must be that of a pass
+      // in the split's own.
+      const std::size_t before = evaluation.samples;
+      evaluation = evaluator_.margins(options_.split, theta(row), {}, target, run.margins);
+      evaluation.samples += before;
+      seen = evaluation.complete ? evaluation.value : seen;
+    }
+    return evaluation;
+  }
+
+  // Whether rounding may decide what a sample is read as.
+  static bool is_close(float margin) {
+    constexpr float rounding = 1e-4F;
+    return std::abs(margin) < rounding;
   }
 
   void look_for_free(std::size_t row, double loss) {
@@ -676,12 +736,14 @@ class Cohort {
   std::size_t capacity_;
   std::size_t dimension_;
   std::vector<Run> runs_;
-  std::vector<float> thetas_;     // (capacity, P), row i of run i; unused if capacity is 1
-  std::vector<float> looked_at_;  // (capacity, P), scratch
-  std::vector<float> gradients_;  // (capacity, P)
-  std::vector<double> losses_;    // (capacity)
-  std::vector<std::size_t> due_;  // rows whose metric is looked at
-  std::vector<double> values_;    // their metrics
+  std::vector<float> thetas_;         // (capacity, P), row i of run i; unused if capacity is 1
+  std::vector<float> looked_at_;      // (capacity, P), scratch
+  std::vector<float> gradients_;      // (capacity, P)
+  std::vector<double> losses_;        // (capacity)
+  std::vector<std::size_t> due_;      // rows whose metric is looked at
+  std::vector<double> values_;        // their metrics
+  std::vector<std::uint32_t> order_;  // of the samples of a look
+  std::vector<float> found_;          // their margins
   bool any_ended_ = false;
   bool refills_ = false;
 };
@@ -811,6 +873,7 @@ void train(Evaluators& evaluators,
             .loss_is_metric = options.batch_size == 0 &&
                               objective.training_loss_is(options.metric, options.split),
             .split_samples = objective.samples(options.split),
+            .has_margins = options.metric == Metric::error_rate && objective.has_margins(),
             .shared_batch = std::nullopt,
             .decays = decays_of(options, objective.layout())};
   for (TrainJob& job : jobs) {

@@ -77,7 +77,8 @@ std::string_view name_of(Termination termination);
 Termination termination_of(std::string_view name);
 
 /// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
-/// looked at only until it is known to exceed the target, and is then that of the samples seen.
+/// looked at only until it is known to exceed the target, the samples that were last misread or
+/// nearly so first; it is then an estimate from the samples seen then and before.
 struct TrainSummary {
   Termination termination = Termination::budget;
   double first_metric = 0.0;  ///< at the first look

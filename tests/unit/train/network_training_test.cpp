@@ -215,5 +215,53 @@ TEST(NetworkTraining, KeepsTheMarginsOfTheLookThatReachedTheTarget) {
   EXPECT_THROW(train_on(task, jobs, 1), UsageError);
 }
 
+// The same objective, but one that tells no margins.
+class WithoutMargins final : public Objective {
+ public:
+  explicit WithoutMargins(const Objective& inner) : inner_(inner) {}
+  const Layout& layout() const override { return inner_.layout(); }
+  std::size_t samples(Split split) const override { return inner_.samples(split); }
+  Loss loss() const override { return inner_.loss(); }
+  bool supports(Metric metric) const override { return inner_.supports(metric); }
+  std::unique_ptr<Evaluator> evaluator() const override { return inner_.evaluator(); }
+  std::unique_ptr<BatchSource> batches(std::uint64_t seed,
+                                       std::uint64_t stream,
+                                       std::size_t batch_size) const override {
+    return inner_.batches(seed, stream, batch_size);
+  }
+  bool training_loss_is(Metric metric, Split split) const override {
+    return inner_.training_loss_is(metric, split);
+  }
+  void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const override {
+    inner_.initialise(seed, stream, theta);
+  }
+
+ private:
+  const Objective& inner_;
+};
+
+TEST(NetworkTraining, LooksAtDifficultSamplesFirstAndEndsAtTheSameStep) {
+  std::vector<Case> all = cases();
+  Case& task = all.back();
+  task.options.optimizer = Adam{.learning_rate = 0.0003};
+  task.options.check_every = 1;
+  std::vector<TrainJob> first = jobs_of(task, 3);
+  std::vector<TrainJob> reference = jobs_of(task, 3);
+  Workers workers(1);
+  Evaluators evaluators(*task.objective, workers);
+  train(evaluators, first, task.options);
+  const WithoutMargins plain(*task.objective);
+  Evaluators plain_evaluators(plain, workers);
+  train(plain_evaluators, reference, task.options);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    ASSERT_EQ(first[i].summary.termination, Termination::reached);
+    EXPECT_GT(first[i].summary.steps, 5U);
+    EXPECT_EQ(first[i].theta, reference[i].theta);
+    EXPECT_EQ(first[i].summary.steps, reference[i].summary.steps);
+    EXPECT_EQ(first[i].summary.last_metric, reference[i].summary.last_metric);
+    EXPECT_LT(first[i].summary.forward_samples, reference[i].summary.forward_samples);
+  }
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -4,10 +4,13 @@
 // the CIFAR-10 task trains on some hundreds.
 #include <benchmark/benchmark.h>
 
+#include <chrono>
+#include <memory>
 #include <vector>
 
 #include "isthmus/core/rng.h"
 #include "isthmus/data/augment.h"
+#include "isthmus/objective/batches.h"
 
 namespace isthmus {
 namespace {
@@ -61,6 +64,38 @@ void distort(benchmark::State& state, bool drawn, bool flip) {
 BENCHMARK_CAPTURE(distort, evaluation, false, false);
 BENCHMARK_CAPTURE(distort, flipped, false, true);
 BENCHMARK_CAPTURE(distort, training, true, false);
+
+// How long training waits for a batch of 128, if each step takes `step` microseconds itself. At 0
+// there is nothing to overlap with: the distortions and the hand-over in full.
+void wait_for_batch(benchmark::State& state) {
+  using Clock = std::chrono::steady_clock;
+  Samples samples;
+  samples.count = 40 * images;
+  samples.input_shape = shape;
+  Rng rng(1);
+  samples.bytes.resize(samples.count * 3072);
+  for (std::uint8_t& byte : samples.bytes) {
+    byte = static_cast<std::uint8_t>(rng.below(256));
+  }
+  const std::chrono::microseconds step(state.range(0));
+  const auto source = make_augmented_epochs(
+      std::make_shared<const Samples>(std::move(samples)), Augmentation(shape), images, 1, 2);
+  for (auto _ : state) {
+    const auto begin = Clock::now();
+    benchmark::DoNotOptimize(source->next().inputs);
+    const auto end = Clock::now();
+    state.SetIterationTime(std::chrono::duration<double>(end - begin).count());
+    while (Clock::now() < end + step) {
+    }
+  }
+}
+BENCHMARK(wait_for_batch)
+    ->ArgName("step")
+    ->Arg(0)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Iterations(500)
+    ->UseManualTime();
 
 }  // namespace
 }  // namespace isthmus

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <numeric>
 #include <utility>
 
@@ -28,6 +29,13 @@ class EpochOrder {
     const auto indices = std::span<const std::uint32_t>(order_).subspan(next_, batch_size_);
     next_ += batch_size_;
     return indices;
+  }
+
+  // What next() will return, unless that begins an epoch: then nothing.
+  std::span<const std::uint32_t> peek() const {
+    const bool is_last = next_ + batch_size_ > order_.size();
+    return std::span<const std::uint32_t>(order_).subspan(is_last ? 0 : next_,
+                                                          is_last ? 0 : batch_size_);
   }
 
   void save(StateWriter& state) const {
@@ -80,7 +88,14 @@ class AugmentedEpochs final : public BatchSource {
         seed_(stream_name({seed, stream})) {}
 
   BatchView next() override {
-    return block_.distorted(*samples_, augmentation_, order_.next(), seed_, step_++);
+    const std::span<const std::uint32_t> indices = order_.next();
+    const BatchView batch = ahead_.valid() ? ahead_.get() : make(indices, step_);
+    ++step_;
+    if (const auto following = order_.peek(); !following.empty()) {
+      ahead_ = std::async(std::launch::async,
+                          [this, following, step = step_] { return make(following, step); });
+    }
+    return batch;
   }
 
   bool constant() const override { return false; }
@@ -89,17 +104,23 @@ class AugmentedEpochs final : public BatchSource {
     state.put(step_);
   }
   void restore(StateReader& state) override {
+    ahead_ = {};  // waits for it
     order_.restore(state);
     step_ = state.get<std::uint64_t>();
   }
 
  private:
+  BatchView make(std::span<const std::uint32_t> indices, std::uint64_t step) {
+    return blocks_[step % 2].distorted(*samples_, augmentation_, indices, seed_, step);
+  }
+
   std::shared_ptr<const Samples> samples_;
   Augmentation augmentation_;
   EpochOrder order_;
   std::uint64_t seed_;  // of the distortions
   std::uint64_t step_ = 0;
-  SampleBlock block_;
+  std::array<SampleBlock, 2> blocks_;  // of even and of odd steps
+  std::future<BatchView> ahead_;       // the next batch, made while its predecessor is trained on
 };
 
 class Windows final : public BatchSource {

@@ -62,7 +62,8 @@ std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,
                                          std::uint64_t stream);
 
 /// The same with every image cut and distorted by `augmentation`, as (seed, step, place in the
-/// batch) say. The samples are images of bytes of its input shape.
+/// batch) say. The samples are images of bytes of its input shape. A batch is made on a thread of
+/// its own while its predecessor is in use, but for the first of an epoch.
 std::unique_ptr<BatchSource> make_augmented_epochs(std::shared_ptr<const Samples> samples,
                                                    const Augmentation& augmentation,
                                                    std::size_t batch_size,

@@ -6,10 +6,12 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/core/state_file.h"
 #include "isthmus/data/token_streams.h"
 #include "isthmus/objective/batches.h"
 #include "isthmus/objective/network_objective.h"
@@ -20,6 +22,7 @@ namespace isthmus {
 namespace {
 
 using testing::expect_error;
+using testing::TemporaryFolder;
 
 constexpr std::size_t words = 9;
 constexpr std::size_t streams = 3;
@@ -222,6 +225,31 @@ TEST(AugmentedImages, BatchesAreDistortedByStepAndPlace) {
     }
   }
   EXPECT_TRUE(differs);
+}
+
+// The next batch is made while the last one is in use, but no such batch is part of the state.
+TEST(AugmentedImages, ASourceGoesOnFromWhereAnotherWas) {
+  constexpr std::size_t numbers = 6 * 32;
+  const auto objective = make_network_objective(augmented());
+  const TemporaryFolder folder;
+  const auto first = objective->batches(3, 4, 6);
+  const auto second = objective->batches(3, 4, 6);
+  for (int step = 0; step < 7; ++step) {  // 3 steps an epoch
+    const BatchView used = first->next();
+    const std::vector<float> content(used.inputs, used.inputs + numbers);
+    StateWriter writer(folder / "state");
+    first->save(writer);
+    writer.commit();
+    EXPECT_TRUE(std::equal(content.begin(), content.end(), used.inputs)) << "step " << step;
+    second->next();  // it has a batch ahead when it is put elsewhere
+    std::optional<StateReader> reader = StateReader::open(folder / "state");
+    ASSERT_TRUE(reader.has_value());
+    second->restore(*reader);
+    const BatchView expected = first->next();
+    const BatchView found = second->next();
+    EXPECT_TRUE(std::equal(found.inputs, found.inputs + numbers, expected.inputs)) << step;
+    EXPECT_TRUE(std::equal(found.labels, found.labels + 6, expected.labels)) << step;
+  }
 }
 
 TEST(AugmentedImages, WhatDoesNotFitIsRefused) {

@@ -95,19 +95,6 @@ Schedule schedule_of(const std::string& text) {
 // Each has its own evaluator, with buffers for activations.
 constexpr std::size_t max_threads = 1024;
 
-OtherSplit other_split_of(const std::string& name) {
-  if (name == "grid") {
-    return OtherSplit::grid;
-  }
-  if (name == "dangerous") {
-    return OtherSplit::dangerous;
-  }
-  if (name == "none") {
-    return OtherSplit::none;
-  }
-  throw UsageError(fmt::format("other-split: expected grid, dangerous or none, got '{}'", name));
-}
-
 // The numbers of A,B,...
 std::vector<double> numbers_of(std::string_view option, std::string_view text) {
   std::vector<double> numbers;
@@ -330,7 +317,7 @@ void StudyFlags::add_string(CLI::App& command) {
 }
 
 StudyOptions StudyFlags::options() const {
-  const Protocol rules = protocol_of(protocol);
+  const Protocol rules = named<Protocol>(protocol);
   StudyOptions study;
   if (network && !task.empty()) {
     throw UsageError("give a task or --network, not both");
@@ -359,7 +346,7 @@ StudyOptions StudyFlags::options() const {
     throw UsageError("threshold: a network of your own has no default; give --threshold");
   }
   if (study.problem.has_risk()) {
-    study.problem.risk = risk ? risk_of(*risk) : Risk::oracle;
+    study.problem.risk = risk ? named<Risk>(*risk) : Risk::oracle;
     study.problem.risk_points =
         risk_points.value_or(study.problem.risk == Risk::oracle ? 256 : 10000);
     if (study.problem.risk_points == 0) {
@@ -385,10 +372,10 @@ StudyOptions StudyFlags::options() const {
     study.problem.points = read_points(*points_file);
   }
   if (split) {
-    study.string.grid.split = split_of(*split);
+    study.string.grid.split = named<Split>(*split);
   }
   if (metric) {
-    study.string.grid.metric = metric_of(*metric);
+    study.string.grid.metric = named<Metric>(*metric);
   }
   if (penalty) {
     study.problem.penalty = penalty_of(*penalty);
@@ -457,7 +444,7 @@ StudyOptions StudyFlags::options() const {
     set_learning_rate(study.endpoints.optimizer, *endpoint_learning_rate);
   }
   if (other_split) {
-    study.other_split = other_split_of(*other_split);
+    study.other_split = named<OtherSplit>(*other_split);
   }
   return study;
 }

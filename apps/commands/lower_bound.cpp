@@ -24,18 +24,6 @@ struct LowerBoundCommand {
   CLI::App* parser = nullptr;
 };
 
-template <typename Enum>
-Enum choice(const char* option, const std::string& text, std::initializer_list<Enum> all) {
-  std::string names;
-  for (const Enum value : all) {
-    if (name_of(value) == text) {
-      return value;
-    }
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", name_of(value));
-  }
-  throw UsageError(fmt::format("{}: expected one of {}, got '{}'", option, names, text));
-}
-
 void refuse_options(const LowerBoundCommand& command, std::initializer_list<const char*> options) {
   for (const char* option : options) {
     if (command.parser->count(option) > 0) {
@@ -48,12 +36,8 @@ BarrierBounds bounds_of(const LowerBoundCommand& command) {
   if (command.task == "two-gaussians") {
     refuse_options(command, {"--points"});
     TwoGaussiansOptions options = command.gaussians;
-    options.target =
-        choice("--target",
-               command.target,
-               {GaussianTarget::outputs, GaussianTarget::difference, GaussianTarget::sum});
-    options.sample = choice(
-        "--sample", command.sample, {GaussianSample::symmetric, GaussianSample::independent});
+    options.target = named<GaussianTarget>(command.target);
+    options.sample = named<GaussianSample>(command.sample);
     return two_gaussians_bounds(options);
   }
   if (command.task == "permuted-points") {

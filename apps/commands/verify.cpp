@@ -112,10 +112,10 @@ std::string reason_of(const Certificate& certificate) {
 ExitCode certify(const VerifyCommand& command, const Stop& stop) {
   CertificateOptions options;
   if (command.split) {
-    options.split = split_of(*command.split);
+    options.split = named<Split>(*command.split);
   }
   if (command.metric) {
-    options.metric = metric_of(*command.metric);
+    options.metric = named<Metric>(*command.metric);
   }
   options.threshold = command.threshold;
   options.gap = command.gap;
@@ -185,10 +185,10 @@ ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
   VerifyOptions options;
   options.points = command.points;
   if (command.split) {
-    options.split = split_of(*command.split);
+    options.split = named<Split>(*command.split);
   }
   if (command.metric) {
-    options.metric = metric_of(*command.metric);
+    options.metric = named<Metric>(*command.metric);
   }
   options.threshold = command.threshold;
   if (command.data) {

@@ -17,18 +17,6 @@ constexpr std::size_t largest_first_level = 20;
 
 }  // namespace
 
-std::string_view name_of(SegmentProof::Outcome outcome) {
-  switch (outcome) {
-    case SegmentProof::Outcome::proven:
-      return "proven";
-    case SegmentProof::Outcome::violated:
-      return "violated";
-    case SegmentProof::Outcome::undecided:
-      break;
-  }
-  return "undecided";
-}
-
 std::optional<std::string> reason_not_covered(const Network& network, Metric metric) {
   if (std::optional<std::string> reason = layer_not_covered(network)) {
     return reason;

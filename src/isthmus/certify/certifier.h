@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "isthmus/certify/steps.h"
+#include "isthmus/core/names.h"
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"
 #include "isthmus/objective/objective.h"
@@ -60,7 +61,12 @@ struct SegmentProof {
   std::uint64_t samples = 0;  ///< the same in forward samples
 };
 
-std::string_view name_of(SegmentProof::Outcome outcome);
+template <>
+inline constexpr auto enum_names<SegmentProof::Outcome> =
+    name_table<SegmentProof::Outcome>("outcome",
+                                      {{SegmentProof::Outcome::proven, "proven"},
+                                       {SegmentProof::Outcome::violated, "violated"},
+                                       {SegmentProof::Outcome::undecided, "undecided"}});
 
 /// Why the metric of a network cannot be enclosed, or nothing. Covered: dense and convolution
 /// layers, ReLU, sigmoid, tanh, max and average pooling, flatten and dropout; cross-entropy,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "isthmus/certify/exact.h"
+#include "isthmus/core/names.h"
 #include "isthmus/data/generated.h"
 
 namespace isthmus {
@@ -50,7 +51,12 @@ enum class GaussianTarget {
   sum,         ///< r(x_1) + r(x_2)
 };
 
-std::string_view name_of(GaussianTarget target);
+template <>
+inline constexpr auto enum_names<GaussianTarget> =
+    name_table<GaussianTarget>("target",
+                               {{GaussianTarget::outputs, "outputs"},
+                                {GaussianTarget::difference, "difference"},
+                                {GaussianTarget::sum, "sum"}});
 
 /// How the samples of the two Gaussians are drawn.
 enum class GaussianSample {
@@ -60,7 +66,10 @@ enum class GaussianSample {
   independent,  ///< in turn from the one and the other; n >= 2
 };
 
-std::string_view name_of(GaussianSample sample);
+template <>
+inline constexpr auto enum_names<GaussianSample> = name_table<GaussianSample>(
+    "sample",
+    {{GaussianSample::symmetric, "symmetric"}, {GaussianSample::independent, "independent"}});
 
 struct TwoGaussiansOptions {
   double covariance = 0.05;   ///< the small variance eta, in (0, 1e6]

@@ -184,22 +184,6 @@ void add(GaussianTarget target, double x, double y, BarrierBounds& bounds) {
 
 }  // namespace
 
-std::string_view name_of(GaussianTarget target) {
-  switch (target) {
-    case GaussianTarget::outputs:
-      return "outputs";
-    case GaussianTarget::difference:
-      return "difference";
-    case GaussianTarget::sum:
-      break;
-  }
-  return "sum";
-}
-
-std::string_view name_of(GaussianSample sample) {
-  return sample == GaussianSample::symmetric ? "symmetric" : "independent";
-}
-
 Interval loss_on_singular_set(const RegressionData& data, std::array<double, 2> direction) {
   return loss_between(data, direction, direction);
 }

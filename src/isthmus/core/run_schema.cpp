@@ -178,7 +178,7 @@ std::vector<CellRow> parse_cells(std::string_view text, const std::string& name)
   std::vector<CellRow> cells;
   std::set<std::pair<double, std::size_t>> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
-    const std::optional<Verdict> verdict = verdict_of(table.text(i, 3));
+    const std::optional<Verdict> verdict = find_named<Verdict>(table.text(i, 3));
     if (!verdict) {
       table.refuse(i, 3, "\"connected\", \"not_connected\" or \"endpoint_not_reached\"");
     }

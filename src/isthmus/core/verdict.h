@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <optional>
-#include <string_view>
+#include "isthmus/core/names.h"
 
 namespace isthmus {
 
@@ -14,9 +13,12 @@ enum class Verdict {
   endpoint_not_reached  ///< an end point stayed above the threshold, so no path was tried
 };
 
-/// "connected", "not_connected" or "endpoint_not_reached", as in cells.csv.
-std::string_view name_of(Verdict verdict);
-/// The verdict of that name, nothing if there is none.
-std::optional<Verdict> verdict_of(std::string_view name);
+/// As in cells.csv.
+template <>
+inline constexpr auto enum_names<Verdict> =
+    name_table<Verdict>("verdict",
+                        {{Verdict::connected, "connected"},
+                         {Verdict::not_connected, "not_connected"},
+                         {Verdict::endpoint_not_reached, "endpoint_not_reached"}});
 
 }  // namespace isthmus

@@ -7,23 +7,8 @@
 #include <functional>
 #include <numeric>
 
-#include "isthmus/core/error.h"
 
 namespace isthmus {
-
-std::string_view name_of(Split split) {
-  return split == Split::train ? "train" : "test";
-}
-
-Split split_of(std::string_view name) {
-  if (name == "train") {
-    return Split::train;
-  }
-  if (name == "test") {
-    return Split::test;
-  }
-  throw UsageError(fmt::format("split: expected train or test, got '{}'", name));
-}
 
 std::size_t Samples::features() const {
   return std::accumulate(

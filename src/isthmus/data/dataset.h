@@ -7,13 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "isthmus/core/names.h"
+
 namespace isthmus {
 
 enum class Split { train, test };
 
-std::string_view name_of(Split split);
-/// Throws UsageError for anything but "train" and "test".
-Split split_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<Split> =
+    name_table<Split>("split", {{Split::train, "train"}, {Split::test, "test"}});
 
 /// The samples of one split. Inputs are stored once, either as float values or as bytes whose value
 /// is byte / 255 (images: a quarter of the memory). Targets are labels or real vectors.

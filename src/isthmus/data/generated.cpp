@@ -33,10 +33,6 @@ void add_sample(Samples& samples, Polynomial task, double x) {
 
 }  // namespace
 
-std::string_view name_of(Polynomial task) {
-  return task == Polynomial::quadratic ? "quadratic" : "cubic";
-}
-
 double value_at(Polynomial task, double x) {
   if (task == Polynomial::quadratic) {
     return (0.5 * x + 0.25) * x + 0.1;

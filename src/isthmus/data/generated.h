@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "isthmus/core/names.h"
 #include "isthmus/data/dataset.h"
 
 namespace isthmus {
@@ -17,7 +18,9 @@ enum class Polynomial {
   cubic,      ///< y = 8 x^3 - 10 x^2 + 3 x
 };
 
-std::string_view name_of(Polynomial task);
+template <>
+inline constexpr auto enum_names<Polynomial> = name_table<Polynomial>(
+    "task", {{Polynomial::quadratic, "quadratic"}, {Polynomial::cubic, "cubic"}});
 
 /// y at x, in double.
 double value_at(Polynomial task, double x);

@@ -23,18 +23,6 @@ bool fits_population(const Network& network) {
 
 }  // namespace
 
-std::string_view name_of(Loss loss) {
-  switch (loss) {
-    case Loss::absolute:
-      return "absolute";
-    case Loss::squared:
-      return "squared";
-    case Loss::cross_entropy:
-      return "cross_entropy";
-  }
-  return "?";
-}
-
 std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_batch) {
   return fits_population(network) ? make_population_engine(network)
                                   : make_dnn_engine(network, largest_batch);

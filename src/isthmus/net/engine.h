@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "isthmus/core/names.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/net/network.h"
 
@@ -19,7 +20,11 @@ enum class Loss {
   cross_entropy,  ///< log(sum_k exp o_k) - o_l, in nats: the outputs are logits
 };
 
-std::string_view name_of(Loss loss);
+template <>
+inline constexpr auto enum_names<Loss> = name_table<Loss>("loss",
+                                                          {{Loss::absolute, "absolute"},
+                                                           {Loss::squared, "squared"},
+                                                           {Loss::cross_entropy, "cross_entropy"}});
 
 /// A view of some samples, inputs as floats. The memory is the caller's.
 struct BatchView {

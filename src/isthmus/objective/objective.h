@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/names.h"
 #include "isthmus/core/state_file.h"
 #include "isthmus/data/dataset.h"
 #include "isthmus/net/engine.h"
@@ -34,7 +35,10 @@ struct Penalty {
   bool operator==(const Penalty&) const = default;
 };
 
-std::string_view name_of(Penalty::Kind kind);
+template <>
+inline constexpr auto enum_names<Penalty::Kind> = name_table<Penalty::Kind>(
+    "penalty",
+    {{Penalty::Kind::none, "none"}, {Penalty::Kind::l1, "l1"}, {Penalty::Kind::l2, "l2"}});
 
 /// What can define a level set. All are "lower is better". The first three count an objective's
 /// penalty, as its training loss does; error rate and perplexity never do.
@@ -46,9 +50,15 @@ enum class Metric {
   perplexity,     ///< exp(cross_entropy without a penalty)
 };
 
-std::string_view name_of(Metric metric);
-/// Throws UsageError that lists the known names.
-Metric metric_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<Metric> =
+    name_table<Metric>("metric",
+                       {{Metric::mean_absolute_error, "mean_absolute_error"},
+                        {Metric::mean_squared_error, "mean_squared_error"},
+                        {Metric::cross_entropy, "cross_entropy"},
+                        {Metric::error_rate, "error_rate"},
+                        {Metric::perplexity, "perplexity"}});
+
 /// The loss behind a metric: cross-entropy for error rates and perplexity.
 Loss loss_of(Metric metric);
 

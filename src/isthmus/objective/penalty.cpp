@@ -33,18 +33,6 @@ double sum_over(const Penalty& penalty,
 
 }  // namespace
 
-std::string_view name_of(Penalty::Kind kind) {
-  switch (kind) {
-    case Penalty::Kind::l1:
-      return "l1";
-    case Penalty::Kind::l2:
-      return "l2";
-    case Penalty::Kind::none:
-      break;
-  }
-  return "none";
-}
-
 void validate(const Penalty& penalty) {
   if (penalty.any() && !(penalty.strength > 0.0 && std::isfinite(penalty.strength))) {
     throw UsageError(fmt::format(

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "isthmus/core/names.h"
 #include "isthmus/path/path.h"
 #include "isthmus/path/segment.h"
 #include "isthmus/train/train.h"
@@ -50,6 +51,11 @@ enum class OtherSplit {
   dangerous,  ///< the most dangerous point of every segment: one full pass each
   none,
 };
+
+template <>
+inline constexpr auto enum_names<OtherSplit> = name_table<OtherSplit>(
+    "other-split",
+    {{OtherSplit::grid, "grid"}, {OtherSplit::dangerous, "dangerous"}, {OtherSplit::none, "none"}});
 
 struct LargestValue {
   double value = 0.0;         ///< NaN if one of the values is, or for no point

@@ -36,18 +36,6 @@ std::string joined(const Points& points) {
   return text;
 }
 
-std::string_view name_of(Anchor anchor) {
-  switch (anchor) {
-    case Anchor::start:
-      return "start";
-    case Anchor::middle:
-      return "middle";
-    case Anchor::end:
-      return "end";
-  }
-  return "";
-}
-
 // Bytes of the well-formed UTF-8 character that `text` begins with; 0 if there is none.
 std::size_t character_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "isthmus/core/names.h"
+
 namespace isthmus {
 
 /// How a line is drawn. Colours are those of SVG.
@@ -16,6 +18,10 @@ struct Stroke {
 };
 
 enum class Anchor { start, middle, end };
+
+template <>
+inline constexpr auto enum_names<Anchor> = name_table<Anchor>(
+    "anchor", {{Anchor::start, "start"}, {Anchor::middle, "middle"}, {Anchor::end, "end"}});
 
 struct TextStyle {
   double size = 12;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <utility>
 
 #include "isthmus/core/error.h"
@@ -22,39 +21,7 @@ namespace {
 constexpr std::string_view two_gaussians = "two-gaussians";
 constexpr std::string_view permuted_points = "permuted-points";
 
-std::optional<Polynomial> polynomial_of(std::string_view name) {
-  for (const Polynomial task : {Polynomial::quadratic, Polynomial::cubic}) {
-    if (name == name_of(task)) {
-      return task;
-    }
-  }
-  return std::nullopt;
-}
-
-Loss loss_of(std::string_view name) {
-  for (const Loss loss : {Loss::absolute, Loss::squared, Loss::cross_entropy}) {
-    if (name == name_of(loss)) {
-      return loss;
-    }
-  }
-  throw DataError(
-      fmt::format("problem: loss: expected absolute, squared or cross_entropy, found '{}'", name));
-}
-
 }  // namespace
-
-std::string_view name_of(Risk risk) {
-  return risk == Risk::oracle ? "oracle" : "empirical";
-}
-
-Risk risk_of(std::string_view name) {
-  for (const Risk risk : {Risk::oracle, Risk::empirical}) {
-    if (name == name_of(risk)) {
-      return risk;
-    }
-  }
-  throw UsageError(fmt::format("risk: expected oracle or empirical, got '{}'", name));
-}
 
 bool Problem::generated() const {
   return has_risk() || data == two_gaussians || data == permuted_points;
@@ -65,7 +32,7 @@ bool Problem::is_text() const {
 }
 
 bool Problem::has_risk() const {
-  return polynomial_of(data).has_value();
+  return find_named<Polynomial>(data).has_value();
 }
 
 Json to_json(const Problem& problem) {
@@ -108,7 +75,7 @@ Problem problem_from_json(const Json& json) {
     Problem problem;
     problem.task = json.at("task").get<std::string>();
     problem.data = json.at("data").get<std::string>();
-    problem.loss = loss_of(json.at("loss").get<std::string>());
+    problem.loss = named<Loss>(json.at("loss").get<std::string>());
     if (json.contains("penalty")) {
       problem.penalty = penalty_of(json.at("penalty").get<std::string>());
     }
@@ -120,7 +87,7 @@ Problem problem_from_json(const Json& json) {
     } else if (problem.data == permuted_points) {
       problem.points = json.at("points").get<Points>();
     } else if (problem.has_risk()) {
-      problem.risk = risk_of(json.at("risk").get<std::string>());
+      problem.risk = named<Risk>(json.at("risk").get<std::string>());
       problem.risk_points = json.at("risk_points").get<std::size_t>();
       if (problem.risk == Risk::empirical) {
         problem.test_seed = json.at("test_seed").get<std::uint64_t>();
@@ -190,7 +157,7 @@ std::unique_ptr<Objective> make_objective(const Problem& problem,
     options.carry_state = problem.carry_state;
     return make_network_objective(options);
   }
-  const std::optional<Polynomial> polynomial = polynomial_of(problem.data);
+  const std::optional<Polynomial> polynomial = find_named<Polynomial>(problem.data);
   auto generated = std::make_shared<Dataset>();
   generated->name = problem.data;
   if (!polynomial) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "isthmus/core/json_fwd.h"
+#include "isthmus/core/names.h"
 #include "isthmus/data/augment.h"
 #include "isthmus/data/dataset.h"
 #include "isthmus/data/generated.h"
@@ -25,9 +26,9 @@ enum class Risk {
   empirical,  ///< random points: each training run draws its own, each test set is drawn once
 };
 
-std::string_view name_of(Risk risk);
-/// Throws UsageError.
-Risk risk_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<Risk> =
+    name_table<Risk>("risk", {{Risk::oracle, "oracle"}, {Risk::empirical, "empirical"}});
 
 /// What is minimised, and on which data: all that is needed to compute a loss from a theta. It goes
 /// into every path file, so that a path can be verified from the file and the data alone.

@@ -55,7 +55,7 @@ CellRow row_from_json(const Json& json) {
   row.threshold = json.at("threshold").get<double>();
   row.pair = json.at("pair").get<std::size_t>();
   row.seed = json.at("seed").get<std::uint64_t>();
-  const auto verdict = verdict_of(json.at("verdict").get<std::string>());
+  const auto verdict = find_named<Verdict>(json.at("verdict").get<std::string>());
   if (!verdict) {
     throw DataError("unknown verdict " + json.at("verdict").dump());
   }
@@ -89,7 +89,7 @@ Json to_json(const TrainSummary& summary) {
 
 TrainSummary train_summary_from_json(const Json& json) {
   TrainSummary summary;
-  summary.termination = termination_of(json.at("termination").get<std::string>());
+  summary.termination = named<Termination>(json.at("termination").get<std::string>());
   summary.first_metric = number_or_nan(json.at("first_metric"));
   summary.last_metric = number_or_nan(json.at("last_metric"));
   summary.best_metric = number_or_nan(json.at("best_metric"));

@@ -331,19 +331,6 @@ Json to_json(const TrainOptions& training) {
 
 }  // namespace
 
-std::string_view name_of(Protocol protocol) {
-  return protocol == Protocol::strict ? "strict" : "paper";
-}
-
-Protocol protocol_of(std::string_view name) {
-  for (const Protocol protocol : {Protocol::strict, Protocol::paper}) {
-    if (name == name_of(protocol)) {
-      return protocol;
-    }
-  }
-  throw UsageError(fmt::format("protocol: expected strict or paper, got '{}'", name));
-}
-
 void StudyOptions::validate() const {
   if (thresholds.empty()) {
     throw UsageError("thresholds: expected at least one");
@@ -413,9 +400,7 @@ Json to_json(const StudyOptions& options) {
           : Json(options.string.max_total_steps);
   json["max_seconds"] =
       std::isfinite(options.string.max_seconds) ? Json(options.string.max_seconds) : Json(nullptr);
-  json["other_split"] = options.other_split == OtherSplit::grid        ? "grid"
-                        : options.other_split == OtherSplit::dangerous ? "dangerous"
-                                                                       : "none";
+  json["other_split"] = name_of(options.other_split);
   json["endpoints"] = to_json(options.endpoints);
   json["beads"] = to_json(options.string.training);
   if (options.from) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "isthmus/core/json_fwd.h"
+#include "isthmus/core/names.h"
 #include "isthmus/path/greedy.h"
 #include "isthmus/path/measures.h"
 #include "isthmus/study/problem.h"
@@ -30,9 +31,9 @@ enum class Protocol {
   paper,
 };
 
-std::string_view name_of(Protocol protocol);
-/// Throws UsageError.
-Protocol protocol_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<Protocol> =
+    name_table<Protocol>("protocol", {{Protocol::strict, "strict"}, {Protocol::paper, "paper"}});
 
 /// An end point that was not trained here.
 struct GivenEndPoint {

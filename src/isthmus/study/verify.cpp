@@ -80,8 +80,8 @@ Loaded load(const std::filesystem::path& file,
   loaded.threshold = threshold.value_or(metadata.number("threshold"));
   loaded.tolerance = threshold ? 1.0 : metadata.number("tolerance");
   loaded.points = static_cast<std::size_t>(metadata.number("points"));
-  loaded.split = split ? *split : split_of(metadata.text("split"));
-  loaded.metric = metric ? *metric : metric_of(metadata.text("metric"));
+  loaded.split = split ? *split : named<Split>(metadata.text("split"));
+  loaded.metric = metric ? *metric : named<Metric>(metadata.text("metric"));
   loaded.objective = make_objective(loaded.problem, load_data(loaded.problem, data_folder));
   if (to_json(loaded.objective->layout()) != to_json(loaded.path.layout)) {
     throw DataError(fmt::format("{}: its layout is not that of its network", file.string()));

@@ -36,13 +36,6 @@ constexpr std::size_t smallest_share = 16;
 // more than training.
 constexpr std::size_t steps_between_news = 64;
 
-constexpr std::array<std::pair<Termination, std::string_view>, 4> termination_names{{
-    {Termination::reached, "reached"},
-    {Termination::budget, "budget"},
-    {Termination::diverged, "diverged"},
-    {Termination::interrupted, "interrupted"},
-}};
-
 template <typename Value>
 [[noreturn]] void refuse(std::string_view option, std::string_view range, const Value& value) {
   throw UsageError(fmt::format("{}: expected a value {}, got {}", option, range, value));
@@ -788,25 +781,6 @@ void guarded(Plan& plan, const Function& work) {
 
 bool reaches(double value, double target, Comparison comparison) {
   return comparison == Comparison::at_most ? value <= target : value < target;
-}
-
-std::string_view name_of(Termination termination) {
-  for (const auto& [value, name] : termination_names) {
-    if (value == termination) {
-      return name;
-    }
-  }
-  return "?";
-}
-
-Termination termination_of(std::string_view name) {
-  for (const auto& [value, known] : termination_names) {
-    if (known == name) {
-      return value;
-    }
-  }
-  throw DataError(fmt::format(
-      "termination: expected reached, budget, diverged or interrupted; found '{}'", name));
 }
 
 void TrainOptions::validate() const {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "isthmus/core/names.h"
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"
 #include "isthmus/objective/objective.h"
@@ -73,8 +74,13 @@ enum class Termination {
   interrupted,  ///< stop was requested; theta is the last one
 };
 
-std::string_view name_of(Termination termination);
-Termination termination_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<Termination> =
+    name_table<Termination>("termination",
+                            {{Termination::reached, "reached"},
+                             {Termination::budget, "budget"},
+                             {Termination::diverged, "diverged"},
+                             {Termination::interrupted, "interrupted"}});
 
 /// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
 /// looked at only until it is known to exceed the target, the samples that were last misread or

@@ -49,9 +49,9 @@ std::vector<CellRow> some_cells() {
 TEST(Verdict, NamesReadBack) {
   for (const Verdict verdict :
        {Verdict::connected, Verdict::not_connected, Verdict::endpoint_not_reached}) {
-    EXPECT_EQ(verdict_of(name_of(verdict)), verdict);
+    EXPECT_EQ(find_named<Verdict>(name_of(verdict)), verdict);
   }
-  EXPECT_FALSE(verdict_of("Connected"));
+  EXPECT_FALSE(find_named<Verdict>("Connected"));
 }
 
 TEST(RunSchema, CellsReadBackBitForBit) {

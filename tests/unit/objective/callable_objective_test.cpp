@@ -194,15 +194,15 @@ TEST(Metric, HasNamesThatReadBack) {
                               Metric::cross_entropy,
                               Metric::error_rate,
                               Metric::perplexity}) {
-    EXPECT_EQ(metric_of(name_of(metric)), metric);
+    EXPECT_EQ(named<Metric>(name_of(metric)), metric);
   }
   try {
-    metric_of("accuracy");
+    named<Metric>("accuracy");
     FAIL();
   } catch (const UsageError& error) {
     EXPECT_STREQ(error.what(),
-                 "metric: expected one of mean_absolute_error, mean_squared_error, cross_entropy, "
-                 "error_rate, perplexity; got 'accuracy'");
+                 "metric: expected mean_absolute_error, mean_squared_error, cross_entropy, "
+                 "error_rate or perplexity, got 'accuracy'");
   }
 }
 

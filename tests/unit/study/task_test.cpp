@@ -20,9 +20,9 @@ TEST(Task, Names) {
     EXPECT_EQ(&task_of(task.name), &task);
   }
   expect_error<UsageError>([] { task_of("cubik"); }, {"quadratic", "mnist-mlp", "'cubik'"});
-  EXPECT_EQ(protocol_of("paper"), Protocol::paper);
-  expect_error<UsageError>([] { protocol_of("x"); }, {"strict or paper", "'x'"});
-  expect_error<UsageError>([] { risk_of("x"); }, {"oracle or empirical", "'x'"});
+  EXPECT_EQ(named<Protocol>("paper"), Protocol::paper);
+  expect_error<UsageError>([] { named<Protocol>("x"); }, {"strict or paper", "'x'"});
+  expect_error<UsageError>([] { named<Risk>("x"); }, {"oracle or empirical", "'x'"});
 }
 
 TEST(Task, DefaultsAreValidAndFollowTheProtocol) {

@@ -433,9 +433,9 @@ TEST(Termination, HasNamesThatReadBack) {
                                         Termination::budget,
                                         Termination::diverged,
                                         Termination::interrupted}) {
-    EXPECT_EQ(termination_of(name_of(termination)), termination);
+    EXPECT_EQ(named<Termination>(name_of(termination)), termination);
   }
-  EXPECT_THROW(termination_of("done"), DataError);
+  EXPECT_THROW(named<Termination>("done"), UsageError);
 }
 
 }  // namespace

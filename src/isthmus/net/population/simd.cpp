@@ -12,18 +12,6 @@
 
 namespace isthmus::population {
 
-std::string_view name_of(Simd level) {
-  switch (level) {
-    case Simd::plain:
-      return "plain";
-    case Simd::avx2:
-      return "avx2";
-    case Simd::avx512:
-      return "avx512";
-  }
-  return "?";
-}
-
 std::vector<Simd> available_simd() {
   std::vector<Simd> levels{Simd::plain};
 #ifdef ISTHMUS_POPULATION_X86
@@ -44,10 +32,10 @@ Simd chosen_simd() {
   if (wanted == nullptr || *wanted == '\0') {
     return levels.back();
   }
-  const auto level = std::ranges::find(levels, std::string_view(wanted), name_of);
+  const auto level = std::ranges::find(levels, std::string_view(wanted), name_of<Simd>);
   if (level == levels.end()) {
     std::vector<std::string_view> names;
-    std::ranges::transform(levels, std::back_inserter(names), name_of);
+    std::ranges::transform(levels, std::back_inserter(names), name_of<Simd>);
     throw UsageError(fmt::format(
         "ISTHMUS_SIMD: expected one of {} (what this processor has), got '{}'; unset it "
         "to use the widest",

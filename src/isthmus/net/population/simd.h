@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "isthmus/core/names.h"
+
 namespace isthmus::population {
 
 /// Instruction sets that the kernels are compiled for, narrow to wide.
@@ -13,7 +15,20 @@ enum class Simd {
   avx512,  ///< AVX-512 F and DQ
 };
 
-std::string_view name_of(Simd level);
+}  // namespace isthmus::population
+
+namespace isthmus {
+
+template <>
+inline constexpr auto enum_names<population::Simd> =
+    name_table<population::Simd>("ISTHMUS_SIMD",
+                                 {{population::Simd::plain, "plain"},
+                                  {population::Simd::avx2, "avx2"},
+                                  {population::Simd::avx512, "avx512"}});
+
+}  // namespace isthmus
+
+namespace isthmus::population {
 
 /// Those that this program and this processor have, narrow to wide; plain is always there.
 std::vector<Simd> available_simd();

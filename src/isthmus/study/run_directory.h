@@ -11,7 +11,7 @@
 
 #include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
-#include "isthmus/path/greedy.h"
+#include "isthmus/strings/string_callbacks.h"
 #include "isthmus/path/path_file.h"
 
 namespace isthmus {

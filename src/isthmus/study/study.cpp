@@ -344,18 +344,17 @@ class StudyRun {
     if (reached && bench.objective->dimension() >= journal_dimension) {
       journal = run_.journal(threshold, pair);
     }
-    StringSummary summary = connect_greedy(*bench.evaluators,
-                                           a.theta,
-                                           b.theta,
-                                           string,
-                                           journal.get(),
-                                           stop_,
-                                           [&](const StringProgress& event) {
-                                             tell({.kind = StudyProgress::Kind::string,
-                                                   .pair = pair,
-                                                   .threshold = threshold,
-                                                   .string = event});
-                                           });
+    StringSummary summary = connect_greedy(
+        *bench.evaluators,
+        a.theta,
+        b.theta,
+        string,
+        {.journal = journal.get(), .stop = stop_, .progress = [&](const StringProgress& event) {
+           tell({.kind = StudyProgress::Kind::string,
+                 .pair = pair,
+                 .threshold = threshold,
+                 .string = event});
+         }});
     finish_cell(bench, pair, string, a, b, std::move(summary));
     const std::chrono::duration<double> elapsed = Clock::now() - start;
     const std::lock_guard lock(result_mutex_);
@@ -435,7 +434,7 @@ class StudyRun {
                   double other) const {
     const Barrier barrier = barrier_of(profile, length.length, summary.value_a, summary.value_b);
     const auto finite = [](double value) { return std::isfinite(value) ? Json(value) : Json(); };
-    Json details{{"reason", summary.reason},
+    Json details{{"reason", sentence(summary.ending)},
                  {"metric_a", finite(summary.value_a)},
                  {"metric_b", finite(summary.value_b)},
                  {"path_length", length.length},

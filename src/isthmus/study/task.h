@@ -11,9 +11,9 @@
 
 #include "isthmus/core/json_fwd.h"
 #include "isthmus/core/names.h"
-#include "isthmus/path/greedy.h"
 #include "isthmus/path/measures.h"
 #include "isthmus/study/problem.h"
+#include "isthmus/strings/greedy.h"
 #include "isthmus/train/train.h"
 
 namespace isthmus {

@@ -9,7 +9,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/objective/callable_objective.h"
 #include "isthmus/objective/gradient_check.h"
-#include "isthmus/path/greedy.h"
+#include "isthmus/strings/greedy.h"
 
 namespace isthmus {
 namespace {
@@ -52,7 +52,7 @@ StringSummary join_two_minima() {
 
 TEST(AddAnObjective, JoinsTheMinimaOfTheExample) {
   const StringSummary string = join_two_minima();
-  EXPECT_EQ(string.verdict, Verdict::connected) << string.reason;
+  EXPECT_EQ(string.verdict, Verdict::connected) << sentence(string.ending);
   EXPECT_LE(string.max_metric, 0.05);
   EXPECT_GE(string.beads_inserted, 1U);
 }
@@ -66,7 +66,7 @@ std::string content(const std::string& path) {
 
 TEST(AddAnObjective, IsTheCodeOfTheDocumentation) {
   const std::string folder = ISTHMUS_SOURCE_FOLDER;
-  const std::string code = content(folder + "/tests/unit/path/add_an_objective_test.cpp");
+  const std::string code = content(folder + "/tests/unit/strings/add_an_objective_test.cpp");
   const std::string mark = "// [example]\n";
   const std::size_t begin = code.find(mark) + mark.size();
   const std::string example = code.substr(begin, code.find(mark, begin) - begin);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "isthmus/path/greedy.h"
+#include "isthmus/strings/greedy.h"
 
 #include <gtest/gtest.h>
 
@@ -58,7 +58,8 @@ struct Ground {
                         StringJournal* journal = nullptr,
                         const Stop* stop = nullptr,
                         const std::function<void(const StringProgress&)>& progress = nullptr) {
-    return connect_greedy(evaluators, a, b, options, journal, stop, progress);
+    return connect_greedy(
+        evaluators, a, b, options, {.journal = journal, .stop = stop, .progress = progress});
   }
 };
 
@@ -121,7 +122,7 @@ void expect_same(const SegmentCheck& a, const SegmentCheck& b, bool with_samples
 
 void expect_same(const StringSummary& a, const StringSummary& b) {
   EXPECT_EQ(a.verdict, b.verdict);
-  EXPECT_EQ(a.reason, b.reason);
+  EXPECT_EQ(sentence(a.ending), sentence(b.ending));
   EXPECT_EQ(a.path.dimension, b.path.dimension);
   ASSERT_EQ(a.path.beads.size(), b.path.beads.size());
   for (std::size_t i = 0; i < a.path.beads.size(); ++i) {
@@ -160,7 +161,7 @@ void expect_consistent(Ground& on,
             summary.path.size());
   EXPECT_TRUE(std::ranges::equal(summary.path.bead(0), a)) << "end points stay as they are";
   EXPECT_TRUE(std::ranges::equal(summary.path.bead(summary.path.size() - 1), b));
-  EXPECT_FALSE(summary.reason.empty());
+  EXPECT_FALSE(sentence(summary.ending).empty());
 
   // From nothing but the beads, on the same grid: the same bits.
   SegmentGrid grid = options.grid;
@@ -257,9 +258,9 @@ TEST(Greedy, AWallThatCannotBePassedIsAnOutcomeWithNumbers) {
   EXPECT_EQ(summary.rounds, 5u);
   EXPECT_EQ(summary.beads_inserted, 5u) << "one segment holds the wall, round after round";
   EXPECT_GT(summary.max_metric, 0.5);
-  EXPECT_NE(summary.reason.find("1 of 6 segments exceed the threshold after 5 rounds"),
+  EXPECT_NE(sentence(summary.ending).find("1 of 6 segments exceed the threshold after 5 rounds"),
             std::string::npos)
-      << summary.reason;
+      << sentence(summary.ending);
   expect_all_costs_counted(on.objective, summary);
   expect_consistent(on, summary, options, a, b);
 }
@@ -275,8 +276,10 @@ TEST(Greedy, ABeadThatStaysAboveTheBoundEndsTheString) {
   EXPECT_EQ(summary.rounds, 1u);
   EXPECT_EQ(summary.beads_unreached, 1u);
   EXPECT_EQ(summary.max_metric, 1.0);
-  EXPECT_NE(summary.reason.find("bead 2 stayed at"), std::string::npos) << summary.reason;
-  EXPECT_NE(summary.reason.find("50 steps"), std::string::npos) << summary.reason;
+  EXPECT_NE(sentence(summary.ending).find("bead 2 stayed at"), std::string::npos)
+      << sentence(summary.ending);
+  EXPECT_NE(sentence(summary.ending).find("50 steps"), std::string::npos)
+      << sentence(summary.ending);
   expect_all_costs_counted(on.objective, summary);
   expect_consistent(on, summary, options, a, b);
 }
@@ -304,7 +307,7 @@ TEST(Greedy, EndPointsAboveTheThresholdAreAVerdict) {
   EXPECT_EQ(summary.value_a, 0.5625);
   EXPECT_LT(summary.value_b, 1e-6);
   EXPECT_EQ(summary.rounds, 0u);
-  EXPECT_NE(summary.reason.find("0.5625"), std::string::npos) << summary.reason;
+  EXPECT_NE(sentence(summary.ending).find("0.5625"), std::string::npos) << sentence(summary.ending);
   expect_all_costs_counted(on.objective, summary);
   expect_consistent(on, summary, options, high, ring_b);
 }
@@ -335,7 +338,7 @@ TEST(Greedy, NanOnTheWayIsNotPassed) {
   EXPECT_EQ(summary.verdict, Verdict::not_connected);
   EXPECT_EQ(summary.beads_unreached, 1u);
   EXPECT_TRUE(std::isnan(summary.max_metric));
-  EXPECT_NE(summary.reason.find("nan"), std::string::npos) << summary.reason;
+  EXPECT_NE(sentence(summary.ending).find("nan"), std::string::npos) << sentence(summary.ending);
 }
 
 TEST(Greedy, LimitsEndTheStringBeforeTheNextRound) {
@@ -356,22 +359,26 @@ TEST(Greedy, LimitsEndTheStringBeforeTheNextRound) {
   const StringSummary rounds = connect([](GreedyOptions& o) { o.max_rounds = 2; });
   EXPECT_EQ(rounds.verdict, Verdict::not_connected);
   EXPECT_EQ(rounds.rounds, 2u);
-  EXPECT_NE(rounds.reason.find("after 2 rounds"), std::string::npos) << rounds.reason;
+  EXPECT_NE(sentence(rounds.ending).find("after 2 rounds"), std::string::npos)
+      << sentence(rounds.ending);
 
   const StringSummary beads = connect([](GreedyOptions& o) { o.max_beads = 5; });
   EXPECT_EQ(beads.verdict, Verdict::not_connected);
   EXPECT_EQ(beads.path.size(), 5u);
-  EXPECT_NE(beads.reason.find("the limit is 5"), std::string::npos) << beads.reason;
+  EXPECT_NE(sentence(beads.ending).find("the limit is 5"), std::string::npos)
+      << sentence(beads.ending);
 
   const StringSummary steps = connect([](GreedyOptions& o) { o.max_total_steps = 1; });
   EXPECT_EQ(steps.verdict, Verdict::not_connected);
   EXPECT_EQ(steps.rounds, 1u);
-  EXPECT_NE(steps.reason.find("gradient steps"), std::string::npos) << steps.reason;
+  EXPECT_NE(sentence(steps.ending).find("gradient steps"), std::string::npos)
+      << sentence(steps.ending);
 
   const StringSummary seconds = connect([](GreedyOptions& o) { o.max_seconds = 1e-12; });
   EXPECT_EQ(seconds.verdict, Verdict::not_connected);
   EXPECT_EQ(seconds.rounds, 0u);
-  EXPECT_NE(seconds.reason.find("seconds"), std::string::npos) << seconds.reason;
+  EXPECT_NE(sentence(seconds.ending).find("seconds"), std::string::npos)
+      << sentence(seconds.ending);
 
   // A limit that is just met does not count as passed.
   const StringSummary just = connect([&](GreedyOptions& o) {
@@ -808,7 +815,8 @@ TEST(Greedy, AMeanTrainingLossIsNotTheValueOfABead) {
   options.training.check_every = 1000;
   const StringSummary summary = on.connect(ring_a, ring_b, options);
   EXPECT_EQ(summary.verdict, Verdict::not_connected);
-  EXPECT_NE(summary.reason.find("bead 2 stayed at"), std::string::npos) << summary.reason;
+  EXPECT_NE(sentence(summary.ending).find("bead 2 stayed at"), std::string::npos)
+      << sentence(summary.ending);
   expect_all_costs_counted(on.objective, summary);
   expect_consistent(on, summary, options, ring_a, ring_b);
 }

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/strings/ending.h"
+
+#include <fmt/format.h>
+
+namespace isthmus {
+
+std::string_view name_of(Ending::Kind kind) {
+  switch (kind) {
+    case Ending::Kind::connected:
+      return "connected";
+    case Ending::Kind::end_point_not_reached:
+      return "end_point_not_reached";
+    case Ending::Kind::rounds:
+      return "rounds";
+    case Ending::Kind::beads:
+      return "beads";
+    case Ending::Kind::steps:
+      return "steps";
+    case Ending::Kind::seconds:
+      return "seconds";
+    case Ending::Kind::stuck_bead:
+      return "stuck_bead";
+  }
+  return "?";
+}
+
+Verdict verdict_of(Ending::Kind kind) {
+  switch (kind) {
+    case Ending::Kind::connected:
+      return Verdict::connected;
+    case Ending::Kind::end_point_not_reached:
+      return Verdict::endpoint_not_reached;
+    default:
+      return Verdict::not_connected;
+  }
+}
+
+std::string sentence(const Ending& e) {
+  switch (e.kind) {
+    case Ending::Kind::connected:
+      return "every segment passes";
+    case Ending::Kind::end_point_not_reached:
+      return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
+                         name_of(e.metric),
+                         e.value_a,
+                         e.value_b,
+                         e.bound);
+    case Ending::Kind::rounds:
+      return fmt::format("{} of {} segments exceed the threshold after {} rounds (the limit)",
+                         e.open_segments,
+                         e.segments,
+                         e.rounds);
+    case Ending::Kind::beads:
+      return fmt::format("the string would need {} beads; the limit is {}", e.needed, e.limit);
+    case Ending::Kind::steps:
+      return fmt::format("{} gradient steps were spent; the limit is {}", e.steps, e.limit);
+    case Ending::Kind::seconds:
+      return fmt::format("the limit of {} seconds is over", e.limit_seconds);
+    case Ending::Kind::stuck_bead:
+      return fmt::format("bead {} stayed at {} {:.6g} (its target is {:.6g}; budget {} steps)",
+                         e.bead,
+                         name_of(e.metric),
+                         e.value,
+                         e.target,
+                         e.budget);
+  }
+  return "?";
+}
+
+}  // namespace isthmus

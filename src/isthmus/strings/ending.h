@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "isthmus/core/verdict.h"
+#include "isthmus/objective/objective.h"
+
+namespace isthmus {
+
+/// Why a string ended, with the numbers. The first block is set whatever the kind, the others by
+/// the kinds that they name.
+struct Ending {
+  enum class Kind {
+    connected,              ///< every segment passes
+    end_point_not_reached,  ///< value_a or value_b exceeds the bound: no path was tried
+    rounds,                 ///< as many as `limit` allows
+    beads,                  ///< `needed` of them; `limit` is lower
+    steps,                  ///< of gradient, of all beads together: `limit` and more
+    seconds,                ///< `limit_seconds` are over
+    stuck_bead,             ///< `bead` stayed above the bound
+  };
+  Kind kind = Kind::connected;
+  Metric metric = Metric::mean_absolute_error;
+  double bound = 0.0;  ///< tolerance * L0
+  std::size_t segments = 0;
+  std::size_t open_segments = 0;  ///< of those, not known to pass
+  std::size_t rounds = 0;
+  std::size_t steps = 0;  ///< of gradient, of all beads together
+
+  std::size_t limit = 0;       ///< rounds, beads, steps
+  std::size_t needed = 0;      ///< beads
+  double limit_seconds = 0.0;  ///< seconds
+
+  double value_a = 0.0;  ///< end_point_not_reached
+  double value_b = 0.0;
+
+  std::size_t bead = 0;    ///< stuck_bead: its number, ...
+  double value = 0.0;      ///< ... its metric, ...
+  double target = 0.0;     ///< ... what it trained for, ...
+  std::size_t budget = 0;  ///< ... and for how many steps
+};
+
+std::string_view name_of(Ending::Kind kind);
+Verdict verdict_of(Ending::Kind kind);
+
+/// The reason in one sentence.
+std::string sentence(const Ending& ending);
+
+}  // namespace isthmus

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/strings/growing_string.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "isthmus/core/error.h"
+#include "isthmus/core/rng.h"
+#include "isthmus/path/screen.h"
+
+namespace isthmus {
+namespace {
+
+constexpr std::uint64_t bead_purpose = 0x62656164;  // "bead"
+
+// The metric and the split are the same everywhere.
+TrainOptions training_of(const StringOptions& options, TrainOptions training) {
+  training.metric = options.grid.metric;
+  training.split = options.grid.split;
+  training.keep_margins = options.check == CheckKind::screened;
+  return training;
+}
+
+StringOptions completed(StringOptions options) {
+  options.grid.bound = options.bound();
+  options.grid.comparison = options.training.comparison;
+  options.training = training_of(options, options.training);
+  return options;
+}
+
+}  // namespace
+
+GrowingString::GrowingString(Evaluators& evaluators,
+                             const StringOptions& options,
+                             StringCallbacks callbacks,
+                             std::span<const std::span<const float>> beads)
+    : evaluators_(evaluators), options_(completed(options)), callbacks_(std::move(callbacks)) {
+  options.validate();
+  ISTHMUS_ASSERT(beads.size() >= 2, "two end points");
+  const std::size_t dimension = evaluators.objective().dimension();
+  const std::span<const float> a = beads.front();
+  const std::span<const float> b = beads.back();
+  if (a.size() != dimension || b.size() != dimension) {
+    throw UsageError(fmt::format(
+        "end points: expected {} parameters each, got {} and {}", dimension, a.size(), b.size()));
+  }
+  if (screens()) {
+    if (const auto reason = reason_not_screened(evaluators.objective(), options.grid.metric)) {
+      throw UsageError(fmt::format("check: {}", *reason));
+    }
+  }
+  if (options.check == CheckKind::certified) {
+    certifier_.emplace(evaluators.objective(), options.grid.split, options.grid.metric);
+  }
+  for (std::size_t i = 0; i < beads.size(); ++i) {
+    ISTHMUS_ASSERT(beads[i].size() == dimension, "beads of one length");
+    const bool last = i + 1 == beads.size();
+    const std::size_t number = i == 0 ? 0 : last ? 1 : next_number_++;
+    beads_.push_back({.number = number, .theta = {beads[i].begin(), beads[i].end()}, .value = {}});
+  }
+  checks_.resize(beads_.size() - 1);
+  open_at_start_ = checks_.size();
+}
+
+std::vector<std::size_t> GrowingString::open_segments() const {
+  std::vector<std::size_t> open;
+  for (std::size_t i = 0; i < checks_.size(); ++i) {
+    if (!checks_[i] || !checks_[i]->passed) {
+      open.push_back(i);
+    }
+  }
+  return open;
+}
+
+void GrowingString::tell(StringProgress event) const {
+  if (callbacks_.progress) {
+    event.round = summary_.rounds;
+    event.beads = beads_.size();
+    event.open_segments = open_at_start_;
+    callbacks_.progress(event);
+  }
+}
+
+void GrowingString::obey_stop() const {
+  if (callbacks_.stop && callbacks_.stop->requested()) {
+    throw Interrupted("stopped on request: what was finished before is kept");
+  }
+}
+
+bool GrowingString::evaluate_end_points() {
+  summary_.cost.forward_samples_checks +=
+      evaluate(std::array<std::size_t, 2>{0, beads_.size() - 1});
+  summary_.value_a = *beads_.front().value;
+  summary_.value_b = *beads_.back().value;
+  return reaches(summary_.value_a, options_.grid.bound, options_.grid.comparison) &&
+         reaches(summary_.value_b, options_.grid.bound, options_.grid.comparison);
+}
+
+Ending GrowingString::ending(Ending::Kind kind) const {
+  return {.kind = kind,
+          .metric = options_.grid.metric,
+          .bound = options_.grid.bound,
+          .segments = checks_.size(),
+          .open_segments = open_segments().size(),
+          .rounds = summary_.rounds,
+          .steps = steps_,
+          .value_a = summary_.value_a,
+          .value_b = summary_.value_b};
+}
+
+std::optional<Ending> GrowingString::limit_met(std::size_t more_beads) const {
+  const auto met = [&](Ending::Kind kind, std::size_t limit) {
+    Ending result = ending(kind);
+    result.limit = limit;
+    return result;
+  };
+  if (summary_.rounds >= options_.max_rounds) {
+    return met(Ending::Kind::rounds, options_.max_rounds);
+  }
+  if (const std::size_t needed = beads_.size() + more_beads; needed > options_.max_beads) {
+    Ending result = met(Ending::Kind::beads, options_.max_beads);
+    result.needed = needed;
+    return result;
+  }
+  if (steps_ >= options_.max_total_steps) {
+    return met(Ending::Kind::steps, options_.max_total_steps);
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+  if (elapsed.count() >= options_.max_seconds) {
+    Ending result = ending(Ending::Kind::seconds);
+    result.limit_seconds = options_.max_seconds;
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::optional<Ending> GrowingString::stuck_among(std::span<const std::size_t> places) const {
+  for (const std::size_t place : places) {
+    const Bead& bead = beads_[place];
+    if (!reaches(*bead.value, options_.grid.bound, options_.grid.comparison)) {
+      Ending result = ending(Ending::Kind::stuck_bead);
+      result.bead = bead.number;
+      result.value = *bead.value;
+      result.target = options_.target();
+      result.budget = options_.training.max_steps;
+      return result;
+    }
+  }
+  return std::nullopt;
+}
+
+void GrowingString::start_round() {
+  ++summary_.rounds;
+  open_at_start_ = open_segments().size();
+  tell({.kind = StringProgress::Kind::round_started});
+}
+
+std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts) {
+  std::vector<Bead> beads;
+  std::vector<std::optional<SegmentCheck>> checks;
+  std::vector<std::size_t> fresh;
+  auto cut = cuts.begin();
+  for (std::size_t i = 0; i < checks_.size(); ++i) {
+    beads.push_back(std::move(beads_[i]));
+    if (cut == cuts.end() || cut->segment != i) {
+      checks.push_back(std::move(checks_[i]));
+      continue;
+    }
+    Bead bead{.number = next_number_++, .theta = {}, .value = {}};
+    bead.theta.resize(beads.back().theta.size());
+    interpolate(beads.back().theta, beads_[i + 1].theta, cut->t, bead.theta);
+    fresh.push_back(beads.size());
+    beads.push_back(std::move(bead));
+    checks.resize(checks.size() + 2);
+    ++cut;
+  }
+  ISTHMUS_ASSERT(cut == cuts.end(), "cuts in the order of the segments, one in each");
+  beads.push_back(std::move(beads_.back()));
+  beads_ = std::move(beads);
+  checks_ = std::move(checks);
+  summary_.beads_inserted += fresh.size();
+  return fresh;
+}
+
+void GrowingString::replace(std::size_t place, std::vector<float> theta) {
+  ISTHMUS_ASSERT(place > 0 && place + 1 < beads_.size(), "an inner bead");
+  ISTHMUS_ASSERT(theta.size() == beads_[place].theta.size(), "beads of one length");
+  beads_[place] = {.number = next_number_++, .theta = std::move(theta), .value = {}};
+  checks_[place - 1].reset();
+  checks_[place].reset();
+}
+
+void GrowingString::drop(std::size_t place) {
+  ISTHMUS_ASSERT(place > 0 && place + 1 < beads_.size(), "an inner bead");
+  beads_.erase(beads_.begin() + static_cast<std::ptrdiff_t>(place));
+  checks_.erase(checks_.begin() + static_cast<std::ptrdiff_t>(place));
+  checks_[place - 1].reset();
+}
+
+// Looks at the beads at some places whose value is not known. Returns the samples it took.
+std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places) {
+  const std::size_t samples = evaluators_.objective().samples(options_.grid.split);
+  std::vector<Bead*> unknown;
+  std::uint64_t cost = 0;
+  for (const std::size_t place : places) {
+    Bead& bead = beads_[place];
+    // Margins alone are lacking where a string goes on from its journal: they were there before,
+    // and cost nothing.
+    cost += bead.value ? 0 : samples;
+    if (!bead.value || (screens() && bead.margins.empty())) {
+      unknown.push_back(&bead);
+    }
+  }
+  evaluators_.workers().for_each(unknown.size(), [&](std::size_t i, std::size_t worker) {
+    obey_stop();
+    Evaluator& evaluator = evaluators_.of(worker);
+    Bead& bead = *unknown[i];
+    double value = 0.0;
+    if (screens()) {
+      bead.margins.resize(samples);
+      const double never = std::numeric_limits<double>::infinity();
+      value = evaluator.margins(options_.grid.split, bead.theta, {}, never, bead.margins).value;
+    } else {
+      evaluator.metrics(options_.grid.split, options_.grid.metric, bead.theta, {&value, 1});
+    }
+    bead.value = value;
+  });
+  return cost;
+}
+
+TrainJob GrowingString::job_of(std::size_t place) {
+  Bead& bead = beads_[place];
+  TrainJob job;
+  job.theta = std::move(bead.theta);
+  job.targets = {options_.target()};
+  job.seed = options_.seed;
+  job.stream = stream_name({options_.stream, bead_purpose, bead.number});
+  if (StringJournal* journal = callbacks_.journal) {
+    job.on_end = [journal, number = bead.number](const TrainJob& ended) {
+      journal->keep_bead(number, {.theta = ended.theta, .summary = ended.summary});
+    };
+    job.checkpoint = journal->checkpoint(bead.number);
+  }
+  return job;
+}
+
+void GrowingString::train_beads(std::span<const std::size_t> places,
+                                const std::function<void(std::size_t place, TrainJob&)>& prepare) {
+  std::vector<TrainJob> jobs;
+  std::vector<std::size_t> job_places;
+  for (const std::size_t place : places) {
+    if (begin_training(place)) {
+      continue;
+    }
+    jobs.push_back(job_of(place));
+    job_places.push_back(place);
+    if (prepare) {
+      prepare(place, jobs.back());
+    }
+  }
+  std::function<void(const TrainProgress&)> listener;  // none costs nothing at every look
+  if (callbacks_.progress) {
+    listener = [&](const TrainProgress& news) {
+      tell({.kind = StringProgress::Kind::bead_step,
+            .bead = beads_[job_places[news.job]].number,
+            .training = news});
+    };
+  }
+  train(evaluators_, jobs, options_.training, callbacks_.stop, listener);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    Bead& bead = beads_[job_places[i]];
+    bead.theta = std::move(jobs[i].theta);
+    bead.margins = std::move(jobs[i].margins);
+  }
+  obey_stop();
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    take(beads_[job_places[i]], jobs[i].summary);
+  }
+  summary_.cost.forward_samples_beads += evaluate(places);
+}
+
+void GrowingString::set_training(const TrainOptions& training) {
+  training.validate();
+  options_.training = training_of(options_, training);
+}
+
+bool GrowingString::begin_training(std::size_t place) {
+  if (beads_[place].settled) {
+    replace(place, std::move(beads_[place].theta));
+  }
+  Bead& bead = beads_[place];
+  std::optional<BeadRecord> record;
+  if (callbacks_.journal) {
+    record = callbacks_.journal->find_bead(bead.number);
+  }
+  if (!record) {
+    return false;
+  }
+  ISTHMUS_ASSERT(record->theta.size() == bead.theta.size(), "a bead of this string");
+  bead.theta = std::move(record->theta);
+  take(bead, record->summary);
+  return true;
+}
+
+void GrowingString::end_training(std::size_t place, BeadRecord record) {
+  Bead& bead = beads_[place];
+  ISTHMUS_ASSERT(!bead.settled, "a training that was begun");
+  ISTHMUS_ASSERT(record.theta.size() == bead.theta.size(), "beads of one length");
+  if (callbacks_.journal) {
+    callbacks_.journal->keep_bead(bead.number, record);
+  }
+  bead.theta = std::move(record.theta);
+  take(bead, record.summary);
+}
+
+void GrowingString::take(Bead& bead, const TrainSummary& summary) {
+  bead.settled = true;
+  if (summary.termination != Termination::reached) {
+    ++summary_.beads_unreached;
+  } else if (options_.training.loss_window == 0) {
+    bead.value = summary.last_metric;  // a mean training loss is not a value of this theta
+  }
+  steps_ += summary.steps;
+  summary_.cost.gradient_samples_beads += summary.gradient_samples;
+  summary_.cost.forward_samples_beads += summary.forward_samples;
+  tell({.kind = StringProgress::Kind::bead_trained, .bead = bead.number, .trained = summary});
+}
+
+}  // namespace isthmus

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "isthmus/certify/certifier.h"
+#include "isthmus/strings/string_callbacks.h"
+#include "isthmus/strings/string_options.h"
+#include "isthmus/strings/string_summary.h"
+
+namespace isthmus {
+
+/// A place where a segment gets a bead.
+struct Cut {
+  std::size_t segment = 0;
+  double t = 0.5;
+};
+
+/// A string while it grows: beads in order, and what is known of the segment behind each. It is
+/// what all string methods work with; they decide what is put in and trained, and when it ends.
+///
+/// The number of a bead stands for one parameter vector, that of a bead put in for the one that its
+/// training gives: 0 and 1 are the end points, and whatever is put in, replaced or trained again
+/// gets the next one. So what is known of a segment between two numbers holds for good, a journal
+/// can keep it, and the random streams of all trainings are distinct. A method whose decisions
+/// follow from what the string tells alone is resumed from the journal with the same result, bit
+/// for bit.
+///
+/// Beads and segments of one call run in parallel; results do not depend on the number of workers.
+/// Every call may throw Interrupted when the stop of the callbacks is raised, and passes on what
+/// the objective or the journal throw, after all workers have come to rest.
+class GrowingString {
+ public:
+  struct Bead {
+    std::size_t number = 0;
+    std::vector<float> theta;      ///< (P)
+    std::optional<double> value;   ///< full-split metric, where it is known
+    std::vector<float> margins{};  ///< of all samples, where checks are screened
+    bool settled = false;          ///< trained or looked at: its number stands for this theta
+  };
+
+  /// The polyline through `beads` (P each, at least two): the first and the last are the end
+  /// points, which stay as they are. Keeps the evaluators. Throws UsageError for invalid options,
+  /// sizes, or a check that the objective does not allow.
+  GrowingString(Evaluators& evaluators,
+                const StringOptions& options,
+                StringCallbacks callbacks,
+                std::span<const std::span<const float>> beads);
+
+  const StringOptions& options() const { return options_; }
+  Evaluators& evaluators() const { return evaluators_; }
+  std::size_t size() const { return beads_.size(); }
+  std::size_t segments() const { return checks_.size(); }
+  const Bead& bead(std::size_t place) const { return beads_[place]; }
+  /// What is known of the segment between the beads at `segment` and behind it; nothing: it was not
+  /// looked at since one of them changed.
+  const std::optional<SegmentCheck>& check(std::size_t segment) const { return checks_[segment]; }
+  /// Segments that fail, or were not looked at.
+  std::vector<std::size_t> open_segments() const;
+
+  // The parts of a method's loop.
+
+  /// Looks at the end points. Returns whether both reach the bound.
+  bool evaluate_end_points();
+  /// Looks at every segment that was not looked at since its beads changed.
+  void check_segments();
+  /// Whether every segment passes. Where checks are screened the largest value is confirmed by a
+  /// look at all samples, else the whole grid of its segment is looked at, and may fail.
+  bool passes();
+  /// The limit of the options that keeps the next round, which would add some beads, from starting.
+  std::optional<Ending> limit_met(std::size_t more_beads) const;
+  /// Counts a round, and tells so.
+  void start_round();
+  /// Puts beads on some segments, given in order. Returns their places.
+  std::vector<std::size_t> insert(std::span<const Cut> cuts);
+  /// Trains the beads at some places to the target together, and looks at those whose value is not
+  /// known then. Beads that the journal has are not trained again. `prepare` is called for each of
+  /// the others, in order, and may change its job: the targets, say.
+  void train_beads(std::span<const std::size_t> places,
+                   const std::function<void(std::size_t place, TrainJob&)>& prepare = {});
+  /// A bead that stays above the bound itself can never be part of a path below it. (One that
+  /// missed its target may still lie below the bound.)
+  std::optional<Ending> stuck_among(std::span<const std::size_t> places) const;
+  /// The numbers of now, for an ending of that kind.
+  Ending ending(Ending::Kind kind) const;
+  /// Completes the checks, and takes everything out: the last call.
+  StringSummary finish(const Ending& ending);
+
+  // For methods that move beads on their own.
+
+  /// Puts another parameter vector in the place of an inner bead.
+  void replace(std::size_t place, std::vector<float> theta);
+  /// Takes an inner bead out.
+  void drop(std::size_t place);
+  /// How beads are trained from now on; metric and split stay those of the grid.
+  void set_training(const TrainOptions& training);
+  /// Before a training of the method's own: gives a settled bead a new number. Returns true if the
+  /// journal has its end; then it is taken and counted, and there is nothing left to train.
+  bool begin_training(std::size_t place);
+  /// Takes what that training made of the bead: keeps it in the journal, and counts what it cost.
+  void end_training(std::size_t place, BeadRecord record);
+  /// Throws Interrupted if the stop is raised.
+  void obey_stop() const;
+
+ private:
+  bool screens() const { return options_.check == CheckKind::screened; }
+  void tell(StringProgress event) const;
+  std::uint64_t evaluate(std::span<const std::size_t> places);
+  TrainJob job_of(std::size_t place);
+  void take(Bead& bead, const TrainSummary& summary);
+  bool largest_confirmed();
+  SegmentCheck look_at(const Bead& left,
+                       const Bead& right,
+                       const SegmentGrid& grid,
+                       CheckKind how,
+                       Evaluator& evaluator);
+  void check(std::span<const std::size_t> segments,
+             const SegmentGrid& grid,
+             CheckKind how,
+             StringJournal* journal);
+  void complete_checks();
+  StringPlace worst_seen() const;
+
+  Evaluators& evaluators_;
+  StringOptions options_;
+  StringCallbacks callbacks_;
+  std::optional<Certifier> certifier_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::vector<Bead> beads_;
+  std::vector<std::optional<SegmentCheck>> checks_;  // of the segment behind each bead
+  std::size_t next_number_ = 2;
+  std::size_t open_at_start_ = 0;  // of the round
+  std::size_t steps_ = 0;
+  StringSummary summary_;
+};
+
+}  // namespace isthmus

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// What a growing string knows of its segments, and how it ends.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "isthmus/core/error.h"
+#include "isthmus/path/screen.h"
+#include "isthmus/strings/growing_string.h"
+
+namespace isthmus {
+
+bool GrowingString::passes() {
+  return open_segments().empty() && largest_confirmed();
+}
+
+// Of screened segments the largest value counts only if a look at all samples tells the same; else
+// the whole grid of its segment is looked at. Returns false if that fails.
+bool GrowingString::largest_confirmed() {
+  while (screens()) {
+    const StringPlace worst = worst_seen();
+    if (worst.t == 0.0 || worst.t == 1.0) {
+      break;  // the beads were looked at in full
+    }
+    double value = 0.0;
+    std::vector<float> theta(beads_[worst.segment].theta.size());
+    interpolate(beads_[worst.segment].theta, beads_[worst.segment + 1].theta, worst.t, theta);
+    evaluators_.workers().for_each(1, [&](std::size_t, std::size_t worker) {
+      obey_stop();
+      evaluators_.of(worker).metrics(options_.grid.split, options_.grid.metric, theta, {&value, 1});
+    });
+    summary_.cost.forward_samples_checks += evaluators_.objective().samples(options_.grid.split);
+    if (value == worst.value) {
+      break;
+    }
+    check(std::array{worst.segment}, options_.grid, CheckKind::sampled, nullptr);
+    if (!checks_[worst.segment]->passed) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The first of the largest values; every segment was looked at.
+StringPlace GrowingString::worst_seen() const {
+  StringPlace worst;
+  for (std::size_t i = 0; i < checks_.size(); ++i) {
+    const SegmentCheck& check = *checks_[i];
+    if (i == 0 || worse(check.worst_value, worst.value)) {
+      worst = {.value = check.worst_value, .segment = i, .t = check.worst_t};
+    }
+  }
+  return worst;
+}
+
+void GrowingString::check_segments() {
+  std::vector<std::size_t> unknown;
+  for (std::size_t i = 0; i < checks_.size(); ++i) {
+    if (!checks_[i]) {
+      unknown.push_back(i);
+    }
+  }
+  check(unknown, options_.grid, options_.check, callbacks_.journal);
+  const double largest = worst_seen().value;
+  if (std::isnan(summary_.best_max_metric) || largest < summary_.best_max_metric) {
+    summary_.best_max_metric = largest;
+  }
+}
+
+SegmentCheck GrowingString::look_at(const Bead& left,
+                                    const Bead& right,
+                                    const SegmentGrid& grid,
+                                    CheckKind how,
+                                    Evaluator& evaluator) {
+  const Stop* stop = callbacks_.stop;
+  switch (how) {
+    case CheckKind::certified:
+      return prove_segment(evaluator,
+                           *certifier_,
+                           evaluators_.workers(),
+                           left.theta,
+                           right.theta,
+                           grid,
+                           options_.max_evaluations,
+                           left.value,
+                           right.value,
+                           stop);
+    case CheckKind::screened:
+      return screen_segment(
+          evaluator, left.theta, right.theta, grid, left.margins, right.margins, stop);
+    case CheckKind::sampled:
+      break;
+  }
+  return check_segment(evaluator, left.theta, right.theta, grid, left.value, right.value, stop);
+}
+
+// Checks some segments, the known values of their ends being free.
+void GrowingString::check(std::span<const std::size_t> segments,
+                          const SegmentGrid& grid,
+                          CheckKind how,
+                          StringJournal* journal) {
+  std::vector<std::optional<SegmentCheck>> found(segments.size());
+  evaluators_.workers().for_each(segments.size(), [&](std::size_t i, std::size_t worker) {
+    obey_stop();
+    const Bead& left = beads_[segments[i]];
+    const Bead& right = beads_[segments[i] + 1];
+    if (journal) {
+      found[i] = journal->find_check(left.number, right.number);
+      ISTHMUS_ASSERT(!found[i] || found[i]->values.size() == grid.points, "a check of this grid");
+    }
+    if (!found[i]) {
+      found[i] = look_at(left, right, grid, how, evaluators_.of(worker));
+      if (journal) {
+        journal->keep_check(left.number, right.number, *found[i]);
+      }
+    }
+    tell({.kind = StringProgress::Kind::segment_checked,
+          .passed = found[i]->passed,
+          .worst_value = found[i]->worst_value});
+  });
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    summary_.cost.forward_samples_checks += found[i]->samples;
+    checks_[segments[i]] = std::move(*found[i]);
+    beads_[segments[i]].settled = true;
+    beads_[segments[i] + 1].settled = true;
+  }
+}
+
+// Segments whose check stopped early are looked at in full, so that the maximum that is reported is
+// that of the grid.
+void GrowingString::complete_checks() {
+  std::vector<std::size_t> partial;
+  for (std::size_t i = 0; i < checks_.size(); ++i) {
+    const bool looked = checks_[i] && !checks_[i]->values.empty();
+    if (!looked || (!checks_[i]->passed && (options_.grid.stop_at_failure || certifier_))) {
+      partial.push_back(i);
+    }
+  }
+  SegmentGrid grid = options_.grid;
+  grid.stop_at_failure = false;
+  check(partial, grid, CheckKind::sampled, nullptr);
+}
+
+StringSummary GrowingString::finish(const Ending& ending) {
+  complete_checks();
+  summary_.verdict = verdict_of(ending.kind);
+  summary_.ending = ending;
+  summary_.path.dimension = beads_.front().theta.size();
+  summary_.path.beads.reserve(beads_.size() * summary_.path.dimension);
+  for (Bead& bead : beads_) {
+    summary_.path.beads.insert(summary_.path.beads.end(), bead.theta.begin(), bead.theta.end());
+    summary_.bead_numbers.push_back(bead.number);
+    std::vector<float>().swap(bead.theta);
+  }
+  summary_.worst = worst_seen();
+  if (std::isnan(summary_.best_max_metric)) {
+    summary_.best_max_metric = summary_.worst.value;
+  }
+  summary_.max_metric = summary_.worst.value;
+  summary_.max_t = (static_cast<double>(summary_.worst.segment) + summary_.worst.t) /
+                   static_cast<double>(checks_.size());
+  if (std::ranges::all_of(checks_, [](const auto& check) { return check->proven(); })) {
+    summary_.bound = (*std::ranges::max_element(checks_, {}, [](const auto& check) {
+                       return check->bound;
+                     }))->bound;
+  }
+  for (std::optional<SegmentCheck>& check : checks_) {
+    summary_.segments.push_back(std::move(*check));
+  }
+  return std::move(summary_);
+}
+
+}  // namespace isthmus

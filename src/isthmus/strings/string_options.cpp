@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/strings/string_options.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "isthmus/core/error.h"
+
+namespace isthmus {
+
+std::string_view name_of(CheckKind check) {
+  switch (check) {
+    case CheckKind::sampled:
+      return "sampled";
+    case CheckKind::screened:
+      return "screened";
+    case CheckKind::certified:
+      return "certified";
+  }
+  return "?";
+}
+
+CheckKind check_kind_of(std::string_view name) {
+  for (const CheckKind check : {CheckKind::sampled, CheckKind::screened, CheckKind::certified}) {
+    if (name == name_of(check)) {
+      return check;
+    }
+  }
+  throw UsageError(fmt::format("check: expected certified, screened or sampled, got '{}'", name));
+}
+
+void StringOptions::validate() const {
+  const auto require =
+      [](bool holds, std::string_view option, double value, std::string_view range) {
+        if (!holds) {
+          throw UsageError(fmt::format("{}: expected {}, got {}", option, range, value));
+        }
+      };
+  require(threshold > 0.0 && std::isfinite(threshold), "threshold", threshold, "a number > 0");
+  require(alpha > 0.0 && alpha <= 1.0, "alpha", alpha, "a number in (0, 1]");
+  require(tolerance >= 1.0 && std::isfinite(tolerance), "tolerance", tolerance, "a number >= 1");
+  require(max_rounds >= 1, "max-rounds", static_cast<double>(max_rounds), "at least 1");
+  require(max_beads >= 2, "max-beads", static_cast<double>(max_beads), "at least 2");
+  require(max_seconds > 0.0, "max-seconds", max_seconds, "a number > 0");
+  require(max_evaluations > 0.0, "max-evaluations", max_evaluations, "a number > 0");
+  grid.validate();
+  training.validate();
+}
+
+}  // namespace isthmus

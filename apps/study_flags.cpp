@@ -384,7 +384,7 @@ StudyOptions StudyFlags::options() const {
   set(study.string.tolerance, tolerance);
   set(study.string.grid.points, points);
   if (check) {
-    study.string.check = check_kind_of(*check);
+    study.string.check = named<CheckKind>(*check);
     if (const auto reason = reason_not_covered(study.problem.network, study.string.grid.metric);
         reason && study.string.check == CheckKind::certified) {
       throw UsageError(fmt::format("--check certified: {}; use --check sampled", *reason));
@@ -402,7 +402,7 @@ StudyOptions StudyFlags::options() const {
   }
   set(study.string.max_evaluations, max_evaluations);
   if (t_star) {
-    study.string.t_star = t_star_of(*t_star);
+    study.string.t_star = named<TStar>(*t_star);
   }
   set(study.string.max_rounds, max_rounds);
   set(study.string.max_beads, max_beads);

@@ -5,26 +5,6 @@
 
 namespace isthmus {
 
-std::string_view name_of(Ending::Kind kind) {
-  switch (kind) {
-    case Ending::Kind::connected:
-      return "connected";
-    case Ending::Kind::end_point_not_reached:
-      return "end_point_not_reached";
-    case Ending::Kind::rounds:
-      return "rounds";
-    case Ending::Kind::beads:
-      return "beads";
-    case Ending::Kind::steps:
-      return "steps";
-    case Ending::Kind::seconds:
-      return "seconds";
-    case Ending::Kind::stuck_bead:
-      return "stuck_bead";
-  }
-  return "?";
-}
-
 Verdict verdict_of(Ending::Kind kind) {
   switch (kind) {
     case Ending::Kind::connected:

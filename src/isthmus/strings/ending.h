@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
+#include "isthmus/core/names.h"
 #include "isthmus/core/verdict.h"
 #include "isthmus/objective/objective.h"
 
@@ -43,7 +43,17 @@ struct Ending {
   std::size_t budget = 0;  ///< ... and for how many steps
 };
 
-std::string_view name_of(Ending::Kind kind);
+template <>
+inline constexpr auto enum_names<Ending::Kind> =
+    name_table<Ending::Kind>("ending",
+                             {{Ending::Kind::connected, "connected"},
+                              {Ending::Kind::end_point_not_reached, "end_point_not_reached"},
+                              {Ending::Kind::rounds, "rounds"},
+                              {Ending::Kind::beads, "beads"},
+                              {Ending::Kind::steps, "steps"},
+                              {Ending::Kind::seconds, "seconds"},
+                              {Ending::Kind::stuck_bead, "stuck_bead"}});
+
 Verdict verdict_of(Ending::Kind kind);
 
 /// The reason in one sentence.

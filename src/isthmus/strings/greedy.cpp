@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/strings/greedy.h"
 
-#include <fmt/format.h>
-
 #include <array>
-
-#include "isthmus/core/error.h"
+#include <optional>
+#include <vector>
 
 namespace isthmus {
 namespace {
@@ -22,19 +20,6 @@ std::vector<Cut> cuts_of(const GrowingString& string, TStar t_star) {
 }
 
 }  // namespace
-
-std::string_view name_of(TStar t_star) {
-  return t_star == TStar::half ? "half" : "argmax";
-}
-
-TStar t_star_of(std::string_view name) {
-  for (const TStar t_star : {TStar::half, TStar::argmax}) {
-    if (name == name_of(t_star)) {
-      return t_star;
-    }
-  }
-  throw UsageError(fmt::format("t-star: expected half or argmax, got '{}'", name));
-}
 
 StringSummary connect_greedy(Evaluators& evaluators,
                              std::span<const float> a,

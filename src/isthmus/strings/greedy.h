@@ -2,8 +2,8 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
+#include "isthmus/core/names.h"
 #include "isthmus/strings/growing_string.h"
 
 namespace isthmus {
@@ -14,8 +14,9 @@ enum class TStar {
   argmax,  ///< the grid point with the largest value (every point is looked at then)
 };
 
-std::string_view name_of(TStar t_star);
-TStar t_star_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<TStar> =
+    name_table<TStar>("t-star", {{TStar::half, "half"}, {TStar::argmax, "argmax"}});
 
 /// Greedy Dynamic String Sampling: Freeman & Bruna 2017, Algorithm 1, as its authors ran it. Every
 /// segment that exceeds the threshold gets a bead at t*, which is trained to alpha times the

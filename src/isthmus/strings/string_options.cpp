@@ -9,27 +9,6 @@
 
 namespace isthmus {
 
-std::string_view name_of(CheckKind check) {
-  switch (check) {
-    case CheckKind::sampled:
-      return "sampled";
-    case CheckKind::screened:
-      return "screened";
-    case CheckKind::certified:
-      return "certified";
-  }
-  return "?";
-}
-
-CheckKind check_kind_of(std::string_view name) {
-  for (const CheckKind check : {CheckKind::sampled, CheckKind::screened, CheckKind::certified}) {
-    if (name == name_of(check)) {
-      return check;
-    }
-  }
-  throw UsageError(fmt::format("check: expected certified, screened or sampled, got '{}'", name));
-}
-
 void StringOptions::validate() const {
   const auto require =
       [](bool holds, std::string_view option, double value, std::string_view range) {

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <string_view>
 
+#include "isthmus/core/names.h"
 #include "isthmus/path/segment.h"
 #include "isthmus/train/train.h"
 
@@ -18,8 +18,12 @@ enum class CheckKind {
   certified,  ///< a proof for all of it (docs/certificate.md)
 };
 
-std::string_view name_of(CheckKind check);
-CheckKind check_kind_of(std::string_view name);
+template <>
+inline constexpr auto enum_names<CheckKind> =
+    name_table<CheckKind>("check",
+                          {{CheckKind::certified, "certified"},
+                           {CheckKind::screened, "screened"},
+                           {CheckKind::sampled, "sampled"}});
 
 /// What every string method is told, whatever it does in between.
 struct StringOptions {

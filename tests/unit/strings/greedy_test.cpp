@@ -800,9 +800,9 @@ TEST(GreedyScreened, RefusesWhatHasNoMargins) {
 
 TEST(CheckKind, HasNames) {
   for (const CheckKind check : {CheckKind::sampled, CheckKind::screened, CheckKind::certified}) {
-    EXPECT_EQ(check_kind_of(name_of(check)), check);
+    EXPECT_EQ(named<CheckKind>(name_of(check)), check);
   }
-  EXPECT_THROW(check_kind_of("guessed"), UsageError);
+  EXPECT_THROW(named<CheckKind>("guessed"), UsageError);
 }
 
 TEST(Greedy, AMeanTrainingLossIsNotTheValueOfABead) {
@@ -906,9 +906,9 @@ TEST(Greedy, NamesWhatIsWrongWithItsOptions) {
 }
 
 TEST(TStar, HasNames) {
-  EXPECT_EQ(t_star_of("half"), TStar::half);
-  EXPECT_EQ(t_star_of(name_of(TStar::argmax)), TStar::argmax);
-  EXPECT_THROW(t_star_of("third"), UsageError);
+  EXPECT_EQ(named<TStar>("half"), TStar::half);
+  EXPECT_EQ(named<TStar>(name_of(TStar::argmax)), TStar::argmax);
+  EXPECT_THROW(named<TStar>("third"), UsageError);
 }
 
 }  // namespace

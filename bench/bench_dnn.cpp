@@ -187,7 +187,9 @@ class Trainer {
   }
   void step() {
     differentiate();
-    optimizer_.step(theta_, gradient_, 1.0, isthmus::clip_factor(gradient_, subject_.clip_norm));
+    optimizer_.step(theta_,
+                    gradient_,
+                    {.gradient_scale = isthmus::clip_factor(gradient_, subject_.clip_norm)});
   }
   void evaluate() {
     double loss = 0.0;

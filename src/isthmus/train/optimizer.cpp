@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <type_traits>
 
@@ -61,6 +62,21 @@ void validate(const Adam& adam) {
   require_epsilon("adam epsilon", adam.epsilon);
 }
 
+void validate(const Polyak& polyak) {
+  require_rate("polyak learning_rate", polyak.learning_rate);
+  require_rate("polyak cap", polyak.cap);
+  if (!(polyak.aim > 0.0 && polyak.aim <= 1.0)) {
+    refuse("polyak aim", polyak.aim, "in (0, 1]");
+  }
+  if (polyak.steps == 0) {
+    refuse("polyak steps", 0.0, ">= 1");
+  }
+}
+
+float narrow(double value) {
+  return static_cast<float>(value);
+}
+
 }  // namespace
 
 double Schedule::at(std::size_t step) const {
@@ -82,7 +98,7 @@ Optimizer::Optimizer(const OptimizerOptions& options, std::size_t dimension)
     : options_(options), kernels_(&update_kernels()) {
   std::visit([](const auto& kind) { validate(kind); }, options_);
   const auto* sgd = std::get_if<Sgd>(&options_);
-  if ((sgd != nullptr && sgd->momentum > 0.0) || std::holds_alternative<Adam>(options_)) {
+  if (sgd != nullptr ? sgd->momentum > 0.0 : !std::holds_alternative<RmsProp>(options_)) {
     first_.resize(dimension);
   }
   if (sgd == nullptr) {
@@ -92,38 +108,32 @@ Optimizer::Optimizer(const OptimizerOptions& options, std::size_t dimension)
 
 void Optimizer::step(std::span<float> theta,
                      std::span<const float> gradient,
-                     double scale,
-                     double gradient_scale) {
+                     const StepInputs& inputs) {
   const std::size_t count = theta.size();
   ISTHMUS_ASSERT(gradient.size() == count && (first_.empty() || first_.size() == count) &&
                      (second_.empty() || second_.size() == count),
                  "theta, gradient and the optimizer's state have one dimension");
   ++steps_;
-  const auto narrow = [](double value) { return static_cast<float>(value); };
   if (const auto* adam = std::get_if<Adam>(&options_)) {
-    beta1_power_ *= adam->beta1;
-    beta2_power_ *= adam->beta2;
-    const double correction = std::sqrt(1.0 - beta2_power_) / (1.0 - beta1_power_);
-    const AdamFactors factors{.rate = narrow(adam->learning_rate * scale * correction),
-                              .beta1 = narrow(adam->beta1),
-                              .one_minus_beta1 = narrow(1.0 - adam->beta1),
-                              .beta2 = narrow(adam->beta2),
-                              .one_minus_beta2 = narrow(1.0 - adam->beta2),
-                              .epsilon = narrow(adam->epsilon),
-                              .gradient_scale = narrow(gradient_scale)};
-    kernels_->adam(theta.data(), gradient.data(), first_.data(), second_.data(), count, factors);
+    step_adam(*adam, theta, gradient, inputs);
+  } else if (const auto* polyak = std::get_if<Polyak>(&options_)) {
+    if (steps_ <= polyak->steps) {
+      step_polyak(*polyak, theta, gradient, inputs);
+    } else {
+      step_adam({.learning_rate = polyak->learning_rate}, theta, gradient, inputs);
+    }
   } else if (const auto* rms_prop = std::get_if<RmsProp>(&options_)) {
-    const RmsPropFactors factors{.rate = narrow(rms_prop->learning_rate * scale),
+    const RmsPropFactors factors{.rate = narrow(rms_prop->learning_rate * inputs.scale),
                                  .decay = narrow(rms_prop->decay),
                                  .one_minus_decay = narrow(1.0 - rms_prop->decay),
                                  .epsilon = narrow(rms_prop->epsilon),
-                                 .gradient_scale = narrow(gradient_scale)};
+                                 .gradient_scale = narrow(inputs.gradient_scale)};
     kernels_->rms_prop(theta.data(), gradient.data(), second_.data(), count, factors);
   } else {
     const Sgd& sgd = std::get<Sgd>(options_);
-    const SgdFactors factors{.rate = narrow(sgd.learning_rate * scale),
+    const SgdFactors factors{.rate = narrow(sgd.learning_rate * inputs.scale),
                              .momentum = narrow(sgd.momentum),
-                             .gradient_scale = narrow(gradient_scale)};
+                             .gradient_scale = narrow(inputs.gradient_scale)};
     if (first_.empty()) {
       kernels_->sgd_plain(theta.data(), gradient.data(), count, factors);
     } else {
@@ -131,6 +141,42 @@ void Optimizer::step(std::span<float> theta,
       update(theta.data(), gradient.data(), first_.data(), count, factors);
     }
   }
+}
+
+void Optimizer::step_adam(const Adam& adam,
+                          std::span<float> theta,
+                          std::span<const float> gradient,
+                          const StepInputs& inputs) {
+  beta1_power_ *= adam.beta1;
+  beta2_power_ *= adam.beta2;
+  const double correction = std::sqrt(1.0 - beta2_power_) / (1.0 - beta1_power_);
+  const AdamFactors factors{.rate = narrow(adam.learning_rate * inputs.scale * correction),
+                            .beta1 = narrow(adam.beta1),
+                            .one_minus_beta1 = narrow(1.0 - adam.beta1),
+                            .beta2 = narrow(adam.beta2),
+                            .one_minus_beta2 = narrow(1.0 - adam.beta2),
+                            .epsilon = narrow(adam.epsilon),
+                            .gradient_scale = narrow(inputs.gradient_scale)};
+  kernels_->adam(
+      theta.data(), gradient.data(), first_.data(), second_.data(), theta.size(), factors);
+}
+
+void Optimizer::step_polyak(const Polyak& polyak,
+                            std::span<float> theta,
+                            std::span<const float> gradient,
+                            const StepInputs& inputs) {
+  const double excess = inputs.loss - polyak.aim * inputs.target;
+  const double squares = kernels_->sum_of_squares(gradient.data(), gradient.size());
+  if (excess <= 0.0 || squares == 0.0) {
+    return;
+  }
+  const double length = std::min(excess / squares, polyak.cap / std::sqrt(squares));
+  // Of a gradient of subnormal numbers alone it would be infinite as a float.
+  constexpr double largest = std::numeric_limits<float>::max();
+  kernels_->sgd_plain(theta.data(),
+                      gradient.data(),
+                      theta.size(),
+                      {.rate = narrow(std::min(length * inputs.scale, largest))});
 }
 
 void Optimizer::save(StateWriter& state) const {
@@ -171,6 +217,12 @@ Json to_json(const OptimizerOptions& options) {
                   {"learning_rate", kind.learning_rate},
                   {"decay", kind.decay},
                   {"epsilon", kind.epsilon}};
+        } else if constexpr (std::is_same_v<Kind, Polyak>) {
+          return {{"kind", "polyak"},
+                  {"learning_rate", kind.learning_rate},
+                  {"cap", kind.cap},
+                  {"aim", kind.aim},
+                  {"steps", kind.steps}};
         } else {
           return {{"kind", "adam"},
                   {"learning_rate", kind.learning_rate},

@@ -37,7 +37,26 @@ struct Adam {
   double epsilon = 1e-8;
 };
 
-using OptimizerOptions = std::variant<Sgd, RmsProp, Adam>;
+/// For the first `steps` steps B. T. Polyak's (Zh. Vychisl. Mat. Mat. Fiz. 9, 1969), towards a loss
+/// of c = aim * target: theta -= min((F - c) / |g|^2, cap / |g|) g, where F > c and |g| > 0, else
+/// none. F is the loss that trains, also where the gradient is of more than that. Behind them Adam
+/// from moments of zero.
+struct Polyak {
+  double learning_rate = 0.01;  ///< of Adam, whose other numbers are its defaults
+  double cap = 0.3;             ///< largest Euclidean length of a step
+  double aim = 0.999;           ///< in (0, 1]; at 1 a step may stop short of the target for ever
+  std::size_t steps = 300;      ///< >= 1
+};
+
+using OptimizerOptions = std::variant<Sgd, RmsProp, Adam, Polyak>;
+
+/// What a step is taken with besides the gradient.
+struct StepInputs {
+  double scale = 1.0;           ///< on the learning rate (schedule), and on Polyak's steps
+  double gradient_scale = 1.0;  ///< on the gradient (clipping); Polyak's steps have their cap
+  double loss = 0.0;            ///< Polyak alone: at theta
+  double target = 0.0;          ///< Polyak alone: of the loss
+};
 
 /// Factor on the learning rate at step i (counted from 0).
 struct Schedule {
@@ -63,13 +82,9 @@ class Optimizer {
   /// Throws UsageError for values outside their ranges, naming them.
   Optimizer(const OptimizerOptions& options, std::size_t dimension);
 
-  /// One update of theta (P) from gradient (P) in one fused pass over memory. `scale` multiplies
-  /// the learning rate (schedule), `gradient_scale` the gradient (clipping). The gradient is not
+  /// One update of theta (P) from gradient (P) in one fused pass over memory. The gradient is not
   /// changed.
-  void step(std::span<float> theta,
-            std::span<const float> gradient,
-            double scale = 1.0,
-            double gradient_scale = 1.0);
+  void step(std::span<float> theta, std::span<const float> gradient, const StepInputs& inputs = {});
 
   std::size_t steps() const { return steps_; }
 
@@ -78,10 +93,19 @@ class Optimizer {
   void restore(StateReader& state);
 
  private:
+  void step_adam(const Adam& adam,
+                 std::span<float> theta,
+                 std::span<const float> gradient,
+                 const StepInputs& inputs);
+  void step_polyak(const Polyak& polyak,
+                   std::span<float> theta,
+                   std::span<const float> gradient,
+                   const StepInputs& inputs);
+
   OptimizerOptions options_;
   const UpdateKernels* kernels_;
   std::size_t steps_ = 0;
-  double beta1_power_ = 1.0;  // beta1^steps and beta2^steps, for Adam's bias correction
+  double beta1_power_ = 1.0;  // beta1^t and beta2^t after t steps of Adam, for its bias correction
   double beta2_power_ = 1.0;
   std::vector<float> first_;   // momentum, or Adam's first moment
   std::vector<float> second_;  // squares

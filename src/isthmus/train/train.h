@@ -131,6 +131,17 @@ struct TrainJob {
   /// its checkpoint still there; on the thread that trains; may be empty.
   std::function<void(const TrainJob&)> on_end;
   std::optional<TrainCheckpoint> checkpoint;
+  /// Changes the gradient (P) of the loss at theta (P), `step` steps after the start: adds springs
+  /// or penalties, or projects it. Comes behind weight decay and before clipping and the optimizer;
+  /// the losses that are compared, watched and told are without it. Called on the thread that
+  /// trains, for several jobs at once; what it throws is rethrown as that of on_target. To depend
+  /// on its arguments alone, and on what stays as it is while the job trains: a run that goes on
+  /// from its checkpoint is given the same function again. May be empty.
+  std::function<void(std::size_t step, std::span<const float> theta, std::span<float> gradient)>
+      modify_gradient;
+  /// Changes theta (P) behind the step that the optimizer took: projects it onto what it is to stay
+  /// on. Not called for the start. Otherwise as modify_gradient.
+  std::function<void(std::size_t step, std::span<float> theta)> modify_theta;
 
   TrainSummary summary;  ///< out
   /// Out, with TrainOptions::keep_margins: of a job that reached its last target, the margins of

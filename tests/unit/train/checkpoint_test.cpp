@@ -85,7 +85,22 @@ struct Course {
   std::string name;
   std::unique_ptr<Objective> objective;
   TrainOptions options;
+  bool modified = false;  // its jobs change gradients and thetas
 };
+
+// Full batches through a network without dropout, whose training loss is the metric: by Polyak's
+// steps, which end within the course, towards a plane.
+Course polyak_course() {
+  NetworkObjectiveOptions objective = classification(false);
+  objective.network.layers.erase(objective.network.layers.begin() + 3);
+  Course course{"polyak", make_network_objective(objective), {}, true};
+  course.options = {.optimizer = Polyak{.cap = 0.1, .steps = 17},
+                    .metric = Metric::cross_entropy,
+                    .split = Split::train,
+                    .check_every = 3,
+                    .max_steps = 31};
+  return course;
+}
 
 std::vector<Course> courses() {
   const auto make = [](std::string name,
@@ -106,6 +121,7 @@ std::vector<Course> courses() {
   all.push_back(
       make("augmented", classification(true), Sgd{.learning_rate = 0.05, .momentum = 0.9}, 7));
   all.push_back(make("text", language_model(), Sgd{.learning_rate = 0.5, .momentum = 0.5}, 10));
+  all.push_back(polyak_course());
   return all;
 }
 
@@ -116,6 +132,14 @@ TrainJob job_of(const Course& course, std::vector<double> targets) {
   job.targets = std::move(targets);
   job.seed = 3;
   job.stream = 5;
+  if (course.modified) {
+    job.modify_gradient = [](std::size_t step, std::span<const float> theta, std::span<float> g) {
+      g[0] += (step < 10 ? 0.5F : 0.25F) * theta[0];
+    };
+    job.modify_theta = [](std::size_t step, std::span<float> theta) {
+      theta[1] = 0.01F * static_cast<float>(step % 5);
+    };
+  }
   return job;
 }
 

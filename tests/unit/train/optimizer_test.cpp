@@ -81,7 +81,7 @@ TEST(Optimizer, FollowsTheSlowReference) {
       for (std::uint64_t step = 1; step <= 50; ++step) {
         const std::vector<float> gradient = random_vector(count, step);
         const double scale = 1.0 / static_cast<double>(step);
-        optimizer.step(theta, gradient, scale, 0.5);
+        optimizer.step(theta, gradient, {.scale = scale, .gradient_scale = 0.5});
         std::vector<double> half(gradient.begin(), gradient.end());
         for (double& g : half) {
           g *= 0.5;
@@ -234,6 +234,55 @@ TEST(Optimizer, RefusesValuesOutOfRangeAndNamesThem) {
   EXPECT_EQ(refusal(Adam{.beta2 = 2.0}), "adam beta2: expected a value in [0, 1), got 2");
   EXPECT_EQ(refusal(Adam{.epsilon = 1e-60}),
             "adam epsilon: expected a value >= 1.2e-38, got 1e-60");
+  EXPECT_EQ(refusal(Polyak{.learning_rate = 0.0}),
+            "polyak learning_rate: expected a value > 0, got 0");
+  EXPECT_EQ(refusal(Polyak{.cap = -0.5}), "polyak cap: expected a value > 0, got -0.5");
+  EXPECT_EQ(refusal(Polyak{.aim = 1.5}), "polyak aim: expected a value in (0, 1], got 1.5");
+  EXPECT_EQ(refusal(Polyak{.steps = 0}), "polyak steps: expected a value >= 1, got 0");
+}
+
+// On F = |theta|^2 / 2, whose gradient is theta: a step multiplies theta by a known number.
+TEST(Optimizer, TakesPolyakStepsAsWritten) {
+  const std::vector<float> start{3.0F, 4.0F};
+  const auto stepped = [&](double cap, StepInputs inputs) {
+    inputs.loss = 12.5;
+    std::vector<float> theta = start;
+    Optimizer(Polyak{.cap = cap, .aim = 0.5}, 2).step(theta, start, inputs);
+    EXPECT_FLOAT_EQ(theta[1] * 3.0F, theta[0] * 4.0F) << "along the gradient";
+    return theta[0] / start[0];
+  };
+  EXPECT_FLOAT_EQ(stepped(100.0, {.target = 5.0}), 1.0F - (12.5F - 2.5F) / 25.0F);
+  EXPECT_FLOAT_EQ(stepped(0.3, {.target = 5.0}), 1.0F - 0.3F / 5.0F) << "its length is the cap";
+  EXPECT_FLOAT_EQ(stepped(0.3, {.scale = 0.5, .target = 5.0}), 1.0F - 0.15F / 5.0F);
+  EXPECT_FLOAT_EQ(stepped(0.3, {.gradient_scale = 0.1, .target = 5.0}), 1.0F - 0.3F / 5.0F);
+  EXPECT_EQ(stepped(100.0, {.target = 25.0}), 1.0F) << "already there";
+}
+
+TEST(Optimizer, TakesNoPolyakStepWithoutAGradient) {
+  std::vector<float> theta{3.0F};
+  Optimizer optimizer(Polyak{}, 1);
+  optimizer.step(theta, std::vector<float>{0.0F}, {.loss = 1.0});
+  EXPECT_EQ(theta[0], 3.0F);
+  optimizer.step(theta, std::vector<float>{1e-44F}, {.loss = 1.0});
+  EXPECT_TRUE(std::isfinite(theta[0]));
+}
+
+TEST(Optimizer, HandsOverToAFreshAdam) {
+  constexpr std::size_t count = 33;
+  std::vector<float> theta = random_vector(count, 0);
+  Optimizer optimizer(Polyak{.learning_rate = 0.02, .steps = 3}, count);
+  for (std::uint64_t step = 1; step <= 3; ++step) {
+    optimizer.step(theta, random_vector(count, step), {.loss = 1.0, .target = 0.1});
+  }
+  std::vector<float> expected = theta;
+  Optimizer adam(Adam{.learning_rate = 0.02}, count);
+  for (std::uint64_t step = 4; step <= 20; ++step) {
+    const std::vector<float> gradient = random_vector(count, step);
+    const StepInputs inputs{.scale = 0.9, .gradient_scale = 0.5, .loss = 1.0, .target = 0.1};
+    optimizer.step(theta, gradient, inputs);
+    adam.step(expected, gradient, inputs);
+    EXPECT_EQ(theta, expected) << step;
+  }
 }
 
 TEST(Optimizer, RefusesVectorsOfAnotherSize) {
@@ -248,6 +297,8 @@ TEST(Optimizer, WritesItsOptionsAsJson) {
   EXPECT_EQ(to_json(OptimizerOptions(Sgd{})).dump(),
             R"({"kind":"sgd","learning_rate":0.1,"momentum":0.0,"nesterov":false})");
   EXPECT_EQ(to_json(OptimizerOptions(RmsProp{})).at("kind"), "rms_prop");
+  EXPECT_EQ(to_json(OptimizerOptions(Polyak{})).dump(),
+            R"({"kind":"polyak","learning_rate":0.01,"cap":0.3,"aim":0.999,"steps":300})");
 }
 
 }  // namespace

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/train/looks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace isthmus {
+namespace {
+
+// Whether rounding may decide what a sample is read as.
+bool is_close(float margin) {
+  constexpr float rounding = 1e-4F;
+  return std::abs(margin) < rounding;
+}
+
+// The rate of wrong samples among those that were looked at.
+double rate_seen(const Evaluation& evaluation, std::size_t samples) {
+  return evaluation.value * static_cast<double>(samples) / static_cast<double>(evaluation.samples);
+}
+
+}  // namespace
+
+Looks::Looks(const TrainPlan& plan, Evaluator& evaluator, std::size_t capacity)
+    : plan_(plan),
+      evaluator_(evaluator),
+      due_(capacity),
+      values_(capacity),
+      thetas_(capacity > 1 ? capacity * plan.objective.dimension() : 0) {
+}
+
+bool Looks::by_evaluation(const TrainRows& rows) {
+  std::size_t count = 0;
+  for (std::size_t row = 0; row < rows.runs.size(); ++row) {
+    TrainRun& run = rows.runs[row];
+    const std::size_t steps = run.summary().steps;
+    if (steps == run.next_look && (!plan_.loss_is_metric || steps == plan_.options.max_steps)) {
+      run.plan_next_look();
+      due_[count++] = row;
+    }
+  }
+  if (count == 0) {
+    return false;
+  }
+  const std::span<const std::size_t> due = std::span(due_).first(count);
+  if (plan_.options.metric == Metric::error_rate) {
+    for (const std::size_t row : due) {
+      at_errors(rows.runs[row], rows.theta(row));
+    }
+  } else {
+    at_values(rows, due);
+  }
+  bool any_ended = false;
+  for (const std::size_t row : due) {
+    TrainRun& run = rows.runs[row];
+    if (!run.ended && run.summary().steps == plan_.options.max_steps) {
+      run.end(Termination::budget);
+    }
+    any_ended |= run.ended;
+  }
+  return any_ended;
+}
+
+void Looks::at_values(const TrainRows& rows, std::span<const std::size_t> due) {
+  const std::span<double> values = std::span(values_).first(due.size());
+  std::span<const float> looked_at = rows.thetas;
+  if (due.size() < rows.runs.size()) {
+    auto end = thetas_.begin();
+    for (const std::size_t row : due) {
+      end = std::ranges::copy(rows.theta(row), end).out;
+    }
+    looked_at = std::span<const float>(thetas_.begin(), end);
+  }
+  evaluator_.metrics(plan_.options.split, plan_.options.metric, looked_at, values);
+  for (std::size_t i = 0; i < due.size(); ++i) {
+    TrainRun& run = rows.runs[due[i]];
+    run.summary().forward_samples += plan_.split_samples;
+    run.record(values[i]);
+    run.pass_targets(rows.theta(due[i]), values[i]);
+  }
+}
+
+// A pass over a split of images is long: it ends when the target is known to be missed.
+void Looks::at_errors(TrainRun& run, std::span<const float> theta) {
+  const double target = run.goal();
+  double seen = 0.0;
+  const Evaluation evaluation =
+      plan_.has_margins ? at_margins(run, theta, seen) : in_order(run, theta, seen);
+  run.summary().forward_samples += evaluation.samples;
+  run.record(seen);
+  if (plan_.options.keep_margins) {
+    const bool reached =
+        evaluation.complete && reaches(evaluation.value, target, plan_.options.comparison);
+    run.job->margins = reached ? run.margins : std::vector<float>();
+  }
+  if (evaluation.complete) {
+    run.pass_targets(theta, evaluation.value);
+  }
+}
+
+Evaluation Looks::in_order(TrainRun& run, std::span<const float> theta, double& seen) {
+  const Evaluation evaluation =
+      evaluator_.metric_unless_above(plan_.options.split, plan_.options.metric, theta, run.goal());
+  seen = rate_seen(evaluation, plan_.split_samples);
+  return evaluation;
+}
+
+// Samples that were misread at the last look, or nearly so, come first: a miss is known soon.
+Evaluation Looks::at_margins(TrainRun& run, std::span<const float> theta, double& seen) {
+  const std::size_t samples = plan_.split_samples;
+  const double target = run.goal();
+  const Split split = plan_.options.split;
+  if (run.margins.empty()) {
+    run.margins.assign(samples, 0.0F);
+    const Evaluation evaluation = evaluator_.margins(split, theta, {}, target, run.margins);
+    seen = rate_seen(evaluation, samples);
+    return evaluation;
+  }
+  const auto rank = [&](std::uint32_t i) {
+    return std::isnan(run.margins[i]) ? -std::numeric_limits<float>::infinity() : run.margins[i];
+  };
+  order_.resize(samples);
+  std::iota(order_.begin(), order_.end(), 0U);
+  std::ranges::stable_sort(order_, {}, rank);
+  found_.resize(samples);
+  Evaluation evaluation = evaluator_.margins(split, theta, order_, target, found_);
+  const std::size_t looked = std::min(evaluation.samples, samples);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < samples; ++i) {
+    float& margin = run.margins[order_[i]];
+    margin = i < looked ? found_[i] : margin;
+    wrong += margin > 0.0F ? 0 : 1;
+  }
+  seen = static_cast<double>(wrong) / static_cast<double>(samples);
+  if (evaluation.complete && std::ranges::any_of(run.margins, is_close)) {
+    // In another order the last bits of a margin may be others: the count must be that of a pass
+    // in the split's own.
+    const std::size_t before = evaluation.samples;
+    evaluation = evaluator_.margins(split, theta, {}, target, run.margins);
+    evaluation.samples += before;
+    seen = evaluation.complete ? evaluation.value : seen;
+  }
+  return evaluation;
+}
+
+void Looks::for_free(TrainRun& run, std::span<const float> theta, double loss) {
+  if (!reaches(loss, run.goal(), plan_.options.comparison)) {
+    run.record(loss);
+    return;
+  }
+  double value = 0.0;
+  evaluator_.metrics(plan_.options.split, plan_.options.metric, theta, std::span(&value, 1));
+  run.summary().forward_samples += plan_.split_samples;
+  run.record(value);
+  run.pass_targets(theta, value);
+}
+
+}  // namespace isthmus

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "isthmus/train/run.h"
+
+namespace isthmus {
+
+/// Looks at the metric of runs on one worker.
+class Looks {
+ public:
+  /// Of at most `capacity` runs at once.
+  Looks(const TrainPlan& plan, Evaluator& evaluator, std::size_t capacity);
+
+  /// Looks at those whose turn it is, where no training step tells the metric. True if a run has
+  /// ended by that.
+  bool by_evaluation(const TrainRows& rows);
+  /// Looks at the loss of a training step, where that is the metric. Only a loss that reaches the
+  /// target is confirmed by an evaluation.
+  void for_free(TrainRun& run, std::span<const float> theta, double loss);
+
+ private:
+  void at_values(const TrainRows& rows, std::span<const std::size_t> due);
+  void at_errors(TrainRun& run, std::span<const float> theta);
+  /// Look at the error rate until it is known to miss the target. `seen`: the rate as far as it was
+  /// looked at.
+  Evaluation in_order(TrainRun& run, std::span<const float> theta, double& seen);
+  Evaluation at_margins(TrainRun& run, std::span<const float> theta, double& seen);
+
+  const TrainPlan& plan_;
+  Evaluator& evaluator_;
+  std::vector<std::size_t> due_;      // rows whose metric is looked at
+  std::vector<double> values_;        // their metrics
+  std::vector<float> thetas_;         // (capacity, P), theirs side by side; unused if capacity is 1
+  std::vector<std::uint32_t> order_;  // of the samples of a look
+  std::vector<float> found_;          // their margins
+};
+
+}  // namespace isthmus

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/train/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "isthmus/train/checkpoint.h"
+
+namespace isthmus {
+namespace {
+
+// What the streams of a job are for: hashed into their names, so that they share nothing.
+constexpr std::uint64_t batches_purpose = 1;
+constexpr std::uint64_t dropout_purpose = 2;
+
+// Where every step is looked at and takes less than a microsecond, telling all of them would cost
+// more than training.
+constexpr std::size_t steps_between_news = 64;
+
+void decay(std::span<const Decay> decays, std::span<const float> theta, std::span<float> gradient) {
+  for (const Decay& decay : decays) {
+    for (std::size_t i = decay.offset; i < decay.offset + decay.size; ++i) {
+      gradient[i] += decay.strength * theta[i];
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<BatchSource> batches_of(const Objective& objective,
+                                        const TrainOptions& options,
+                                        const TrainJob& job) {
+  return objective.batches(
+      job.seed, stream_name({job.stream, batches_purpose}), options.batch_size);
+}
+
+TrainRun::TrainRun(const TrainPlan& the_plan, std::size_t job_index)
+    : plan(&the_plan),
+      index(job_index),
+      job(&plan->jobs[job_index]),
+      optimizer(plan->options.optimizer, job->theta.size()),
+      dropout(job->seed, stream_name({job->stream, dropout_purpose})) {
+  if (plan->options.skip_first_check) {
+    next_look = std::min(plan->options.check_every, plan->options.max_steps);
+  }
+  if (plan->shared_batch) {
+    batch = *plan->shared_batch;
+    has_batch = true;
+  } else {
+    source = batches_of(plan->objective, plan->options, *job);
+  }
+}
+
+void TrainRun::need_batch() {
+  if (!has_batch) {
+    batch = source->next();
+    has_batch = true;
+  }
+}
+
+void TrainRun::plan_next_look() {
+  next_look = std::min(next_look + plan->options.check_every, plan->options.max_steps);
+}
+
+void TrainRun::record(double value) {
+  TrainSummary& so_far = summary();
+  if (std::isnan(so_far.first_metric)) {
+    so_far.first_metric = value;
+  }
+  so_far.last_metric = value;
+  so_far.best_metric = std::fmin(so_far.best_metric, value);
+  if (plan->progress &&
+      (so_far.steps >= next_news || reaches(value, goal(), plan->options.comparison))) {
+    next_news = so_far.steps + steps_between_news;
+    plan->progress({.job = index, .steps = so_far.steps, .metric = value, .target = goal()});
+  }
+}
+
+void TrainRun::pass_targets(std::span<const float> theta, double value, bool again) {
+  while (!ended && reaches(value, goal(), plan->options.comparison)) {
+    const std::size_t reached = target;
+    if (reached + 1 == job->targets.size()) {
+      end(Termination::reached);
+      // Before the target is told: who finds its snapshot finds the state too.
+      if (keeps_state() && job->checkpoint->keep_last) {
+        save_state(*this, value);
+      }
+    } else {
+      ++target;
+    }
+    if (std::exchange(again, false)) {
+      continue;
+    }
+    if (job->on_target) {
+      Snapshot snapshot{.target = job->targets[reached],
+                        .theta = std::vector<float>(theta.begin(), theta.end()),
+                        .summary = summary()};
+      snapshot.summary.termination = Termination::reached;
+      job->on_target(reached, snapshot);
+    }
+  }
+}
+
+bool TrainRun::diverges(double loss) {
+  if (summary().steps == 0) {
+    first_loss = loss;
+  }
+  const double factor = plan->options.divergence_factor;
+  return !std::isfinite(loss) || (factor > 0.0 && loss > factor * first_loss);
+}
+
+void TrainRun::update(std::span<float> theta, std::span<float> gradient, double loss) {
+  const TrainOptions& options = plan->options;
+  const std::size_t step = summary().steps;
+  decay(plan->decays, theta, gradient);
+  if (job->modify_gradient) {
+    job->modify_gradient(step, theta, gradient);
+  }
+  const bool scheduled = options.schedule.kind != Schedule::Kind::constant;
+  optimizer.step(theta,
+                 gradient,
+                 {.scale = scheduled ? options.schedule.at(step) : 1.0,
+                  .gradient_scale = clip_factor(gradient, options.clip_norm),
+                  .loss = loss,
+                  .target = goal()});
+  if (job->modify_theta) {
+    job->modify_theta(step, theta);
+  }
+  ++summary().steps;
+  has_gradient = false;
+  if (options.loss_window > 0) {
+    window_sum += loss;
+    if (summary().steps % options.loss_window == 0) {
+      const double mean = window_sum / static_cast<double>(options.loss_window);
+      window_sum = 0.0;
+      job->margins.clear();  // those of an earlier look
+      pass_targets(theta, mean);
+    }
+  }
+  if (source != nullptr && !source->constant()) {
+    has_batch = false;
+  }
+}
+
+void TrainRun::end(Termination termination) {
+  summary().termination = termination;
+  if (termination != Termination::reached) {
+    job->margins.clear();
+  }
+  ended = true;
+}
+
+}  // namespace isthmus

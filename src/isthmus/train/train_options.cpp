@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string_view>
+
+#include "isthmus/core/error.h"
+#include "isthmus/train/train.h"
+
+namespace isthmus {
+namespace {
+
+template <typename Value>
+[[noreturn]] void refuse(std::string_view option, std::string_view range, const Value& value) {
+  throw UsageError(fmt::format("{}: expected a value {}, got {}", option, range, value));
+}
+
+void validate(const Schedule& schedule) {
+  if (schedule.kind == Schedule::Kind::constant) {
+    return;
+  }
+  if (!(schedule.every > 0.0) || !std::isfinite(schedule.every)) {
+    refuse("schedule every", "> 0", schedule.every);
+  }
+  if (!(schedule.hold >= 0.0) || !std::isfinite(schedule.hold)) {
+    refuse("schedule hold", ">= 0", schedule.hold);
+  }
+  if (!(schedule.factor > 0.0) || !std::isfinite(schedule.factor)) {
+    refuse("schedule factor", "> 0", schedule.factor);
+  }
+}
+
+}  // namespace
+
+bool reaches(double value, double target, Comparison comparison) {
+  return comparison == Comparison::at_most ? value <= target : value < target;
+}
+
+void TrainOptions::validate() const {
+  const Optimizer checked(optimizer, 0);
+  isthmus::validate(schedule);
+  if (!(clip_norm >= 0.0) || !std::isfinite(clip_norm)) {
+    refuse("clip_norm", ">= 0", clip_norm);
+  }
+  for (const WeightDecay& decay : weight_decay) {
+    if (!(decay.strength >= 0.0) || !std::isfinite(decay.strength)) {
+      refuse("weight_decay of " + decay.tensor, ">= 0", decay.strength);
+    }
+  }
+  if (check_every == 0) {
+    refuse("check_every", ">= 1", check_every);
+  }
+  if (max_steps == 0) {
+    refuse("max_steps", ">= 1", max_steps);
+  }
+  if (!(divergence_factor >= 0.0) || !std::isfinite(divergence_factor)) {
+    refuse("divergence_factor", ">= 0", divergence_factor);
+  }
+}
+
+}  // namespace isthmus

@@ -299,8 +299,10 @@ void StudyFlags::add_string(CLI::App& command) {
       ->group(group);
   command.add_option("--max-steps", max_steps, "Budget of one bead, gradient steps")->group(group);
   command
-      .add_option(
-          "--max-total-steps", max_total_steps, "Budget of all beads of a string, gradient steps")
+      .add_option("--max-total-steps",
+                  max_total_steps,
+                  "Budget of all beads of a string, gradient steps; each round shares what is left "
+                  "evenly among its beads")
       ->group(group);
   command
       .add_option("--max-seconds",

@@ -34,7 +34,14 @@ std::string sentence(const Ending& e) {
     case Ending::Kind::beads:
       return fmt::format("the string would need {} beads; the limit is {}", e.needed, e.limit);
     case Ending::Kind::steps:
-      return fmt::format("{} gradient steps were spent; the limit is {}", e.steps, e.limit);
+      return e.steps >= e.limit
+                 ? fmt::format("{} gradient steps were spent; the limit is {}", e.steps, e.limit)
+                 : fmt::format(
+                       "{} of {} gradient steps (the limit) were spent: too few are left for "
+                       "{} beads",
+                       e.steps,
+                       e.limit,
+                       e.needed);
     case Ending::Kind::seconds:
       return fmt::format("the limit of {} seconds is over", e.limit_seconds);
     case Ending::Kind::stuck_bead:

@@ -18,7 +18,7 @@ struct Ending {
     end_point_not_reached,  ///< value_a or value_b exceeds the bound: no path was tried
     rounds,                 ///< as many as `limit` allows
     beads,                  ///< `needed` of them; `limit` is lower
-    steps,                  ///< of gradient, of all beads together: `limit` and more
+    steps,                  ///< of gradient, of all beads together: `limit`
     seconds,                ///< `limit_seconds` are over
     stuck_bead,             ///< `bead` stayed above the bound
   };
@@ -31,7 +31,7 @@ struct Ending {
   std::size_t steps = 0;  ///< of gradient, of all beads together
 
   std::size_t limit = 0;       ///< rounds, beads, steps
-  std::size_t needed = 0;      ///< beads
+  std::size_t needed = 0;      ///< beads; steps: that many beads would train, or had to stop
   double limit_seconds = 0.0;  ///< seconds
 
   double value_a = 0.0;  ///< end_point_not_reached

@@ -127,8 +127,10 @@ std::optional<Ending> GrowingString::limit_met(std::size_t more_beads) const {
     result.needed = needed;
     return result;
   }
-  if (steps_ >= options_.max_total_steps) {
-    return met(Ending::Kind::steps, options_.max_total_steps);
+  if (share_of_steps(std::max(more_beads, std::size_t{1})) == 0) {
+    Ending result = met(Ending::Kind::steps, options_.max_total_steps);
+    result.needed = more_beads;
+    return result;
   }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
   if (elapsed.count() >= options_.max_seconds) {
@@ -143,7 +145,10 @@ std::optional<Ending> GrowingString::stuck_among(std::span<const std::size_t> pl
   for (const std::size_t place : places) {
     const Bead& bead = beads_[place];
     if (!reaches(*bead.value, options_.grid.bound, options_.grid.comparison)) {
-      Ending result = ending(Ending::Kind::stuck_bead);
+      Ending result = ending(bead.cut ? Ending::Kind::steps : Ending::Kind::stuck_bead);
+      result.limit = options_.max_total_steps;
+      result.needed = static_cast<std::size_t>(
+          std::ranges::count_if(places, [&](std::size_t other) { return beads_[other].cut; }));
       result.bead = bead.number;
       result.value = *bead.value;
       result.target = options_.target();
@@ -188,8 +193,8 @@ std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts) {
 }
 
 void GrowingString::replace(std::size_t place, std::vector<float> theta) {
+  ISTHMUS_ASSERT(theta.size() == beads_[0].theta.size(), "beads of one length");
   ISTHMUS_ASSERT(place > 0 && place + 1 < beads_.size(), "an inner bead");
-  ISTHMUS_ASSERT(theta.size() == beads_[place].theta.size(), "beads of one length");
   beads_[place] = {.number = next_number_++, .theta = std::move(theta), .value = {}};
   checks_[place - 1].reset();
   checks_[place].reset();
@@ -233,7 +238,12 @@ std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places) {
   return cost;
 }
 
-TrainJob GrowingString::job_of(std::size_t place) {
+// Of the gradient steps that are left, for each of some beads.
+std::size_t GrowingString::share_of_steps(std::size_t beads) const {
+  return steps_ >= options_.max_total_steps ? 0 : (options_.max_total_steps - steps_) / beads;
+}
+
+TrainJob GrowingString::job_of(std::size_t place, std::size_t max_steps) {
   Bead& bead = beads_[place];
   TrainJob job;
   job.theta = std::move(bead.theta);
@@ -241,8 +251,11 @@ TrainJob GrowingString::job_of(std::size_t place) {
   job.seed = options_.seed;
   job.stream = stream_name({options_.stream, bead_purpose, bead.number});
   if (StringJournal* journal = callbacks_.journal) {
-    job.on_end = [journal, number = bead.number](const TrainJob& ended) {
-      journal->keep_bead(number, {.theta = ended.theta, .summary = ended.summary});
+    const bool short_of_steps = max_steps < options_.training.max_steps;
+    job.on_end = [journal, number = bead.number, short_of_steps](const TrainJob& ended) {
+      if (!short_of_steps || ended.summary.termination != Termination::budget) {
+        journal->keep_bead(number, {.theta = ended.theta, .summary = ended.summary});
+      }
     };
     job.checkpoint = journal->checkpoint(bead.number);
   }
@@ -251,13 +264,19 @@ TrainJob GrowingString::job_of(std::size_t place) {
 
 void GrowingString::train_beads(std::span<const std::size_t> places,
                                 const std::function<void(std::size_t place, TrainJob&)>& prepare) {
+  if (places.empty()) {
+    return;
+  }
+  TrainOptions options = options_.training;
+  options.max_steps = std::min(options.max_steps, share_of_steps(places.size()));
+  ISTHMUS_ASSERT(options.max_steps > 0, "a round that limit_met() lets start");
   std::vector<TrainJob> jobs;
   std::vector<std::size_t> job_places;
   for (const std::size_t place : places) {
     if (begin_training(place)) {
       continue;
     }
-    jobs.push_back(job_of(place));
+    jobs.push_back(job_of(place, options.max_steps));
     job_places.push_back(place);
     if (prepare) {
       prepare(place, jobs.back());
@@ -271,11 +290,13 @@ void GrowingString::train_beads(std::span<const std::size_t> places,
             .training = news});
     };
   }
-  train(evaluators_, jobs, options_.training, callbacks_.stop, listener);
+  train(evaluators_, jobs, options, callbacks_.stop, listener);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Bead& bead = beads_[job_places[i]];
     bead.theta = std::move(jobs[i].theta);
     bead.margins = std::move(jobs[i].margins);
+    bead.cut = options.max_steps < options_.training.max_steps &&
+               jobs[i].summary.termination == Termination::budget;
   }
   obey_stop();
   for (std::size_t i = 0; i < jobs.size(); ++i) {

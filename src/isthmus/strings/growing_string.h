@@ -43,6 +43,7 @@ class GrowingString {
     std::optional<double> value;   ///< full-split metric, where it is known
     std::vector<float> margins{};  ///< of all samples, where checks are screened
     bool settled = false;          ///< trained or looked at: its number stands for this theta
+    bool cut = false;              ///< its training ended for want of steps for all beads
   };
 
   /// The polyline through `beads` (P each, at least two): the first and the last are the end
@@ -73,7 +74,8 @@ class GrowingString {
   /// Whether every segment passes. Where checks are screened the largest value is confirmed by a
   /// look at all samples, else the whole grid of its segment is looked at, and may fail.
   bool passes();
-  /// The limit of the options that keeps the next round, which would add some beads, from starting.
+  /// The limit of the options that keeps the next round, which would add and train some beads, from
+  /// starting.
   std::optional<Ending> limit_met(std::size_t more_beads) const;
   /// Counts a round, and tells so.
   void start_round();
@@ -81,11 +83,13 @@ class GrowingString {
   std::vector<std::size_t> insert(std::span<const Cut> cuts);
   /// Trains the beads at some places to the target together, and looks at those whose value is not
   /// known then. Beads that the journal has are not trained again. `prepare` is called for each of
-  /// the others, in order, and may change its job: the targets, say.
+  /// the others, in order, and may change its job: the targets, say. A bead that StringOptions::
+  /// max_total_steps cuts short is not kept in the journal: a string that goes on from it with more
+  /// steps ends as one that had them from the beginning.
   void train_beads(std::span<const std::size_t> places,
                    const std::function<void(std::size_t place, TrainJob&)>& prepare = {});
   /// A bead that stays above the bound itself can never be part of a path below it. (One that
-  /// missed its target may still lie below the bound.)
+  /// missed its target may still lie below the bound.) If it was cut short, that is the reason.
   std::optional<Ending> stuck_among(std::span<const std::size_t> places) const;
   /// The numbers of now, for an ending of that kind.
   Ending ending(Ending::Kind kind) const;
@@ -112,7 +116,8 @@ class GrowingString {
   bool screens() const { return options_.check == CheckKind::screened; }
   void tell(StringProgress event) const;
   std::uint64_t evaluate(std::span<const std::size_t> places);
-  TrainJob job_of(std::size_t place);
+  TrainJob job_of(std::size_t place, std::size_t max_steps);
+  std::size_t share_of_steps(std::size_t beads) const;
   void take(Bead& bead, const TrainSummary& summary);
   bool largest_confirmed();
   SegmentCheck look_at(const Bead& left,

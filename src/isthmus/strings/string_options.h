@@ -32,7 +32,8 @@ struct StringOptions {
   double tolerance = 1.0;        ///< a segment passes if its values reach tolerance * L0; >= 1
   std::size_t max_rounds = 12;   ///< of inserting, training and checking; >= 1
   std::size_t max_beads = 4096;  ///< end points included
-  /// No round starts after this many gradient steps of all beads together.
+  /// Gradient steps of all beads together. What is left of them when a round starts is shared
+  /// evenly by its beads, rounded down: none trains for more than its share, or training.max_steps.
   std::size_t max_total_steps = std::numeric_limits<std::size_t>::max();
   /// No round starts after this many seconds; a limit that depends on the machine.
   double max_seconds = std::numeric_limits<double>::infinity();

@@ -388,6 +388,50 @@ TEST(Greedy, LimitsEndTheStringBeforeTheNextRound) {
   expect_same(just, unlimited);
 }
 
+std::size_t steps_of(const StringSummary& summary) {
+  return summary.ending.steps;
+}
+
+TEST(Greedy, TheBudgetOfAllBeadsHoldsWithinARound) {
+  Ground reference({.surface = fake::ring()});
+  GreedyOptions options = options_for(0.01);
+  options.alpha = 0.95;
+  MemoryJournal whole;
+  const StringSummary unlimited = reference.connect(ring_a, ring_b, options, &whole);
+  ASSERT_EQ(unlimited.verdict, Verdict::connected);
+  const std::size_t needed = steps_of(unlimited);
+  ASSERT_EQ(needed, reference.objective.gradients());
+  std::set<std::size_t> rounds;
+  for (std::size_t budget = 1; budget < needed + 8; budget += 1 + needed / 40) {
+    SCOPED_TRACE(budget);
+    options.max_total_steps = budget;
+    Ground on({.surface = fake::ring()});
+    MemoryJournal journal;
+    const StringSummary summary = on.connect(ring_a, ring_b, options, &journal);
+    EXPECT_LE(on.objective.gradients(), budget);
+    EXPECT_EQ(on.objective.gradients(), steps_of(summary));
+    expect_all_costs_counted(on.objective, summary);
+    expect_consistent(on, summary, options, ring_a, ring_b);
+    rounds.insert(summary.rounds);
+    if (summary.verdict == Verdict::connected) {
+      expect_same(summary, unlimited);
+    } else {
+      EXPECT_EQ(summary.ending.kind, Ending::Kind::steps) << sentence(summary.ending);
+    }
+    for (const std::size_t threads : {2u, 3u}) {
+      Ground more({.surface = fake::ring()}, threads);
+      expect_same(more.connect(ring_a, ring_b, options), summary);
+    }
+    // The same journal, resumed with the same budget and with one that is enough.
+    Ground again({.surface = fake::ring()});
+    expect_same(again.connect(ring_a, ring_b, options, &journal), summary);
+    options.max_total_steps = std::numeric_limits<std::size_t>::max();
+    Ground larger({.surface = fake::ring()});
+    expect_same(larger.connect(ring_a, ring_b, options, &journal), unlimited);
+  }
+  EXPECT_GE(rounds.size(), 3u);
+}
+
 TEST(Greedy, ChecksEachSegmentOnce) {
   Ground on({.surface = fake::ring()});
   const GreedyOptions options = options_for(0.01);

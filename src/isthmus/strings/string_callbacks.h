@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "isthmus/core/stop.h"
@@ -28,6 +30,9 @@ class StringJournal {
   virtual void keep_bead(std::size_t bead, const BeadRecord& record) = 0;
   virtual std::optional<SegmentCheck> find_check(std::size_t left, std::size_t right) = 0;
   virtual void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) = 0;
+  /// A journal for a string that belongs to this one (a leg, a try), kept and forgotten with it;
+  /// the same name gives the same again. Null: nothing is kept.
+  virtual std::unique_ptr<StringJournal> part(std::string_view /*name*/) { return nullptr; }
   /// Where the state of a bead in training is kept (see TrainCheckpoint); none: nowhere.
   virtual std::optional<TrainCheckpoint> checkpoint(std::size_t /*bead*/) { return std::nullopt; }
 };

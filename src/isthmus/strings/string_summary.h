@@ -17,6 +17,8 @@ struct StringCost {
   std::uint64_t gradient_samples_beads = 0;
   std::uint64_t forward_samples_beads = 0;  ///< looks at the metric while beads train
   std::uint64_t forward_samples_checks = 0;
+
+  StringCost& operator+=(const StringCost& other);
 };
 
 /// Where a metric was seen on a string.
@@ -49,5 +51,11 @@ struct StringSummary {
   std::size_t rounds = 0;
   StringCost cost;
 };
+
+/// One string of two that meet: the last bead of `left` is the first of `right`, and becomes an
+/// inner bead with a number of its own. Counts and costs are added, what was seen is the worse of
+/// both; the ending is that of the leg that failed, of the left one if both did. Throws UsageError
+/// if they do not meet.
+StringSummary joined(StringSummary left, StringSummary right);
 
 }  // namespace isthmus

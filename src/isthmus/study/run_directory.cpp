@@ -206,6 +206,10 @@ class DiskJournal final : public StringJournal {
                            .seconds = checkpoint_seconds_};
   }
 
+  std::unique_ptr<StringJournal> part(std::string_view name) override {
+    return std::make_unique<DiskJournal>(folder_ / name, checkpoint_seconds_);
+  }
+
   void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) override {
     write_json(check_file(left, right), to_json(check));
   }

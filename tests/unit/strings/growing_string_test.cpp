@@ -194,6 +194,46 @@ TEST(GrowingString, TakesTrainingsOfTheMethodsOwn) {
   }
 }
 
+// A string through some points of the ring, as it is.
+StringSummary through(Ground& on, const std::vector<Theta>& beads, double threshold) {
+  GrowingString string = on.string(beads, options_for(threshold));
+  string.evaluate_end_points();
+  string.check_segments();
+  return string.finish(
+      string.ending(string.passes() ? Ending::Kind::connected : Ending::Kind::rounds));
+}
+
+TEST(StringSummary, JoinsTwoStringsThatMeet) {
+  Ground on;
+  // Chords of 30 degrees reach 0.0045, one of 60 degrees 0.0625.
+  const Theta c = on_ring(30);
+  for (const double threshold : {0.005, 0.1}) {
+    const StringSummary left = through(on, {on_ring(-30), on_ring(0), c}, threshold);
+    const StringSummary right =
+        through(on, {c, on_ring(90), on_ring(110), on_ring(120)}, threshold);
+    const StringSummary whole = through(
+        on, {on_ring(-30), on_ring(0), c, on_ring(90), on_ring(110), on_ring(120)}, threshold);
+    const StringSummary both = joined(left, right);
+    EXPECT_EQ(both.verdict, whole.verdict);
+    EXPECT_EQ(both.ending.kind, whole.ending.kind);
+    EXPECT_EQ(both.ending.segments, 5U);
+    EXPECT_EQ(both.ending.open_segments, whole.ending.open_segments);
+    EXPECT_EQ(both.path.beads, whole.path.beads);
+    EXPECT_EQ(both.segments.size(), 5U);
+    EXPECT_EQ(both.bead_numbers, (Numbers{0, 2, 3, 4, 5, 1}));
+    EXPECT_EQ(both.value_a, whole.value_a);
+    EXPECT_EQ(both.value_b, whole.value_b);
+    EXPECT_EQ(both.max_metric, whole.max_metric);
+    EXPECT_DOUBLE_EQ(both.max_t, whole.max_t);
+    EXPECT_EQ(both.worst.segment, 2U);
+    EXPECT_EQ(both.best_max_metric, whole.best_max_metric);
+    EXPECT_EQ(both.beads_inserted, 1U) << "where they meet";
+    EXPECT_EQ(both.cost.forward_samples_checks,
+              left.cost.forward_samples_checks + right.cost.forward_samples_checks);
+    EXPECT_THROW(joined(right, left), UsageError);
+  }
+}
+
 TEST(GrowingString, RefusesBeadsOfOtherLengths) {
   Ground on;
   EXPECT_THROW(on.string({Theta{1.0F}, on_ring(0)}, options_for(0.1)), UsageError);

@@ -118,6 +118,7 @@ TEST(RunDirectory, KeepsPiecesUntilTheirCellIsThere) {
     EXPECT_FALSE(journal->find_check(0, 1));
     journal->keep_bead(2, {.theta = point.theta, .summary = point.summary});
     journal->keep_check(0, 2, check);
+    journal->part("leg")->keep_bead(2, {.theta = {1.0f}, .summary = {.steps = 5}});
     testing::expect_error<UsageError>([&] { RunDirectory(folder / "run", config, true); },
                                       {"another process"});
   }
@@ -131,6 +132,9 @@ TEST(RunDirectory, KeepsPiecesUntilTheirCellIsThere) {
   const auto journal = run.journal(0.1, 0);
   ASSERT_TRUE(journal->find_bead(2));
   EXPECT_EQ(journal->find_bead(2)->summary.steps, 12u);
+  ASSERT_TRUE(journal->part("leg")->find_bead(2));
+  EXPECT_EQ(journal->part("leg")->find_bead(2)->summary.steps, 5u);
+  EXPECT_FALSE(journal->part("other leg")->find_bead(2));
   const auto found = journal->find_check(0, 2);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->worst_value, check.worst_value);

@@ -2,9 +2,12 @@
 #include "isthmus/train/cohort.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "isthmus/train/checkpoint.h"
+#include "isthmus/train/looks.h"
 
 namespace isthmus {
 namespace {
@@ -20,7 +23,39 @@ void tell_end(const TrainRun& run) {
   forget_state(run);
 }
 
-}  // namespace
+// Runs that advance in step on one worker, their thetas side by side in memory: a new job is taken
+// as soon as one ends. With a capacity of 1, a run that trains alone.
+class Cohort {
+ public:
+  Cohort(TrainPlan& plan, Evaluator& evaluator, std::size_t capacity);
+
+  // Trains jobs until nobody has any left.
+  void train_all();
+  // Trains one job alone.
+  void train_one(std::size_t job);
+
+ private:
+  TrainRows rows();
+  void advance_to_end();
+  void take_jobs();
+  void add(std::size_t job);
+  void interrupt();
+  void advance();
+  void finish_step(TrainRun& run, std::span<float> theta, std::span<float> gradient, double loss);
+  void remove_ended();
+
+  TrainPlan& plan_;
+  Evaluator& evaluator_;
+  std::size_t capacity_;
+  std::size_t dimension_;
+  Looks looks_;
+  std::vector<TrainRun> runs_;
+  std::vector<float> thetas_;     // (capacity, P), row i of run i; unused if capacity is 1
+  std::vector<float> gradients_;  // (capacity, P)
+  std::vector<double> losses_;    // (capacity)
+  bool any_ended_ = false;
+  bool refills_ = false;
+};
 
 Cohort::Cohort(TrainPlan& plan, Evaluator& evaluator, std::size_t capacity)
     : plan_(plan),
@@ -49,7 +84,8 @@ TrainRows Cohort::rows() {
   // A lone theta stays where it is: it may be large.
   return {.runs = runs_,
           .thetas = capacity_ == 1 ? std::span<float>(runs_[0].job->theta)
-                                   : std::span(thetas_).first(runs_.size() * dimension_)};
+                                   : std::span(thetas_).first(runs_.size() * dimension_),
+          .dimension = dimension_};
 }
 
 void Cohort::advance_to_end() {
@@ -155,6 +191,16 @@ void Cohort::remove_ended() {
     runs_.pop_back();
   }
   any_ended_ = false;
+}
+
+}  // namespace
+
+void train_in_step(TrainPlan& plan, Evaluator& evaluator, std::size_t capacity) {
+  Cohort(plan, evaluator, capacity).train_all();
+}
+
+void train_alone(TrainPlan& plan, Evaluator& evaluator, std::size_t job) {
+  Cohort(plan, evaluator, 1).train_one(job);
 }
 
 }  // namespace isthmus

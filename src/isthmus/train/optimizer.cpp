@@ -106,6 +106,43 @@ Optimizer::Optimizer(const OptimizerOptions& options, std::size_t dimension)
   }
 }
 
+// Part of step(): a call costs as much as the update of a small network.
+[[gnu::always_inline]] inline void Optimizer::step_adam(const Adam& adam,
+                                                        std::span<float> theta,
+                                                        std::span<const float> gradient,
+                                                        const StepInputs& inputs) {
+  beta1_power_ *= adam.beta1;
+  beta2_power_ *= adam.beta2;
+  const double correction = std::sqrt(1.0 - beta2_power_) / (1.0 - beta1_power_);
+  const AdamFactors factors{.rate = narrow(adam.learning_rate * inputs.scale * correction),
+                            .beta1 = narrow(adam.beta1),
+                            .one_minus_beta1 = narrow(1.0 - adam.beta1),
+                            .beta2 = narrow(adam.beta2),
+                            .one_minus_beta2 = narrow(1.0 - adam.beta2),
+                            .epsilon = narrow(adam.epsilon),
+                            .gradient_scale = narrow(inputs.gradient_scale)};
+  kernels_->adam(
+      theta.data(), gradient.data(), first_.data(), second_.data(), theta.size(), factors);
+}
+
+void Optimizer::step_polyak(const Polyak& polyak,
+                            std::span<float> theta,
+                            std::span<const float> gradient,
+                            const StepInputs& inputs) {
+  const double excess = inputs.loss - polyak.aim * inputs.target;
+  const double squares = kernels_->sum_of_squares(gradient.data(), gradient.size());
+  if (excess <= 0.0 || squares == 0.0) {
+    return;
+  }
+  const double length = std::min(excess / squares, polyak.cap / std::sqrt(squares));
+  // Of a gradient of subnormal numbers alone it would be infinite as a float.
+  constexpr double largest = std::numeric_limits<float>::max();
+  kernels_->sgd_plain(theta.data(),
+                      gradient.data(),
+                      theta.size(),
+                      {.rate = narrow(std::min(length * inputs.scale, largest))});
+}
+
 void Optimizer::step(std::span<float> theta,
                      std::span<const float> gradient,
                      const StepInputs& inputs) {
@@ -141,42 +178,6 @@ void Optimizer::step(std::span<float> theta,
       update(theta.data(), gradient.data(), first_.data(), count, factors);
     }
   }
-}
-
-void Optimizer::step_adam(const Adam& adam,
-                          std::span<float> theta,
-                          std::span<const float> gradient,
-                          const StepInputs& inputs) {
-  beta1_power_ *= adam.beta1;
-  beta2_power_ *= adam.beta2;
-  const double correction = std::sqrt(1.0 - beta2_power_) / (1.0 - beta1_power_);
-  const AdamFactors factors{.rate = narrow(adam.learning_rate * inputs.scale * correction),
-                            .beta1 = narrow(adam.beta1),
-                            .one_minus_beta1 = narrow(1.0 - adam.beta1),
-                            .beta2 = narrow(adam.beta2),
-                            .one_minus_beta2 = narrow(1.0 - adam.beta2),
-                            .epsilon = narrow(adam.epsilon),
-                            .gradient_scale = narrow(inputs.gradient_scale)};
-  kernels_->adam(
-      theta.data(), gradient.data(), first_.data(), second_.data(), theta.size(), factors);
-}
-
-void Optimizer::step_polyak(const Polyak& polyak,
-                            std::span<float> theta,
-                            std::span<const float> gradient,
-                            const StepInputs& inputs) {
-  const double excess = inputs.loss - polyak.aim * inputs.target;
-  const double squares = kernels_->sum_of_squares(gradient.data(), gradient.size());
-  if (excess <= 0.0 || squares == 0.0) {
-    return;
-  }
-  const double length = std::min(excess / squares, polyak.cap / std::sqrt(squares));
-  // Of a gradient of subnormal numbers alone it would be infinite as a float.
-  constexpr double largest = std::numeric_limits<float>::max();
-  kernels_->sgd_plain(theta.data(),
-                      gradient.data(),
-                      theta.size(),
-                      {.rate = narrow(std::min(length * inputs.scale, largest))});
 }
 
 void Optimizer::save(StateWriter& state) const {

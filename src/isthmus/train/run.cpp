@@ -52,17 +52,6 @@ TrainRun::TrainRun(const TrainPlan& the_plan, std::size_t job_index)
   }
 }
 
-void TrainRun::need_batch() {
-  if (!has_batch) {
-    batch = source->next();
-    has_batch = true;
-  }
-}
-
-void TrainRun::plan_next_look() {
-  next_look = std::min(next_look + plan->options.check_every, plan->options.max_steps);
-}
-
 void TrainRun::record(double value) {
   TrainSummary& so_far = summary();
   if (std::isnan(so_far.first_metric)) {
@@ -102,14 +91,6 @@ void TrainRun::pass_targets(std::span<const float> theta, double value, bool aga
   }
 }
 
-bool TrainRun::diverges(double loss) {
-  if (summary().steps == 0) {
-    first_loss = loss;
-  }
-  const double factor = plan->options.divergence_factor;
-  return !std::isfinite(loss) || (factor > 0.0 && loss > factor * first_loss);
-}
-
 void TrainRun::update(std::span<float> theta, std::span<float> gradient, double loss) {
   const TrainOptions& options = plan->options;
   const std::size_t step = summary().steps;
@@ -118,12 +99,13 @@ void TrainRun::update(std::span<float> theta, std::span<float> gradient, double 
     job->modify_gradient(step, theta, gradient);
   }
   const bool scheduled = options.schedule.kind != Schedule::Kind::constant;
-  optimizer.step(theta,
-                 gradient,
-                 {.scale = scheduled ? options.schedule.at(step) : 1.0,
-                  .gradient_scale = clip_factor(gradient, options.clip_norm),
-                  .loss = loss,
-                  .target = goal()});
+  optimizer.step(
+      theta,
+      gradient,
+      {.scale = scheduled ? options.schedule.at(step) : 1.0,
+       .gradient_scale = options.clip_norm > 0.0 ? clip_factor(gradient, options.clip_norm) : 1.0,
+       .loss = loss,
+       .target = goal()});
   if (job->modify_theta) {
     job->modify_theta(step, theta);
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -59,16 +61,29 @@ struct TrainRun {
   bool keeps_state() const { return job->checkpoint && source != nullptr; }
 
   /// The batch of the step that comes now.
-  void need_batch();
+  void need_batch() {
+    if (!has_batch) {
+      batch = source->next();
+      has_batch = true;
+    }
+  }
   /// The look of this step is taken: sets the step of the one after it.
-  void plan_next_look();
+  void plan_next_look() {
+    next_look = std::min(next_look + plan->options.check_every, plan->options.max_steps);
+  }
   /// Notes a look at the metric, and tells it now and then.
   void record(double value);
   /// Passes the targets that `value` reaches; the run ends with the last one. `again`: the one
   /// being trained for was reached, and told, before. theta (P) is the run's own.
   void pass_targets(std::span<const float> theta, double value, bool again = false);
   /// Whether this loss of the current theta means that the run has diverged.
-  bool diverges(double loss);
+  bool diverges(double loss) {
+    if (summary().steps == 0) {
+      first_loss = loss;
+    }
+    const double factor = plan->options.divergence_factor;
+    return !std::isfinite(loss) || (factor > 0.0 && loss > factor * first_loss);
+  }
   /// Takes the step: theta (P) from the gradient (P) of the loss, which is changed on the way.
   void update(std::span<float> theta, std::span<float> gradient, double loss);
   void end(Termination termination);
@@ -99,10 +114,10 @@ struct TrainRun {
 struct TrainRows {
   std::span<TrainRun> runs;
   std::span<float> thetas;
+  std::size_t dimension = 0;
 
-  std::size_t dimension() const { return thetas.size() / runs.size(); }
   std::span<float> theta(std::size_t row) const {
-    return thetas.subspan(row * dimension(), dimension());
+    return thetas.subspan(row * dimension, dimension);
   }
 };
 

@@ -194,7 +194,7 @@ void train(Evaluators& evaluators,
   }
   if (!plan.shared_batch) {
     evaluators.workers().for_each(jobs.size(), [&](std::size_t job, std::size_t worker) {
-      guarded(plan, [&] { Cohort(plan, evaluators.of(worker), 1).train_one(job); });
+      guarded(plan, [&] { train_alone(plan, evaluators.of(worker), job); });
     });
     return;
   }
@@ -203,7 +203,7 @@ void train(Evaluators& evaluators,
   capacity = std::min({capacity, jobs.size(), std::max(share, smallest_share)});
   const std::size_t cohorts = std::min(workers, (jobs.size() + capacity - 1) / capacity);
   evaluators.workers().for_each(cohorts, [&](std::size_t, std::size_t worker) {
-    guarded(plan, [&] { Cohort(plan, evaluators.of(worker), capacity).train_all(); });
+    guarded(plan, [&] { train_in_step(plan, evaluators.of(worker), capacity); });
   });
 }
 

@@ -27,7 +27,9 @@ enum class Comparison {
   below,    ///< value < target (the published scripts)
 };
 
-bool reaches(double value, double target, Comparison comparison);
+inline bool reaches(double value, double target, Comparison comparison) {
+  return comparison == Comparison::at_most ? value <= target : value < target;
+}
 
 /// Decay of one tensor: training minimises the loss plus strength / 2 times the sum of its squares.
 struct WeightDecay {

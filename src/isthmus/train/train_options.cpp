@@ -32,10 +32,6 @@ void validate(const Schedule& schedule) {
 
 }  // namespace
 
-bool reaches(double value, double target, Comparison comparison) {
-  return comparison == Comparison::at_most ? value <= target : value < target;
-}
-
 void TrainOptions::validate() const {
   const Optimizer checked(optimizer, 0);
   isthmus::validate(schedule);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/train/update_kernels.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
-// Each loop is written once, as an always-inlined body, and compiled once for every instruction set
-// by a function with a target attribute. Run-time choice is made here rather than by
-// target_clones, whose resolvers run before a sanitizer is ready. Only division, square root and
-// memory bandwidth matter, so 512-bit vectors would gain nothing over 256-bit ones.
-#define ISTHMUS_BODY [[gnu::always_inline]] inline
+#include "isthmus/core/target.h"
+
+// Only division, square root and memory bandwidth matter, so 512-bit vectors would gain nothing
+// over 256-bit ones.
 
 namespace isthmus {
 namespace {
@@ -97,66 +97,29 @@ ISTHMUS_BODY double sum_of_squares_body(const float* __restrict values, std::siz
   return total;
 }
 
-// One set of functions with a target attribute (which may be empty) and a table of them.
-#define ISTHMUS_UPDATE_KERNELS(set, TARGET)                                                \
-  TARGET void sgd_plain_##set(                                                             \
-      float* theta, const float* gradient, std::size_t count, const SgdFactors& factors) { \
-    sgd_plain_body(theta, gradient, count, factors);                                       \
-  }                                                                                        \
-  TARGET void sgd_momentum_##set(float* theta,                                             \
-                                 const float* gradient,                                    \
-                                 float* velocity,                                          \
-                                 std::size_t count,                                        \
-                                 const SgdFactors& factors) {                              \
-    sgd_momentum_body(theta, gradient, velocity, count, factors);                          \
-  }                                                                                        \
-  TARGET void sgd_nesterov_##set(float* theta,                                             \
-                                 const float* gradient,                                    \
-                                 float* velocity,                                          \
-                                 std::size_t count,                                        \
-                                 const SgdFactors& factors) {                              \
-    sgd_nesterov_body(theta, gradient, velocity, count, factors);                          \
-  }                                                                                        \
-  TARGET void rms_prop_##set(float* theta,                                                 \
-                             const float* gradient,                                        \
-                             float* squares,                                               \
-                             std::size_t count,                                            \
-                             const RmsPropFactors& factors) {                              \
-    rms_prop_body(theta, gradient, squares, count, factors);                               \
-  }                                                                                        \
-  TARGET void adam_##set(float* theta,                                                     \
-                         const float* gradient,                                            \
-                         float* first,                                                     \
-                         float* second,                                                    \
-                         std::size_t count,                                                \
-                         const AdamFactors& factors) {                                     \
-    adam_body(theta, gradient, first, second, count, factors);                             \
-  }                                                                                        \
-  TARGET double sum_of_squares_##set(const float* values, std::size_t count) {             \
-    return sum_of_squares_body(values, count);                                             \
-  }                                                                                        \
-  constexpr UpdateKernels kernels_##set {                                                  \
-    .name = #set, .sgd_plain = sgd_plain_##set, .sgd_momentum = sgd_momentum_##set,        \
-    .sgd_nesterov = sgd_nesterov_##set, .rms_prop = rms_prop_##set, .adam = adam_##set,    \
-    .sum_of_squares = sum_of_squares_##set                                                 \
-  }
+// The kernels as `On` compiles them.
+template <template <auto> class On>
+constexpr UpdateKernels kernels_on(std::string_view name) {
+  return {.name = name,
+          .sgd_plain = On<sgd_plain_body>::run,
+          .sgd_momentum = On<sgd_momentum_body>::run,
+          .sgd_nesterov = On<sgd_nesterov_body>::run,
+          .rms_prop = On<rms_prop_body>::run,
+          .adam = On<adam_body>::run,
+          .sum_of_squares = On<sum_of_squares_body>::run};
+}
 
-ISTHMUS_UPDATE_KERNELS(baseline, );
+constexpr std::array all_kernels {
+  kernels_on<OnBaseline>("baseline"),
 #if defined(__x86_64__)
-ISTHMUS_UPDATE_KERNELS(avx2, [[gnu::target("avx2")]]);
-constexpr std::array all_kernels{kernels_baseline, kernels_avx2};
-#else
-constexpr std::array all_kernels{kernels_baseline};
+      kernels_on<OnAvx2>("avx2"),
 #endif
+};
 
 }  // namespace
 
 std::span<const UpdateKernels> available_update_kernels() {
-#if defined(__x86_64__)
-  static const std::size_t usable = __builtin_cpu_supports("avx2") ? 2 : 1;
-#else
-  constexpr std::size_t usable = 1;
-#endif
+  static const std::size_t usable = std::min(usable_targets(), all_kernels.size());
   return std::span(all_kernels).first(usable);
 }
 

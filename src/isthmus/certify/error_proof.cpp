@@ -74,6 +74,30 @@ std::vector<char> decisive(std::span<const Piece> pieces, std::span<const Range>
   return chosen;
 }
 
+// Calls see(block, lane, times) with the times of every sample of these blocks on one interval; of
+// different blocks at once.
+template <class See>
+void each_wrong_times(SegmentRun& run,
+                      const std::vector<Block>& blocks,
+                      const TimeInterval& interval,
+                      const See& see) {
+  run.enclose(
+      blocks,
+      {&interval, 1},
+      [&](std::size_t block,
+          std::size_t,
+          const Rows& left,
+          const Rows& right,
+          const Deviation& deviation) {
+        const Block& own = blocks[block];
+        for (std::size_t lane = 0; lane < own.samples.size(); ++lane) {
+          see(block,
+              lane,
+              wrong_times(left, right, deviation, own.label, lane, interval.t0, interval.t1));
+        }
+      });
+}
+
 // Splitting everything at once beats a round on intervals that leave more than half of the samples
 // undecided: tried on a few blocks.
 std::size_t level_for_errors(SegmentRun& run) {
@@ -87,31 +111,22 @@ std::size_t level_for_errors(SegmentRun& run) {
   for (std::size_t i = 0; i < probes; ++i) {
     blocks.push_back(all[(2 * i + 1) * all.size() / (2 * probes)]);
   }
+  std::size_t samples = 0;
+  for (const Block& block : blocks) {
+    samples += block.samples.size();
+  }
   std::size_t level = 0;
   for (; level < last_level; ++level) {
     // The interval in the middle stands for all.
     const double width = 1.0 / static_cast<double>(std::size_t{1} << level);
     const double t0 = level == 0 ? 0.0 : 0.5 - width;
-    const TimeInterval interval{t0, t0 + width};
     std::vector<std::size_t> open(blocks.size(), 0);
-    run.enclose(blocks,
-                {&interval, 1},
-                [&](std::size_t block,
-                    std::size_t,
-                    const Rows& left,
-                    const Rows& right,
-                    const Deviation& deviation) {
-                  const Block& own = blocks[block];
-                  for (std::size_t lane = 0; lane < own.samples.size(); ++lane) {
-                    const WrongTimes times = wrong_times(
-                        left, right, deviation, own.label, lane, interval.t0, interval.t1);
-                    open[block] += undecided(times, [](const Range&) { return true; });
-                  }
-                });
-    std::size_t samples = 0;
-    for (const Block& block : blocks) {
-      samples += block.samples.size();
-    }
+    each_wrong_times(run,
+                     blocks,
+                     {t0, t0 + width},
+                     [&](std::size_t block, std::size_t, const WrongTimes& times) {
+                       open[block] += undecided(times, [](const Range&) { return true; });
+                     });
     if (2 * std::accumulate(open.begin(), open.end(), std::size_t{0}) <= samples) {
       break;
     }
@@ -119,98 +134,124 @@ std::size_t level_for_errors(SegmentRun& run) {
   return level;
 }
 
-}  // namespace
+// The count of misread samples over a segment, from pieces of samples and intervals that are
+// looked at more and more closely.
+class ErrorProof {
+ public:
+  explicit ErrorProof(SegmentRun& run)
+      : run_(run),
+        options_(run.options()),
+        partition_(first_intervals(std::max(options_.first_level, level_for_errors(run)))) {
+    std::vector<std::uint32_t> all;
+    for (const Block& block : run.problem().blocks) {
+      all.insert(all.end(), block.samples.begin(), block.samples.end());
+    }
+    for (const TimeInterval& interval : partition_) {
+      open_[interval] = all;
+    }
+  }
 
-SegmentProof prove_errors(SegmentRun& run) {
-  const CertifiedProblem& problem = run.problem();
-  const CertifyOptions& options = run.options();
-  const std::size_t samples = problem.samples();
-  const auto rate = [&](std::size_t count) {
-    return static_cast<double>(count) / static_cast<double>(samples);
-  };
-  SegmentProof proof;
-  std::vector<Piece> settled;  // misread at some time, as far as known
-  std::map<TimeInterval, std::vector<std::uint32_t>> open;
-  std::vector<std::uint32_t> all;
-  for (const Block& block : problem.blocks) {
-    all.insert(all.end(), block.samples.begin(), block.samples.end());
+  SegmentProof prove() {
+    while (true) {
+      look();
+      const std::vector<Range> possible = gather(settled_, &WrongTimes::possible);
+      count(possible);
+      const bool violated = rate(least_) > options_.threshold;
+      const bool enough = rate(most_) <= allowed();
+      // Only pieces where the count may still be too large are looked at more closely.
+      const auto samples = static_cast<double>(run_.problem().samples());
+      const std::vector<char> chosen = decisive(settled_, crowded(possible, allowed() * samples));
+      const auto parts = 2 * static_cast<std::size_t>(std::ranges::count(chosen, char{1}));
+      if (violated || enough || parts == 0 || !run_.affords(parts)) {
+        proof_.outcome = violated ? SegmentProof::Outcome::violated
+                         : enough ? SegmentProof::Outcome::proven
+                                  : SegmentProof::Outcome::undecided;
+        return result(possible);
+      }
+      halve(chosen);
+    }
   }
-  std::vector<TimeInterval> partition =
-      first_intervals(std::max(options.first_level, level_for_errors(run)));
-  for (const TimeInterval& interval : partition) {
-    open[interval] = all;
+
+ private:
+  double rate(std::size_t count) const {
+    return static_cast<double>(count) / static_cast<double>(run_.problem().samples());
   }
-  std::size_t most = 0;   // nowhere more
-  std::size_t least = 0;  // somewhere as many
-  while (true) {
-    for (const auto& entry : open) {
-      const TimeInterval& interval = entry.first;
-      const std::vector<Block> blocks = problem.blocks_of(entry.second);
+
+  // The rate up to which nothing more needs to be known.
+  double allowed() const {
+    return options_.gap ? rate(least_) * (1.0 + *options_.gap) : options_.threshold;
+  }
+
+  // Settles what is open.
+  void look() {
+    for (const auto& [interval, samples] : open_) {
+      const TimeInterval& part = interval;
+      const std::vector<Block> blocks = run_.problem().blocks_of(samples);
       std::vector<std::vector<Piece>> found(blocks.size());
-      run.enclose(blocks,
-                  {&interval, 1},
-                  [&](std::size_t block,
-                      std::size_t,
-                      const Rows& left,
-                      const Rows& right,
-                      const Deviation& deviation) {
-                    const Block& own = blocks[block];
-                    for (std::size_t lane = 0; lane < own.samples.size(); ++lane) {
-                      WrongTimes times = wrong_times(
-                          left, right, deviation, own.label, lane, interval.t0, interval.t1);
-                      if (!times.possible.empty()) {
-                        found[block].push_back({own.samples[lane], interval, std::move(times)});
-                      }
-                    }
-                  });
+      each_wrong_times(
+          run_, blocks, part, [&](std::size_t block, std::size_t lane, WrongTimes times) {
+            if (!times.possible.empty()) {
+              found[block].push_back({blocks[block].samples[lane], part, std::move(times)});
+            }
+          });
       for (std::vector<Piece>& pieces : found) {
-        std::ranges::move(pieces, std::back_inserter(settled));
+        std::ranges::move(pieces, std::back_inserter(settled_));
       }
     }
-    open.clear();
-    const std::vector<Range> possible = gather(settled, &WrongTimes::possible);
-    const Crowd surely = largest_crowd(gather(settled, &WrongTimes::certain), true);
-    most = largest_crowd(possible, false).count;
-    if (surely.count > least) {
-      least = surely.count;
-      proof.t = 0.5 * (surely.at.from + surely.at.to);
+    open_.clear();
+  }
+
+  void count(const std::vector<Range>& possible) {
+    const Crowd surely = largest_crowd(gather(settled_, &WrongTimes::certain), true);
+    most_ = largest_crowd(possible, false).count;
+    if (surely.count > least_) {
+      least_ = surely.count;
+      proof_.t = 0.5 * (surely.at.from + surely.at.to);
     }
-    const bool violated = rate(least) > options.threshold;
-    const bool enough = options.gap ? rate(most) <= rate(least) * (1.0 + *options.gap)
-                                    : rate(most) <= options.threshold;
-    // Only pieces where the count may still be too large are looked at more closely.
-    const double allowed = options.gap ? rate(least) * (1.0 + *options.gap) : options.threshold;
-    const std::vector<char> chosen =
-        decisive(settled, crowded(possible, allowed * static_cast<double>(samples)));
-    const auto parts = 2 * static_cast<std::size_t>(std::ranges::count(chosen, char{1}));
-    if (violated || enough || parts == 0 || !run.affords(parts)) {
-      proof.outcome = violated ? SegmentProof::Outcome::violated
-                      : enough ? SegmentProof::Outcome::proven
-                               : SegmentProof::Outcome::undecided;
-      const std::vector<std::size_t> counts = counts_within(possible, partition);
-      for (std::size_t i = 0; i < partition.size(); ++i) {
-        proof.intervals.push_back({partition[i].t0, partition[i].t1, rate(counts[i])});
-      }
-      break;
-    }
+  }
+
+  // Opens the halves of the chosen pieces in their place.
+  void halve(const std::vector<char>& chosen) {
     std::vector<Piece> kept;
     std::vector<TimeInterval> halves;
-    for (std::size_t i = 0; i < settled.size(); ++i) {
+    for (std::size_t i = 0; i < settled_.size(); ++i) {
       if (chosen[i] == 0) {
-        kept.push_back(std::move(settled[i]));
+        kept.push_back(std::move(settled_[i]));
         continue;
       }
       halves.clear();
-      split(settled[i].interval, 2, halves);
+      split(settled_[i].interval, 2, halves);
       for (const TimeInterval& half : halves) {
-        open[half].push_back(settled[i].sample);
+        open_[half].push_back(settled_[i].sample);
       }
     }
-    settled = std::move(kept);
+    settled_ = std::move(kept);
   }
-  proof.bound = rate(most);
-  proof.largest_seen = rate(least);
-  return proof;
+
+  SegmentProof result(const std::vector<Range>& possible) {
+    const std::vector<std::size_t> counts = counts_within(possible, partition_);
+    for (std::size_t i = 0; i < partition_.size(); ++i) {
+      proof_.intervals.push_back({partition_[i].t0, partition_[i].t1, rate(counts[i])});
+    }
+    proof_.bound = rate(most_);
+    proof_.largest_seen = rate(least_);
+    return std::move(proof_);
+  }
+
+  SegmentRun& run_;
+  const CertifyOptions& options_;
+  std::vector<TimeInterval> partition_;
+  std::map<TimeInterval, std::vector<std::uint32_t>> open_;
+  std::vector<Piece> settled_;  // misread at some time, as far as known
+  std::size_t most_ = 0;        // nowhere more
+  std::size_t least_ = 0;       // somewhere as many
+  SegmentProof proof_;
+};
+
+}  // namespace
+
+SegmentProof prove_errors(SegmentRun& run) {
+  return ErrorProof(run).prove();
 }
 
 }  // namespace isthmus

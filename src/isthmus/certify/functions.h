@@ -5,16 +5,16 @@
 #include <cstdint>
 
 #include "isthmus/certify/rounding.h"
+#include "isthmus/core/target.h"
 
 namespace isthmus {
 
-/// Inlined into loops that are compiled for several instruction sets: no branches, no calls.
-#define ISTHMUS_INLINE [[gnu::always_inline]] inline
+// These become part of loops that are compiled for several instruction sets: no branches, no calls.
 
 /// exp(x) for x <= 0, off by less than 4 units in the last place; exp(-700) below that. NaN stays.
 /// x = k log 2 + r with |r| <= 0.35: r is off by 2^-55, the Taylor polynomial of degree 13 by
 /// 2^-57, its sum by less than 2 units (docs/certificate.md).
-ISTHMUS_INLINE double exp_of_negative(double x) {
+ISTHMUS_BODY double exp_of_negative(double x) {
   constexpr double log2_e = 0x1.71547652b82fep+0;
   constexpr double ln2_high = 0x1.62e42feep-1;  // 32 digits: times k without rounding
   constexpr double ln2_low = 0x1.a39ef35793c76p-33;
@@ -42,13 +42,13 @@ ISTHMUS_INLINE double exp_of_negative(double x) {
 }
 
 /// Off by less than function_error.
-ISTHMUS_INLINE double sigmoid_of(double z) {
+ISTHMUS_BODY double sigmoid_of(double z) {
   const double e = exp_of_negative(z < 0.0 ? z : -z);
   return (z < 0.0 ? e : 1.0) / (1.0 + e);
 }
 
 /// Off by less than function_error.
-ISTHMUS_INLINE double tanh_of(double z) {
+ISTHMUS_BODY double tanh_of(double z) {
   const double e = exp_of_negative(2.0 * (z < 0.0 ? z : -z));
   const double size = (1.0 - e) / (1.0 + e);
   return z < 0.0 ? -size : size;

@@ -14,7 +14,7 @@ namespace {
 using Function = double (*)(double);
 
 template <Function function>
-ISTHMUS_INLINE void each(std::span<const Lanes> in, std::span<Lanes> out) {
+ISTHMUS_BODY void each(std::span<const Lanes> in, std::span<Lanes> out) {
   for (std::size_t row = 0; row < in.size(); ++row) {
     for (std::size_t lane = 0; lane < lane_count; ++lane) {
       out[row][lane] = function(in[row][lane]);
@@ -22,7 +22,7 @@ ISTHMUS_INLINE void each(std::span<const Lanes> in, std::span<Lanes> out) {
   }
 }
 
-ISTHMUS_INLINE double largest_magnitude(std::span<const Lanes> rows) {
+ISTHMUS_BODY double largest_magnitude(std::span<const Lanes> rows) {
   Lanes largest{};
   Lanes sum{};  // of zeros; NaN once a number is not finite
   for (const Lanes& row : rows) {
@@ -35,7 +35,7 @@ ISTHMUS_INLINE double largest_magnitude(std::span<const Lanes> rows) {
   return finite ? std::ranges::max(largest.at) : std::numeric_limits<double>::infinity();
 }
 
-ISTHMUS_INLINE void bound_relu_rows(EndRows z, BoundRows deviation) {
+ISTHMUS_BODY void bound_relu_rows(EndRows z, BoundRows deviation) {
   for (std::size_t row = 0; row < z.left.size(); ++row) {
     for (std::size_t lane = 0; lane < lane_count; ++lane) {
       const Bounds bounds = bound_relu(z.left[row][lane],
@@ -50,7 +50,7 @@ ISTHMUS_INLINE void bound_relu_rows(EndRows z, BoundRows deviation) {
 using SmoothBound = Bounds (*)(double, double, double, double, Bounds, double);
 
 template <SmoothBound bound>
-ISTHMUS_INLINE void bound_smooth_rows(EndRows z, EndRows f, double radius, BoundRows deviation) {
+ISTHMUS_BODY void bound_smooth_rows(EndRows z, EndRows f, double radius, BoundRows deviation) {
   for (std::size_t row = 0; row < z.left.size(); ++row) {
     for (std::size_t lane = 0; lane < lane_count; ++lane) {
       const Bounds bounds = bound(z.left[row][lane],
@@ -65,9 +65,7 @@ ISTHMUS_INLINE void bound_smooth_rows(EndRows z, EndRows f, double radius, Bound
   }
 }
 
-ISTHMUS_INLINE void max_pool_rows(const Step& step,
-                                  std::span<const Lanes> in,
-                                  std::span<Lanes> out) {
+ISTHMUS_BODY void max_pool_rows(const Step& step, std::span<const Lanes> in, std::span<Lanes> out) {
   for (std::size_t p = 0; p < step.out_rows; ++p) {
     Lanes top = in[step.terms[step.first[p]].row];
     for (std::size_t k = step.first[p] + 1; k < step.first[p + 1]; ++k) {
@@ -80,11 +78,11 @@ ISTHMUS_INLINE void max_pool_rows(const Step& step,
   }
 }
 
-ISTHMUS_INLINE void bound_max_pool_rows(const Step& step,
-                                        EndRows z,
-                                        std::span<const Lanes> low,
-                                        std::span<const Lanes> high,
-                                        BoundRows out) {
+ISTHMUS_BODY void bound_max_pool_rows(const Step& step,
+                                      EndRows z,
+                                      std::span<const Lanes> low,
+                                      std::span<const Lanes> high,
+                                      BoundRows out) {
   for (std::size_t p = 0; p < step.out_rows; ++p) {
     LargestUnit<lane_count> largest;
     for (std::size_t k = step.first[p]; k < step.first[p + 1]; ++k) {
@@ -100,13 +98,13 @@ ISTHMUS_INLINE void bound_max_pool_rows(const Step& step,
   }
 }
 
-ISTHMUS_INLINE Kernels::Zeros prepare_row(const Lanes& left,
-                                          const Lanes& right,
-                                          const Lanes& low,
-                                          const Lanes& high,
-                                          Lanes& change,
-                                          Lanes& center,
-                                          Lanes& spread) {
+ISTHMUS_BODY Kernels::Zeros prepare_row(const Lanes& left,
+                                        const Lanes& right,
+                                        const Lanes& low,
+                                        const Lanes& high,
+                                        Lanes& change,
+                                        Lanes& center,
+                                        Lanes& spread) {
   double any_change = 0.0;  // or NaN
   double any_bound = 0.0;
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
@@ -122,13 +120,13 @@ ISTHMUS_INLINE Kernels::Zeros prepare_row(const Lanes& left,
   return {.change = any_change == 0.0, .bounds = any_bound == 0.0};
 }
 
-ISTHMUS_INLINE void combine_row(const Lanes& bend,
-                                const Lanes& at_left,
-                                const Lanes& at_right,
-                                const Lanes& spread,
-                                double rounding,
-                                Lanes& low,
-                                Lanes& high) {
+ISTHMUS_BODY void combine_row(const Lanes& bend,
+                              const Lanes& at_left,
+                              const Lanes& at_right,
+                              const Lanes& spread,
+                              double rounding,
+                              Lanes& low,
+                              Lanes& high) {
   for (std::size_t lane = 0; lane < lane_count; ++lane) {
     const double around = spread[lane] + rounding;
     low[lane] = unit_bounds::smaller(at_left[lane], at_right[lane]) - bend[lane] - around;
@@ -136,87 +134,32 @@ ISTHMUS_INLINE void combine_row(const Lanes& bend,
   }
 }
 
-// One instance of every loop for the instructions that TARGET allows.
-#define ISTHMUS_KERNELS(NAME, TARGET)                                                             \
-  struct NAME {                                                                                   \
-    TARGET static void relu(std::span<const Lanes> in, std::span<Lanes> out) {                    \
-      each<relu_of>(in, out);                                                                     \
-    }                                                                                             \
-    TARGET static void sigmoid(std::span<const Lanes> in, std::span<Lanes> out) {                 \
-      each<sigmoid_of>(in, out);                                                                  \
-    }                                                                                             \
-    TARGET static void tanh(std::span<const Lanes> in, std::span<Lanes> out) {                    \
-      each<tanh_of>(in, out);                                                                     \
-    }                                                                                             \
-    TARGET static double largest(std::span<const Lanes> rows) { return largest_magnitude(rows); } \
-    TARGET static void bound_relu(EndRows z, BoundRows deviation) {                               \
-      bound_relu_rows(z, deviation);                                                              \
-    }                                                                                             \
-    TARGET static void bound_sigmoid(EndRows z, EndRows f, double radius, BoundRows deviation) {  \
-      bound_smooth_rows<isthmus::bound_sigmoid>(z, f, radius, deviation);                         \
-    }                                                                                             \
-    TARGET static void bound_tanh(EndRows z, EndRows f, double radius, BoundRows deviation) {     \
-      bound_smooth_rows<isthmus::bound_tanh>(z, f, radius, deviation);                            \
-    }                                                                                             \
-    TARGET static void max_pool(const Step& step,                                                 \
-                                std::span<const Lanes> in,                                        \
-                                std::span<Lanes> out) {                                           \
-      max_pool_rows(step, in, out);                                                               \
-    }                                                                                             \
-    TARGET static void bound_max_pool(const Step& step,                                           \
-                                      EndRows z,                                                  \
-                                      std::span<const Lanes> low,                                 \
-                                      std::span<const Lanes> high,                                \
-                                      BoundRows out) {                                            \
-      bound_max_pool_rows(step, z, low, high, out);                                               \
-    }                                                                                             \
-    TARGET static Kernels::Zeros prepare(const Lanes& left,                                       \
-                                         const Lanes& right,                                      \
-                                         const Lanes& low,                                        \
-                                         const Lanes& high,                                       \
-                                         Lanes& change,                                           \
-                                         Lanes& center,                                           \
-                                         Lanes& spread) {                                         \
-      return prepare_row(left, right, low, high, change, center, spread);                         \
-    }                                                                                             \
-    TARGET static void combine(const Lanes& bend,                                                 \
-                               const Lanes& at_left,                                              \
-                               const Lanes& at_right,                                             \
-                               const Lanes& spread,                                               \
-                               double rounding,                                                   \
-                               Lanes& low,                                                        \
-                               Lanes& high) {                                                     \
-      combine_row(bend, at_left, at_right, spread, rounding, low, high);                          \
-    }                                                                                             \
-    static constexpr Kernels all{relu,                                                            \
-                                 sigmoid,                                                         \
-                                 tanh,                                                            \
-                                 largest,                                                         \
-                                 bound_relu,                                                      \
-                                 bound_sigmoid,                                                   \
-                                 bound_tanh,                                                      \
-                                 max_pool,                                                        \
-                                 bound_max_pool,                                                  \
-                                 prepare,                                                         \
-                                 combine};                                                        \
-  }
-
-ISTHMUS_KERNELS(Plain, );
-#ifdef __x86_64__
-ISTHMUS_KERNELS(Avx2, [[gnu::target("avx2")]]);
-ISTHMUS_KERNELS(Avx512, [[gnu::target(ISTHMUS_TARGET_AVX512)]]);
-#endif
+// The loops as `On` compiles them.
+template <template <auto> class On>
+constexpr Kernels kernels_on{.relu = On<each<relu_of>>::run,
+                             .sigmoid = On<each<sigmoid_of>>::run,
+                             .tanh = On<each<tanh_of>>::run,
+                             .largest = On<largest_magnitude>::run,
+                             .bound_relu = On<bound_relu_rows>::run,
+                             .bound_sigmoid = On<bound_smooth_rows<bound_sigmoid>>::run,
+                             .bound_tanh = On<bound_smooth_rows<bound_tanh>>::run,
+                             .max_pool = On<max_pool_rows>::run,
+                             .bound_max_pool = On<bound_max_pool_rows>::run,
+                             .prepare = On<prepare_row>::run,
+                             .combine = On<combine_row>::run};
 
 const Kernels& choose() {
-#ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    return Avx512::all;
-  }
-  if (__builtin_cpu_supports("avx2")) {
-    return Avx2::all;
+#if defined(__x86_64__)
+  switch (usable_targets()) {
+    case 3:
+      return kernels_on<OnAvx512>;
+    case 2:
+      return kernels_on<OnAvx2>;
+    default:
+      break;
   }
 #endif
-  return Plain::all;
+  return kernels_on<OnBaseline>;
 }
 
 }  // namespace
@@ -227,7 +170,7 @@ const Kernels& kernels() {
 }
 
 const Kernels& plain_kernels() {
-  return Plain::all;
+  return kernels_on<OnBaseline>;
 }
 
 }  // namespace isthmus

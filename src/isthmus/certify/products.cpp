@@ -5,9 +5,6 @@
 
 #include "isthmus/core/target.h"
 
-// The loop is written once and compiled for each instruction set; the choice is made at run time.
-#define ISTHMUS_BODY [[gnu::always_inline]] inline
-
 namespace isthmus {
 namespace {
 

@@ -26,30 +26,30 @@ namespace unit_bounds {
 
 constexpr double widening = 0x1p-48;  // a dozen roundings of numbers that it multiplies
 
-ISTHMUS_INLINE double larger(double a, double b) {
+ISTHMUS_BODY double larger(double a, double b) {
   return a > b ? a : b;
 }
-ISTHMUS_INLINE double smaller(double a, double b) {
+ISTHMUS_BODY double smaller(double a, double b) {
   return a < b ? a : b;
 }
-ISTHMUS_INLINE double magnitude(double a) {
+ISTHMUS_BODY double magnitude(double a) {
   return std::abs(a);
 }
 
-ISTHMUS_INLINE Bounds widened(Bounds bounds, double scale) {
+ISTHMUS_BODY Bounds widened(Bounds bounds, double scale) {
   const double error = widening * scale;
   return {bounds.low - error, bounds.high + error};
 }
 
 // A lower bound of (sqrt(x) + sqrt(y))^2 for x, y >= 0: the least of x / s + y / (1 - s).
-ISTHMUS_INLINE double least_over_s(double x, double y) {
+ISTHMUS_BODY double least_over_s(double x, double y) {
   return (x + y + 2.0 * std::sqrt(x) * std::sqrt(y)) * (1.0 - widening);
 }
 
 // A lower bound over s in (0, 1) of max(a - x / s, b - y / (1 - s)) for x, y >= 0: the first
 // increases and the second decreases, so that at any place the smaller one is a bound. The place
 // where they cross is the best; it need not be exact.
-ISTHMUS_INLINE double least_of_larger(double a, double x, double b, double y) {
+ISTHMUS_BODY double least_of_larger(double a, double x, double b, double y) {
   // (a - b) s (1 - s) - x (1 - s) + y s = 0
   const double d = a - b;
   const double linear = d + x + y;
@@ -62,7 +62,7 @@ ISTHMUS_INLINE double least_of_larger(double a, double x, double b, double y) {
 
 // The range of f'' where it is a cubic of the value f, smallest at one place and largest at
 // another. It takes its largest value +-`extreme` at f_low and the negative of that at f_high.
-ISTHMUS_INLINE Bounds curvature_range(
+ISTHMUS_BODY Bounds curvature_range(
     double f0, double f1, double g0, double g1, double f_low, double f_high, double extreme) {
   const double first = smaller(f0, f1);
   const double last = larger(f0, f1);
@@ -74,7 +74,7 @@ ISTHMUS_INLINE Bounds curvature_range(
 
 // The range of f' between the ends, which lie on one side of its top at 0 or on both, and beyond
 // them by as much as the deviation reaches.
-ISTHMUS_INLINE Bounds
+ISTHMUS_BODY Bounds
 slope_range(double z0, double z1, double p0, double p1, double top, double reach_of_slope) {
   const bool over_top = smaller(z0, z1) <= 0.0 && larger(z0, z1) >= 0.0;
   const double high = over_top ? top : larger(p0, p1);
@@ -83,12 +83,12 @@ slope_range(double z0, double z1, double p0, double p1, double top, double reach
 }
 
 // How far a unit moves from its chord: q <= 1/4.
-ISTHMUS_INLINE double reach(Bounds z, double radius) {
+ISTHMUS_BODY double reach(Bounds z, double radius) {
   return 0.25 * larger(larger(-z.low, z.high), 0.0) + radius;
 }
 
 // A smooth function f between z0 and z1: f' lies in `slope`, f'' in `curvature`.
-ISTHMUS_INLINE Bounds bound_smooth(double z0, double z1, Bounds z, Bounds slope, Bounds curvature) {
+ISTHMUS_BODY Bounds bound_smooth(double z0, double z1, Bounds z, Bounds slope, Bounds curvature) {
   const double change = z1 - z0;
   const double half = 0.5 * change * change;
   const Bounds result{-half * curvature.high + z.low * (z.low < 0.0 ? slope.high : slope.low),
@@ -98,11 +98,11 @@ ISTHMUS_INLINE Bounds bound_smooth(double z0, double z1, Bounds z, Bounds slope,
 
 }  // namespace unit_bounds
 
-ISTHMUS_INLINE double relu_of(double z) {
+ISTHMUS_BODY double relu_of(double z) {
   return z < 0.0 ? 0.0 : z;  // NaN stays
 }
 
-ISTHMUS_INLINE Bounds bound_relu(double z0, double z1, Bounds z) {
+ISTHMUS_BODY Bounds bound_relu(double z0, double z1, Bounds z) {
   using namespace unit_bounds;
   const bool on = z0 >= 0.0 && z1 >= 0.0;
   const bool off = z0 <= 0.0 && z1 <= 0.0;
@@ -120,7 +120,7 @@ ISTHMUS_INLINE Bounds bound_relu(double z0, double z1, Bounds z) {
 
 /// f0, f1: the function at z0, z1. `radius`: a further deviation of z, not in multiples of q (it
 /// moves the slopes, no more).
-ISTHMUS_INLINE Bounds
+ISTHMUS_BODY Bounds
 bound_sigmoid(double z0, double z1, double f0, double f1, Bounds z, double radius) {
   using namespace unit_bounds;
   constexpr double steepest_slope = 0.0962250448649377;  // of the slope: 1 / (6 sqrt 3), rounded up
@@ -137,7 +137,7 @@ bound_sigmoid(double z0, double z1, double f0, double f1, Bounds z, double radiu
   return bound_smooth(z0, z1, z, slope, curvature);
 }
 
-ISTHMUS_INLINE Bounds
+ISTHMUS_BODY Bounds
 bound_tanh(double z0, double z1, double f0, double f1, Bounds z, double radius) {
   using namespace unit_bounds;
   constexpr double steepest_slope = 0.7698003589195011;  // 4 / (3 sqrt 3), rounded up
@@ -159,7 +159,7 @@ bound_tanh(double z0, double z1, double f0, double f1, Bounds z, double radius) 
 template <std::size_t Count>
 class LargestUnit {
  public:
-  ISTHMUS_INLINE LargestUnit() {
+  ISTHMUS_BODY LargestUnit() {
     constexpr double none = -std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < Count; ++i) {
       left_[i] = right_[i] = low_[i] = high_[i] = best_right_[i] = best_left_[i] = none;
@@ -168,17 +168,17 @@ class LargestUnit {
   }
 
   /// The end values of a unit.
-  ISTHMUS_INLINE void raise(const double* left, const double* right) {
+  ISTHMUS_BODY void raise(const double* left, const double* right) {
     for (std::size_t i = 0; i < Count; ++i) {
       left_[i] = unit_bounds::larger(left_[i], left[i]);
       right_[i] = unit_bounds::larger(right_[i], right[i]);
     }
   }
 
-  ISTHMUS_INLINE void add(const double* left,
-                          const double* right,
-                          const double* low,
-                          const double* high) {
+  ISTHMUS_BODY void add(const double* left,
+                        const double* right,
+                        const double* low,
+                        const double* high) {
     using namespace unit_bounds;
     for (std::size_t i = 0; i < Count; ++i) {
       const double gap_left = left_[i] - left[i];
@@ -196,7 +196,7 @@ class LargestUnit {
     }
   }
 
-  ISTHMUS_INLINE void bounds(double* low, double* high) const {
+  ISTHMUS_BODY void bounds(double* low, double* high) const {
     using namespace unit_bounds;
     for (std::size_t i = 0; i < Count; ++i) {
       // The unit that wins at the right end closes its gap at the left as s goes to 1.

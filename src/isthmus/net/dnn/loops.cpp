@@ -8,12 +8,10 @@
 
 #include "isthmus/core/target.h"
 
-// Each loop is written once, as an always-inlined body, and compiled once for every instruction set
-// by a function with a target attribute (see flags.cmake: never fused, so that all agree).
-#define ISTHMUS_BODY [[gnu::always_inline]] inline
+// Never fused (see flags.cmake), so that all instruction sets agree.
 
 // Rows are pointers of their own, so that loops over them vectorise: many parameters.
-// NOLINTBEGIN(readability-function-size,bugprone-macro-parentheses)
+// NOLINTBEGIN(readability-function-size)
 
 namespace isthmus::dnn {
 namespace {
@@ -281,69 +279,33 @@ ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
   return result;
 }
 
-#define ISTHMUS_LOOPS(set, TARGET)                                                              \
-  TARGET void normalise_##set(const NormFactors& factors,                                       \
-                              std::size_t channels,                                             \
-                              const float* x,                                                   \
-                              float* squares,                                                   \
-                              float* sums,                                                      \
-                              float* y) {                                                       \
-    normalise_body(factors, channels, x, squares, sums, y);                                     \
-  }                                                                                             \
-  TARGET void normalise_backward_##set(const NormFactors& factors,                              \
-                                       std::size_t channels,                                    \
-                                       const float* x,                                          \
-                                       const float* sums,                                       \
-                                       const float* y_gradient,                                 \
-                                       float* scratch,                                          \
-                                       float* x_gradient) {                                     \
-    normalise_backward_body(factors, channels, x, sums, y_gradient, scratch, x_gradient);       \
-  }                                                                                             \
-  TARGET void cell_forward_##set(const CellStep& step) {                                        \
-    cell_forward_body(step);                                                                    \
-  }                                                                                             \
-  TARGET void cell_backward_##set(const CellStep& step) {                                       \
-    cell_backward_body(step);                                                                   \
-  }                                                                                             \
-  TARGET double sum_of_powers_##set(                                                            \
-      std::size_t width, const float* x, float largest, float* powers) {                        \
-    return sum_of_powers_body(width, x, largest, powers);                                       \
-  }                                                                                             \
-  TARGET float largest_##set(std::size_t width, const float* x) {                               \
-    return largest_body(width, x);                                                              \
-  }                                                                                             \
-  constexpr Loops loops_##set {                                                                 \
-    .name = #set, .normalise = normalise_##set, .normalise_backward = normalise_backward_##set, \
-    .cell_forward = cell_forward_##set, .cell_backward = cell_backward_##set,                   \
-    .sum_of_powers = sum_of_powers_##set, .largest = largest_##set                              \
-  }
+// NOLINTEND(readability-function-size)
 
-ISTHMUS_LOOPS(baseline, );
+// The loops as `On` compiles them.
+template <template <auto> class On>
+constexpr Loops loops_on(const char* name) {
+  return {.name = name,
+          .normalise = On<normalise_body>::run,
+          .normalise_backward = On<normalise_backward_body>::run,
+          .cell_forward = On<cell_forward_body>::run,
+          .cell_backward = On<cell_backward_body>::run,
+          .sum_of_powers = On<sum_of_powers_body>::run,
+          .largest = On<largest_body>::run};
+}
+
+constexpr Loops loops_baseline = loops_on<OnBaseline>("baseline");
 #if defined(__x86_64__)
-ISTHMUS_LOOPS(avx2, [[gnu::target("avx2")]]);
-ISTHMUS_LOOPS(avx512, [[gnu::target(ISTHMUS_TARGET_AVX512)]]);
+constexpr Loops loops_avx2 = loops_on<OnAvx2>("avx2");
+constexpr Loops loops_avx512 = loops_on<OnAvx512>("avx512");
 constexpr const Loops* all_loops[] = {&loops_baseline, &loops_avx2, &loops_avx512};
 #else
 constexpr const Loops* all_loops[] = {&loops_baseline};
 #endif
 
-// NOLINTEND(readability-function-size,bugprone-macro-parentheses)
-
-std::size_t usable() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    return 3;
-  }
-  return __builtin_cpu_supports("avx2") ? 2 : 1;
-#else
-  return 1;
-#endif
-}
-
 }  // namespace
 
 const Loops* const* available_loops(std::size_t& count) {
-  static const std::size_t available = usable();
+  static const std::size_t available = usable_targets();
   count = available;
   return all_loops;
 }

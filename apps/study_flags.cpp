@@ -140,7 +140,12 @@ void StudyFlags::add_problem(CLI::App& command) {
                   network,
                   "A network of your own: a JSON file with its stack of layers (docs/networks.md)")
       ->group(group);
-  command.add_option("--dataset", dataset, "With --network: the data set of images it is for")
+  command
+      .add_option("--dataset",
+                  dataset,
+                  "With --network: the data set it is for, a known one or an IDX set of your own, "
+                  "a folder of "
+                  "that name below --data (see `isthmus data list`)")
       ->capture_default_str()
       ->group(group);
   command

@@ -10,6 +10,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/data/fetch.h"
+#include "isthmus/data/known_sets.h"
 #include "isthmus/data/locations.h"
 
 namespace isthmus::app {
@@ -20,13 +21,16 @@ struct DataCommand {
   std::optional<std::string> data;
   std::vector<std::string> mirrors;
   bool json = false;
+
+  std::optional<std::filesystem::path> folder() const {
+    return data ? std::optional<std::filesystem::path>(*data) : std::nullopt;
+  }
 };
 
 // The folder of a set, or nothing if it is nowhere.
 std::optional<std::filesystem::path> where(std::string_view name, const DataCommand& command) {
   try {
-    return command.data ? find_dataset(name, std::filesystem::path(*command.data))
-                        : find_dataset(name);
+    return find_dataset(name, command.folder());
   } catch (const MissingInput&) {
     return std::nullopt;
   }
@@ -34,22 +38,35 @@ std::optional<std::filesystem::path> where(std::string_view name, const DataComm
 
 void list_sets(const DataCommand& command) {
   Json list = Json::array();
-  for (const KnownSet& set : known_sets()) {
-    const auto folder = where(set.name, command);
+  const auto show = [&](std::string_view name,
+                        std::string_view content,
+                        std::size_t classes,
+                        const std::optional<std::filesystem::path>& folder) {
     if (command.json) {
-      list.push_back({{"name", set.name},
-                      {"content", set.content},
-                      {"classes", set.classes},
+      list.push_back({{"name", name},
+                      {"content", content},
+                      {"classes", classes},
                       {"folder", folder ? Json(folder->string()) : Json(nullptr)}});
-    } else {
-      fmt::print("{:<16}{:<50}{}\n",
-                 set.name,
-                 set.content,
-                 folder ? folder->string()
-                 : set.mirrors.empty()
-                     ? fmt::format("not found (isthmus data path {})", set.name)
-                     : fmt::format("not found (isthmus data fetch {})", set.name));
+      return;
     }
+    const bool fetched = folder || !known_set(name).mirrors.empty();
+    fmt::print(
+        "{:<16}{:<50}{}\n",
+        name,
+        content,
+        folder ? folder->string()
+               : fmt::format("not found (isthmus data {} {})", fetched ? "fetch" : "path", name));
+  };
+  for (const KnownSet& set : known_sets()) {
+    show(set.name, set.content, set.classes, where(set.name, command));
+  }
+  for (const OwnSet& set : own_sets(command.folder())) {
+    const std::size_t classes = set.summary.classes;
+    show(set.name,
+         classes == 0 || command.json ? set.summary.content
+                                      : fmt::format("{}, {} classes", set.summary.content, classes),
+         classes,
+         set.folder);
   }
   if (command.json) {
     fmt::print("{}\n", list.dump(2));
@@ -57,10 +74,7 @@ void list_sets(const DataCommand& command) {
 }
 
 void print_path(const DataCommand& command) {
-  const auto folder = command.data
-                          ? find_dataset(command.name, std::filesystem::path(*command.data))
-                          : find_dataset(command.name);
-  fmt::print("{}\n", folder.string());
+  fmt::print("{}\n", find_dataset(command.name, command.folder()).string());
 }
 
 void fetch(const DataCommand& command, const Stop& stop) {
@@ -113,7 +127,8 @@ void add_data(Context& context) {
   parser->require_subcommand(1);
   auto command = std::make_shared<DataCommand>();
 
-  CLI::App* list = parser->add_subcommand("list", "The known sets, and where they are");
+  CLI::App* list =
+      parser->add_subcommand("list", "The known sets and IDX sets of your own, and where they are");
   list->add_option("--data", command->data, "Look here first")->type_name("DIR");
   list->add_flag("--json", command->json, "Print JSON");
   list->callback([&context, command] { context.chosen = [command] { list_sets(*command); }; });

@@ -125,6 +125,79 @@ TEST(NetworkFile, JoinsANetworkOfTheUsersOwn) {
   expect_run(folder.path(), {"verify", "run", "--data", "data"}, 0);
 }
 
+TEST(OwnImages, OfAnyNameAndNumberOfClassesFromEndToEnd) {
+  const TemporaryFolder folder;
+  write_letters(folder, "data/letters/train", 520, 26, true);
+  write_letters(folder, "data/letters/test", 260, 26, true);
+  folder.write("net.json", R"({"input": [1, 4, 4], "layers": [{"type": "flatten"},
+      {"type": "linear", "out_features": 16}, {"type": "relu"},
+      {"type": "linear", "out_features": 27}]})");
+  const auto with = [](const std::string& verb, Arguments more) {
+    Arguments all{verb, "--network", "net.json", "--dataset", "letters", "--data", "data"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_run(folder.path(), with("connect", {"--threshold", "0.2", "--out", "run"}), 0);
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
+  expect_run(folder.path(), {"verify", "run", "--data", "data"}, 0);
+  for (const std::string side : {"A", "B"}) {
+    expect_run(
+        folder.path(),
+        with("train", {"--threshold", "0.2", "--side", side, "--out", side + ".safetensors"}),
+        0);
+  }
+  expect_run(folder.path(),
+             with("connect",
+                  {"--threshold",
+                   "0.2",
+                   "--from",
+                   "A.safetensors",
+                   "--to",
+                   "B.safetensors",
+                   "--out",
+                   "given"}),
+             0);
+  EXPECT_EQ(cell_of(folder / "given/cells.csv", "max_metric"),
+            cell_of(folder / "run/cells.csv", "max_metric"));
+  const Outcome list = expect_run(folder.path(), {"data", "list", "--data", "data", "--json"}, 0);
+  const Json sets = Json::parse(list.out);
+  EXPECT_EQ(sets.back()["name"], "letters");
+  EXPECT_EQ(sets.back()["content"], "520 + 260 images, 1 x 4 x 4");
+  EXPECT_EQ(sets.back()["classes"], 27);
+  expect_run(folder.path(), {"data", "path", "letters", "--data", "data"}, 0);
+}
+
+TEST(OwnImages, ThatDoNotFitSayWhy) {
+  const TemporaryFolder folder;
+  write_letters(folder, "data/letters/train", 52, 26, false);
+  write_letters(folder, "data/letters/t10k", 26, 26, false);
+  const auto connect = [&](const std::string& set,
+                           const std::string& outputs,
+                           int code,
+                           std::initializer_list<std::string_view> parts) {
+    folder.write("net.json",
+                 R"({"input": [1, 4, 4], "layers": [{"type": "flatten"},
+                     {"type": "linear", "out_features": )" +
+                     outputs + "}]}");
+    expect_run(folder.path(),
+               {"connect",
+                "--network",
+                "net.json",
+                "--dataset",
+                set,
+                "--data",
+                "data",
+                "--threshold",
+                "0.2"},
+               code,
+               parts);
+  };
+  connect("letters", "26", 64, {"26 outputs", "27 classes", "labels from 1 to 26", "out_features"});
+  connect("digits", "27", 66, {"data set digits: not found", "it holds letters/", "digits/"});
+  connect("letters/", "27", 64, {"the name of a set", "--data DIR"});
+  connect("quadratic", "27", 64, {"quadratic", "--dataset"});
+}
+
 TEST(Text, JoinsRecurrentNetworksOfTheUsersOwn) {
   const TemporaryFolder folder;
   write_tiny_text(folder);

@@ -49,6 +49,31 @@ inline void write_tiny_mnist(const TemporaryFolder& folder) {
   folder.write("data/mnist/t10k-labels-idx1-ubyte", tiny_labels(tiny_test));
 }
 
+/// Writes `samples` images of 4 x 4 of a set with labels from 1 to `classes`, packed or not: a
+/// bright pixel or two a class under noise.
+inline void write_letters(const TemporaryFolder& folder,
+                          const std::string& prefix,
+                          std::uint32_t samples,
+                          std::uint32_t classes,
+                          bool packed) {
+  std::mt19937 noise(samples);
+  std::string images;
+  std::string labels;
+  for (std::uint32_t i = 0; i < samples; ++i) {
+    const std::uint32_t label = 1 + i % classes;
+    labels += static_cast<char>(label);
+    for (std::uint32_t k = 0; k < 16; ++k) {
+      const bool bright = k == label % 16 || (label >= 16 && k == (label + 5) % 16);
+      images += static_cast<char>((bright ? 200 : 0) + noise() % 30);
+    }
+  }
+  const auto write = [&](const std::string& name, const std::string& content) {
+    folder.write(prefix + name + (packed ? ".gz" : ""), packed ? gzip_content(content) : content);
+  };
+  write("-images-idx3-ubyte", idx_content({samples, 4, 4}, images));
+  write("-labels-idx1-ubyte", idx_content({samples}, labels));
+}
+
 /// Writes a text in Penn Treebank's names into data/ptb of a folder: words that follow one another
 /// in a ring, so that a recurrent network learns them in an instant. Its vocabulary is 6 words.
 inline void write_tiny_text(const TemporaryFolder& folder) {

@@ -51,7 +51,8 @@ TEST(Usage, Commands) {
   expect_run(folder.path(), {"conect", "quadratic"}, 64, {"conect"});
   expect_run(folder.path(), {"data", "steal"}, 64, {"steal"});
   expect_run(folder.path(), {"list", "everything"}, 64, {"everything"});
-  expect_run(folder.path(), {"data", "path", "cifar"}, 64, {"fashion-mnist", "'cifar'"});
+  expect_run(folder.path(), {"data", "path", "cifar"}, 66, {"fashion-mnist", "cifar/"});
+  expect_run(folder.path(), {"data", "fetch", "cifar"}, 64, {"fashion-mnist", "'cifar'"});
   expect_run(folder.path(), {"verify"}, 64, {"target"});
   expect_run(folder.path(), {"train", "quadratic"}, 64, {"--out"});
   expect_run(

@@ -11,7 +11,8 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/data/content_reader.h"
-#include "isthmus/data/locations.h"
+#include "isthmus/data/file_kind.h"
+#include "isthmus/data/packed_file.h"
 
 namespace isthmus {
 namespace {
@@ -29,6 +30,12 @@ constexpr std::array<std::string_view, 5> train_batches{"data_batch_1.bin",
                                                         "data_batch_5.bin"};
 constexpr std::string_view test_batch = "test_batch.bin";
 
+// Another kind of file, if that can be told.
+std::string what_it_is(const std::filesystem::path& path, std::string_view otherwise) {
+  const std::string kind = kind_of_content(path);
+  return kind.empty() ? std::string(otherwise) : kind;
+}
+
 void append_record(std::span<const std::uint8_t> record,
                    std::size_t index,
                    const std::filesystem::path& path,
@@ -36,13 +43,13 @@ void append_record(std::span<const std::uint8_t> record,
   const std::uint8_t label = record.front();
   if (label >= classes) {
     throw DataError(
-        fmt::format("{}: expected labels from 0 to {}, found {} at record {} (byte {}). Is it the "
-                    "binary version of CIFAR-10?",
+        fmt::format("{}: expected labels from 0 to {}, found {} at record {} (byte {}). {}",
                     path.string(),
                     classes - 1,
                     label,
                     index,
-                    index * record_bytes));
+                    index * record_bytes,
+                    what_it_is(path, "Is it the binary version of CIFAR-10?")));
   }
   samples.labels.push_back(label);
   samples.bytes.insert(samples.bytes.end(), record.begin() + 1, record.end());
@@ -52,12 +59,14 @@ void append_record(std::span<const std::uint8_t> record,
                            std::size_t whole,
                            std::size_t left_over) {
   throw DataError(
-      fmt::format("{}: expected whole records of {} bytes, found {} records and {} bytes more. The "
-                  "file is incomplete, or not the binary version of CIFAR-10: get it again.",
+      fmt::format("{}: expected whole records of {} bytes, found {} records and {} bytes more. {}",
                   path.string(),
                   record_bytes,
                   whole,
-                  left_over));
+                  left_over,
+                  what_it_is(path,
+                             "The file is incomplete, or not the binary version of CIFAR-10: get "
+                             "it again.")));
 }
 
 void check_count(const std::filesystem::path& path, std::size_t expected, std::size_t found) {

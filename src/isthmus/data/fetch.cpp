@@ -16,6 +16,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/data/content_reader.h"
+#include "isthmus/data/packed_file.h"
 #include "isthmus/data/partial_file.h"
 #include "isthmus/data/tar.h"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "isthmus/core/stop.h"
-#include "isthmus/data/locations.h"
+#include "isthmus/data/known_sets.h"
 
 namespace isthmus {
 

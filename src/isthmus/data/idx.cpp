@@ -11,6 +11,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/data/content_reader.h"
+#include "isthmus/data/file_kind.h"
 
 namespace isthmus {
 namespace {
@@ -51,12 +52,14 @@ std::vector<std::size_t> read_shape(ContentReader& reader, const std::filesystem
   std::array<std::uint8_t, 4> magic{};
   read_header(reader, path, magic);
   if (magic[0] != 0 || magic[1] != 0) {
+    const std::string kind = kind_of_content(path);
     throw DataError(
         fmt::format("{}: expected an IDX file, which begins with the bytes 00 00, found {:02x} "
-                    "{:02x}. Is it another kind of file?",
+                    "{:02x}. {}",
                     path.string(),
                     magic[0],
-                    magic[1]));
+                    magic[1],
+                    kind.empty() ? "Is it another kind of file?" : kind));
   }
   if (magic[2] != type_unsigned_byte) {
     throw DataError(
@@ -127,6 +130,11 @@ void check_labels(const IdxArray& labels, const std::filesystem::path& path, std
 }
 
 }  // namespace
+
+std::vector<std::size_t> read_idx_shape(const std::filesystem::path& path) {
+  ContentReader reader(path);
+  return read_shape(reader, path);
+}
 
 IdxArray read_idx(const std::filesystem::path& path) {
   ContentReader reader(path);

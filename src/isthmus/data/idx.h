@@ -26,6 +26,9 @@ struct IdxArray {
 /// could hold. Safe to call from any thread.
 IdxArray read_idx(const std::filesystem::path& path);
 
+/// Reads the shape in the header alone. Throws as read_idx for a wrong header.
+std::vector<std::size_t> read_idx_shape(const std::filesystem::path& path);
+
 /// Reads one split of a labelled set from its two files. Images of IDX shape (N, h, w) become
 /// inputs of shape (1, h, w); other shapes are kept as they are without N. `classes` is the number
 /// of classes the labels must be below; 0 takes any label. Appends what was read to `sources`.

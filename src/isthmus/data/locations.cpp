@@ -5,115 +5,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 #include "isthmus/core/error.h"
 #include "isthmus/data/cifar.h"
-#include "isthmus/data/idx.h"
+#include "isthmus/data/known_sets.h"
+#include "isthmus/data/packed_file.h"
 
 namespace isthmus {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view train_images = "train-images-idx3-ubyte";
-constexpr std::string_view train_labels = "train-labels-idx1-ubyte";
-constexpr std::string_view test_images = "t10k-images-idx3-ubyte";
-constexpr std::string_view test_labels = "t10k-labels-idx1-ubyte";
-
-// Content of the files that Y. LeCun published; their MD5 are widely quoted.
-constexpr std::array<KnownFile, 4> mnist_files{{
-    {train_images, 47040016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
-    {train_labels, 60008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
-    {test_images, 7840016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
-    {test_labels, 10008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"},
-}};
-constexpr std::array<std::string_view, 2> mnist_mirrors{
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-};
-
-// Computed from the unpacked files of Debian's package dataset-fashion-mnist.
-constexpr std::array<KnownFile, 4> fashion_mnist_files{{
-    {train_images, 47040016, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"},
-    {train_labels, 60008, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
-    {test_images, 7840016, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"},
-    {test_labels, 10008, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"},
-}};
-// Zalando's own place, which has no https.
-constexpr std::array<std::string_view, 1> fashion_mnist_mirrors{
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-};
-
-// The SHA-256 of the unpacked files, whose MD5 and git blob hashes are those of A. Krizhevsky's.
-constexpr std::uint64_t cifar_batch_bytes = std::uint64_t{10000} * 3073;
-constexpr std::array<KnownFile, 6> cifar10_files{{
-    {"data_batch_1.bin",
-     cifar_batch_bytes,
-     "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"},
-    {"data_batch_2.bin",
-     cifar_batch_bytes,
-     "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"},
-    {"data_batch_3.bin",
-     cifar_batch_bytes,
-     "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"},
-    {"data_batch_4.bin",
-     cifar_batch_bytes,
-     "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"},
-    {"data_batch_5.bin",
-     cifar_batch_bytes,
-     "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"},
-    {"test_batch.bin",
-     cifar_batch_bytes,
-     "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"},
-}};
-
-// A. Krizhevsky's own place.
-constexpr std::array<std::string_view, 1> cifar10_mirrors{
-    "https://www.cs.toronto.edu/~kriz/",
-};
-
-// The SHA-256 of the files of the simple-examples archive, whose MD5 are widely published.
-constexpr std::array<KnownFile, 3> ptb_files{{
-    {"ptb.train.txt", 5101618, "fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf"},
-    {"ptb.valid.txt", 399782, "c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2"},
-    {"ptb.test.txt", 449945, "dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0"},
-}};
-
-constexpr std::array<KnownSet, 4> sets{{
-    {.name = "mnist",
-     .folder = "mnist",
-     .content = "60,000 + 10,000 digits, 1 x 28 x 28",
-     .classes = 10,
-     .files = mnist_files,
-     .mirrors = mnist_mirrors},
-    {.name = "fashion-mnist",
-     .folder = "fashion-mnist",
-     .content = "60,000 + 10,000 pieces of clothing, 1 x 28 x 28",
-     .classes = 10,
-     .files = fashion_mnist_files,
-     .mirrors = fashion_mnist_mirrors,
-     .system_folder = "/usr/share/datasets/fashion-mnist",
-     .system_package = "dataset-fashion-mnist"},
-    {.name = "cifar-10",
-     .folder = "cifar-10-batches-bin",
-     .content = "50,000 + 10,000 photographs, 3 x 32 x 32",
-     .classes = 10,
-     .files = cifar10_files,
-     .mirrors = cifar10_mirrors,
-     .archive = "cifar-10-binary.tar.gz"},
-    {.name = "ptb",
-     .folder = "ptb",
-     .content = "929,589 + 73,760 + 82,430 tokens of 10,000",
-     .files = ptb_files},
-}};
-
-const KnownSet* find_known(std::string_view name) {
-  const auto* found =
-      std::find_if(sets.begin(), sets.end(), [&](const KnownSet& set) { return set.name == name; });
-  return found == sets.end() ? nullptr : found;
-}
 
 // An environment variable that is set and not empty.
 std::optional<std::string> environment(const char* variable) {
@@ -124,131 +26,214 @@ std::optional<std::string> environment(const char* variable) {
   return value;
 }
 
-struct Place {
-  fs::path folder;
-  std::string origin;  // who named it
-};
-
-std::vector<Place> places_of(const KnownSet& set, const std::optional<fs::path>& flag_folder) {
-  std::vector<Place> places;
-  const auto add = [&](const fs::path& root, const std::string& origin) {
-    places.push_back({root / set.folder, origin});
-    places.push_back({root, origin});
-  };
-  if (flag_folder) {
-    add(*flag_folder, "--data");
+// What a name is but for case, hyphens and underscores.
+std::string plain_name(std::string_view name) {
+  std::string plain;
+  for (const char letter : name) {
+    if (letter != '-' && letter != '_') {
+      plain += letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+    }
   }
-  if (const auto folder = environment("ISTHMUS_DATA")) {
-    add(*folder, "ISTHMUS_DATA");
-  }
-  if (environment("XDG_DATA_HOME") || environment("HOME")) {
-    places.push_back({user_data_folder() / set.folder, "the user's data folder"});
-  }
-  if (!set.system_folder.empty()) {
-    places.push_back({fs::path(set.system_folder), "the system's package"});
-  }
-  return places;
+  return plain;
 }
 
-std::vector<std::string_view> missing_files(const KnownSet& set, const fs::path& folder) {
-  std::vector<std::string_view> missing;
-  for (const KnownFile& file : set.files) {
+// The folders directly below a folder, in the order of their names.
+std::vector<fs::path> subfolders(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    std::error_code unreadable;
+    if (entry.is_directory(unreadable)) {
+      found.push_back(entry.path());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// A set that is looked for.
+struct Wanted {
+  std::string name;
+  std::string folder;
+  const KnownSet* known = nullptr;  // null: an IDX set of the user's own
+
+  bool is_idx() const {
+    return known == nullptr || known->files.front().name == "train-images-idx3-ubyte";
+  }
+};
+
+Wanted wanted_of(std::string_view name) {
+  const KnownSet* known = find_known_set(name);
+  if (known == nullptr &&
+      (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos)) {
+    throw UsageError(
+        fmt::format("data set: expected the name of a set ({}, or the name of a folder of your own "
+                    "IDX files), got '{}'. Name the folder around it with --data DIR.",
+                    known_set_names(),
+                    name));
+  }
+  return {std::string(name), std::string(known != nullptr ? known->folder : name), known};
+}
+
+std::vector<std::string> missing_files(const Wanted& set, const fs::path& folder) {
+  std::vector<std::string> missing;
+  if (set.is_idx()) {
+    find_idx_files(folder, set.name, &missing);
+    return missing;
+  }
+  for (const KnownFile& file : set.known->files) {
     if (!find_file(folder, file.name)) {
-      missing.push_back(file.name);
+      missing.emplace_back(file.name);
     }
   }
   return missing;
 }
 
-std::string describe(const KnownSet& set, const Place& place) {
+struct Place {
+  fs::path folder;
+  std::string origin;    // who named it
+  bool expected = true;  // told of even if there is no such folder
+};
+
+// A folder of data sets.
+struct Root {
+  fs::path folder;
+  std::string origin;
+  bool itself = true;  // it may hold the files of a set
+};
+
+std::vector<Root> roots_of(const std::optional<fs::path>& flag_folder) {
+  std::error_code error;
+  if (flag_folder && !fs::is_directory(*flag_folder, error)) {
+    throw MissingInput(fmt::format(
+        "--data {}: expected a folder of data sets, found no such folder", flag_folder->string()));
+  }
+  std::vector<Root> roots;
+  if (flag_folder) {
+    roots.push_back({*flag_folder, "--data"});
+  }
+  if (const auto folder = environment("ISTHMUS_DATA")) {
+    roots.push_back({*folder, "ISTHMUS_DATA"});
+  }
+  if (environment("XDG_DATA_HOME") || environment("HOME")) {
+    roots.push_back({user_data_folder(), "the user's data folder", false});
+  }
+  return roots;
+}
+
+void add_place(std::vector<Place>& places, const Wanted& set, const Place& place) {
+  places.push_back(place);
+  if (set.is_idx()) {
+    for (const char* inner : {"raw", "gzip"}) {
+      places.push_back({place.folder / inner, place.origin, false});
+    }
+  }
+}
+
+std::vector<Place> places_of(const Wanted& set, const std::vector<Root>& roots) {
+  std::vector<Place> places;
+  const std::string plain = plain_name(set.name);
+  for (const Root& root : roots) {
+    add_place(places, set, {root.folder / set.folder, root.origin});
+    for (const fs::path& folder : subfolders(root.folder)) {
+      const std::string name = folder.filename().string();
+      const bool emnist = set.known == nullptr && plain_name(name) == "emnist";
+      if (name != set.folder && (plain_name(name) == plain || emnist)) {
+        add_place(places, set, {folder, root.origin});
+      }
+    }
+    if (root.itself) {
+      add_place(places, set, {root.folder, root.origin});
+    }
+  }
+  if (set.known != nullptr && !set.known->system_folder.empty()) {
+    places.push_back({fs::path(set.known->system_folder), "the system's package"});
+  }
+  return places;
+}
+
+// What is wrong with a place; nothing to say of one that nobody expects.
+std::string describe(const Wanted& set, const Place& place) {
   std::error_code error;
   std::string finding = "no such folder";
   if (fs::is_directory(place.folder, error)) {
-    const auto missing = missing_files(set, place.folder);
-    finding = missing.size() == set.files.size()
-                  ? "none of its files"
-                  : fmt::format("lacks {}", fmt::join(missing, ", "));
+    const std::vector<std::string> missing = missing_files(set, place.folder);
+    const std::size_t all = set.is_idx() ? 4 : set.known->files.size();
+    finding = fmt::format("{}; it holds {}",
+                          missing.size() == all ? std::string("none of its files")
+                                                : fmt::format("lacks {}", fmt::join(missing, ", ")),
+                          contents_of(place.folder));
+  } else if (!place.expected) {
+    return {};
   }
   return fmt::format("\n  {} ({}): {}", place.folder.string(), place.origin, finding);
 }
 
-std::string file_names(const KnownSet& set) {
-  std::vector<std::string_view> names;
-  for (const KnownFile& file : set.files) {
-    names.push_back(file.name);
+// CIFAR-10 as pickles, or an archive that nobody has unpacked, in a place.
+std::string cifar_hint(const fs::path& folder) {
+  std::error_code error;
+  if (fs::exists(folder / "data_batch_1", error) ||
+      fs::exists(folder / "cifar-10-batches-py", error) ||
+      fs::exists(folder / "cifar-10-python.tar.gz", error)) {
+    return fmt::format(
+        "\n{} has the Python version of CIFAR-10 (pickles, as torchvision keeps it); isthmus reads "
+        "the binary version, data_batch_1.bin and the others.",
+        folder.string());
   }
-  return fmt::format("{}", fmt::join(names, ", "));
+  if (fs::exists(folder / "cifar-10-binary.tar.gz", error)) {
+    return fmt::format("\nUnpack the archive in {0}: tar -xzf {0}/cifar-10-binary.tar.gz -C {0}",
+                       folder.string());
+  }
+  return {};
 }
 
-std::string advice(const KnownSet& set) {
-  if (set.mirrors.empty()) {
+std::string advice_for_own(const Wanted& set) {
+  for (const KnownSet& known : known_sets()) {
+    if (plain_name(known.name) == plain_name(set.name)) {
+      return fmt::format("\nDid you mean {}?", known.name);
+    }
+  }
+  return fmt::format(
+      "\nIt is none of the known sets ({}). An IDX set of your own is a folder {}/ with the files "
+      "{}; name the folder that holds {}/ with --data DIR.",
+      known_set_names(),
+      set.folder,
+      idx_file_names,
+      set.folder);
+}
+
+std::string advice(const Wanted& set, const std::vector<Place>& places) {
+  if (set.known == nullptr) {
+    return advice_for_own(set);
+  }
+  const KnownSet& known = *set.known;
+  std::vector<std::string_view> names;
+  for (const KnownFile& file : known.files) {
+    names.push_back(file.name);
+  }
+  const std::string files =
+      set.is_idx() ? std::string(idx_file_names) : fmt::format("{}", fmt::join(names, ", "));
+  if (known.mirrors.empty()) {
     return fmt::format(
         "\nIts text is not freely licensed, so there is nothing to download it from: put {} into a "
         "folder, and name the folder with --data DIR.",
-        file_names(set));
+        files);
   }
-  std::string text = fmt::format("\nDownload it with 'isthmus data fetch {}'", set.name);
-  if (!set.system_package.empty()) {
-    text += fmt::format(", or install it with 'apt-get install {}'", set.system_package);
-  }
-  text += fmt::format(", or name the folder that holds {}/ with --data DIR.", set.folder);
-  return text;
-}
-
-// The known set other than `name` that has a file of this content.
-const KnownSet* owner_of(const std::string& sha256, std::string_view name) {
-  for (const KnownSet& set : sets) {
-    const bool owns = std::any_of(set.files.begin(), set.files.end(), [&](const KnownFile& file) {
-      return file.sha256 == sha256;
-    });
-    if (owns && set.name != name) {
-      return &set;
+  std::string text = fmt::format("\nExpected {}.", files);
+  if (known.name == "cifar-10") {
+    for (const Place& place : places) {
+      const std::string hint = cifar_hint(place.folder);
+      text += text.find(hint) == std::string::npos ? hint : "";
     }
   }
-  return nullptr;
-}
-
-void check_identity(const Dataset& dataset, const fs::path& folder) {
-  if (find_known(dataset.name) == nullptr) {
-    return;
+  text += fmt::format("\nDownload it with 'isthmus data fetch {}'", known.name);
+  if (!known.system_package.empty()) {
+    text += fmt::format(", or install it with 'apt-get install {}'", known.system_package);
   }
-  for (const SourceFile& source : dataset.sources) {
-    if (const KnownSet* owner = owner_of(source.sha256, dataset.name)) {
-      throw DataError(
-          fmt::format("{}: expected the files of {}, found those of {} ({}), which have the same "
-                      "names. Name the "
-                      "right folder with --data DIR.",
-                      folder.string(),
-                      dataset.name,
-                      owner->name,
-                      source.name));
-    }
-  }
-}
-
-std::size_t count_classes(const Samples& samples) {
-  return static_cast<std::size_t>(*std::max_element(samples.labels.begin(), samples.labels.end())) +
-         1;
+  return text + fmt::format(", or name the folder that holds {}/ with --data DIR.", known.folder);
 }
 
 }  // namespace
-
-std::span<const KnownSet> known_sets() {
-  return sets;
-}
-
-const KnownSet& known_set(std::string_view name) {
-  const KnownSet* set = find_known(name);
-  if (set == nullptr) {
-    std::vector<std::string_view> names;
-    for (const KnownSet& known : sets) {
-      names.push_back(known.name);
-    }
-    throw UsageError(
-        fmt::format("data set: expected one of {}, got '{}'", fmt::join(names, ", "), name));
-  }
-  return *set;
-}
 
 fs::path user_data_folder() {
   if (const auto folder = environment("XDG_DATA_HOME")) {
@@ -263,13 +248,8 @@ fs::path user_data_folder() {
 }
 
 fs::path find_dataset(std::string_view name, const std::optional<fs::path>& flag_folder) {
-  const KnownSet& set = known_set(name);
-  std::error_code error;
-  if (flag_folder && !fs::is_directory(*flag_folder, error)) {
-    throw MissingInput(fmt::format(
-        "--data {}: expected a folder of data sets, found no such folder", flag_folder->string()));
-  }
-  const std::vector<Place> places = places_of(set, flag_folder);
+  const Wanted set = wanted_of(name);
+  const std::vector<Place> places = places_of(set, roots_of(flag_folder));
   std::string tried;
   for (const Place& place : places) {
     if (missing_files(set, place.folder).empty()) {
@@ -278,59 +258,28 @@ fs::path find_dataset(std::string_view name, const std::optional<fs::path>& flag
     tried += describe(set, place);
   }
   throw MissingInput(
-      fmt::format("data set {}: not found. Looked in:{}{}", name, tried, advice(set)));
+      fmt::format("data set {}: not found. Looked in:{}{}", name, tried, advice(set, places)));
 }
 
-std::optional<fs::path> find_file(const fs::path& folder, std::string_view file) {
-  std::error_code error;
-  const fs::path path = folder / file;
-  if (fs::is_regular_file(path, error)) {
-    return path;
-  }
-  for (const char* suffix : {".gz", ".xz"}) {
-    fs::path packed = path;
-    packed += suffix;
-    if (fs::is_regular_file(packed, error)) {
-      return packed;
+std::vector<OwnSet> own_sets(const std::optional<fs::path>& flag_folder) {
+  std::vector<OwnSet> sets;
+  for (const Root& root : roots_of(flag_folder)) {
+    for (const fs::path& folder : subfolders(root.folder)) {
+      const std::string name = folder.filename().string();
+      const auto same = [&](const auto& set) { return plain_name(set.name) == plain_name(name); };
+      if (std::any_of(known_sets().begin(), known_sets().end(), same) ||
+          std::any_of(sets.begin(), sets.end(), same)) {
+        continue;
+      }
+      for (const fs::path& place : {folder, folder / "raw", folder / "gzip"}) {
+        if (const auto files = find_idx_files(place, name)) {
+          sets.push_back({name, place, summarise(*files)});
+          break;
+        }
+      }
     }
   }
-  return std::nullopt;
-}
-
-fs::path require_file(const fs::path& folder, std::string_view file) {
-  const std::optional<fs::path> path = find_file(folder, file);
-  if (!path) {
-    throw MissingInput(fmt::format(
-        "{}: expected the file {}, {}.gz or {}.xz, found none", folder.string(), file, file, file));
-  }
-  return *path;
-}
-
-Dataset load_idx_dataset(const fs::path& folder, std::string_view name) {
-  const KnownSet* known = find_known(name);
-  Dataset dataset;
-  dataset.name = name;
-  dataset.classes = known != nullptr ? known->classes : 0;
-  dataset.train = read_idx_samples(require_file(folder, train_images),
-                                   require_file(folder, train_labels),
-                                   dataset.classes,
-                                   &dataset.sources);
-  if (dataset.classes == 0) {
-    dataset.classes = count_classes(dataset.train);
-  }
-  dataset.test = read_idx_samples(require_file(folder, test_images),
-                                  require_file(folder, test_labels),
-                                  dataset.classes,
-                                  &dataset.sources);
-  if (dataset.test.input_shape != dataset.train.input_shape) {
-    throw DataError(
-        fmt::format("{}: expected test images of the shape of the training images ({}), found ({})",
-                    folder.string(),
-                    fmt::join(dataset.train.input_shape, ", "),
-                    fmt::join(dataset.test.input_shape, ", ")));
-  }
-  check_identity(dataset, folder);
-  return dataset;
+  return sets;
 }
 
 Dataset load_dataset(const fs::path& folder, std::string_view name) {
@@ -341,22 +290,6 @@ Dataset load_dataset(const fs::path& folder, std::string_view name) {
     throw UsageError("data set ptb: expected labelled samples, it is a text (see load_ptb)");
   }
   return load_idx_dataset(folder, name);
-}
-
-bool is_canonical(std::string_view name, std::span<const SourceFile> sources) {
-  const KnownSet* known = find_known(name);
-  if (known == nullptr) {
-    return false;
-  }
-  return std::all_of(known->files.begin(), known->files.end(), [&](const KnownFile& file) {
-    return std::any_of(sources.begin(), sources.end(), [&](const SourceFile& source) {
-      return source.sha256 == file.sha256;
-    });
-  });
-}
-
-bool is_canonical(const Dataset& dataset) {
-  return is_canonical(dataset.name, dataset.sources);
 }
 
 }  // namespace isthmus

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "isthmus/core/error.h"
@@ -136,11 +137,15 @@ std::shared_ptr<const Dataset> load_data(const Problem& problem,
                     fmt::join(seen, ", ")));
   }
   if (outputs != data->classes) {
+    const auto& labels = data->train.labels;
     throw UsageError(fmt::format(
-        "network: it has {} outputs, {} has {} classes: change the last layer's out_features",
+        "network: it has {} outputs, {} has {} classes (labels from {} to {}): change the last "
+        "layer's out_features",
         outputs,
         problem.data,
-        data->classes));
+        data->classes,
+        *std::min_element(labels.begin(), labels.end()),
+        *std::max_element(labels.begin(), labels.end())));
   }
   return data;
 }

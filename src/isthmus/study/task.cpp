@@ -510,6 +510,13 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
   options.problem.task = "network";
   options.problem.data = data;
   options.problem.network = network;
+  if (options.problem.generated()) {
+    throw UsageError(fmt::format(
+        "--dataset {}: expected a set of images or a text, these samples are generated for the "
+        "task {}: give the task instead of --network",
+        data,
+        data));
+  }
   if (options.problem.is_text()) {
     set_ptb(options);
   } else {

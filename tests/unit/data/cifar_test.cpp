@@ -8,6 +8,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/data/known_sets.h"
 #include "isthmus/data/locations.h"
 #include "support/idx_files.h"
 #include "support/temporary_folder.h"
@@ -186,7 +187,7 @@ TEST(Cifar, a_missing_batch_is_named) {
     write_set(folder, 1);
     fs::remove(folder / name);
     expect_error<MissingInput>([&] { load_cifar10(folder.path()); },
-                               {folder.path().string(), name + ", " + name + ".gz or ", "none"});
+                               {folder.path().string(), name + ", " + name + ".gz or ", "found "});
   }
   expect_error<MissingInput>([&] { read(folder / "nothing", 0); }, {"nothing: no such file"});
 }

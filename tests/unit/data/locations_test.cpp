@@ -6,6 +6,9 @@
 #include <string>
 
 #include "isthmus/core/error.h"
+#include "isthmus/data/idx_set.h"
+#include "isthmus/data/known_sets.h"
+#include "isthmus/data/packed_file.h"
 #include "support/environment.h"
 #include "support/idx_files.h"
 #include "support/temporary_folder.h"
@@ -117,9 +120,78 @@ TEST_F(Locations, packed_files_come_after_plain_ones) {
 }
 
 TEST_F(Locations, wrong_names_and_folders) {
-  expect_error<UsageError>([] { find_dataset("mist"); }, {"mnist, fashion-mnist", "'mist'"});
+  expect_error<MissingInput>([] { find_dataset("mist"); },
+                             {"data set mist: not found", "mnist, fashion-mnist", "mist/"});
+  expect_error<MissingInput>([] { find_dataset("CIFAR10"); }, {"Did you mean cifar-10?"});
+  for (const char* name : {"", ".", "..", "a/b", "/tmp/letters"}) {
+    expect_error<UsageError>([&] { find_dataset(name); }, {"the name of a set", "--data DIR"});
+  }
+  EXPECT_THROW(known_set("mist"), UsageError);
   expect_error<MissingInput>([&] { find_dataset("mnist", flag_ / "typo"); },
                              {"--data", "typo", "no such folder"});
+}
+
+TEST_F(Locations, files_of_other_spellings_and_the_folders_of_torchvision) {
+  const auto write =
+      [&](const std::string& train, const std::string& test, const std::string& dot) {
+        for (const auto& [split, count] : {std::pair{train, 3}, std::pair{test, 2}}) {
+          const auto samples = static_cast<std::uint32_t>(count);
+          flag_.write(split + "-images" + dot + "idx3-ubyte", idx_content({samples, 1, 1}, "abc"));
+          flag_.write(split + "-labels" + dot + "idx1-ubyte.gz", gzip_content("not read here"));
+        }
+      };
+  write("MNIST/raw/train", "MNIST/raw/t10k", "-");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), flag_ / "MNIST/raw");
+  EXPECT_EQ(find_dataset("mnist", flag_ / "MNIST"), flag_ / "MNIST/raw");
+  EXPECT_EQ(find_dataset("mnist", flag_ / "MNIST/raw"), flag_ / "MNIST/raw");
+  write("FashionMNIST/raw/train", "FashionMNIST/raw/t10k", ".");
+  EXPECT_EQ(find_dataset("fashion-mnist", flag_.path()), flag_ / "FashionMNIST/raw");
+  write("letters/train", "letters/test", ".");
+  EXPECT_EQ(find_dataset("letters", flag_.path()), flag_ / "letters");
+  write("EMNIST/raw/emnist-digits-train", "EMNIST/raw/emnist-digits-test", "-");
+  EXPECT_EQ(find_dataset("digits", flag_.path()), flag_ / "EMNIST/raw");
+  EXPECT_EQ(find_dataset("emnist-digits", flag_.path()), flag_ / "EMNIST/raw");
+  EXPECT_THROW(find_dataset("balanced", flag_.path()), MissingInput);
+  // A known set never takes the files of another that is named after it.
+  write("emnist-mnist-train", "emnist-mnist-test", "-");
+  EXPECT_EQ(find_dataset("mnist", flag_.path()), flag_ / "MNIST/raw");
+}
+
+TEST_F(Locations, what_is_there_instead_is_listed) {
+  flag_.write("mnist/train-images-idx3-ubyte", "");
+  flag_.write("mnist/readme.txt", "");
+  expect_error<MissingInput>([&] { find_dataset("mnist", flag_.path()); },
+                             {"lacks train-labels-idx1-ubyte, t10k-images-idx3-ubyte, "
+                              "t10k-labels-idx1-ubyte; it holds readme.txt, train-images-idx3",
+                              "train-images.idx3-ubyte",
+                              "it holds mnist/"});
+  flag_.write("cifar-10-batches-py/data_batch_1", "");
+  expect_error<MissingInput>(
+      [&] { find_dataset("cifar-10", flag_.path()); },
+      {"Python version of CIFAR-10", "isthmus data fetch cifar-10", "data_batch_1.bin"});
+  expect_error<MissingInput>([&] { find_dataset("cifar-10", flag_ / "cifar-10-batches-py"); },
+                             {"Python version of CIFAR-10"});
+  variable_.write("cifar-10-binary.tar.gz", "");
+  expect_error<MissingInput>([&] { find_dataset("cifar-10"); }, {"tar -xzf"});
+}
+
+TEST_F(Locations, sets_of_the_users_own_are_listed) {
+  write_set(flag_, "letters/", ".gz");
+  write_set(flag_, "kmnist/raw/", "");
+  write_set(flag_, "MNIST/raw/", "");
+  write_set(variable_, "letters/", "");
+  write_set(variable_, "broken/", "");
+  variable_.write("broken/train-images-idx3-ubyte", "x");
+  const std::vector<OwnSet> sets = own_sets(flag_.path());
+  ASSERT_EQ(sets.size(), 3U);
+  EXPECT_EQ(sets[0].name, "kmnist");
+  EXPECT_EQ(sets[0].folder, flag_ / "kmnist/raw");
+  EXPECT_EQ(sets[1].name, "letters");
+  EXPECT_EQ(sets[1].folder, flag_ / "letters");
+  EXPECT_EQ(sets[1].summary.content, "3 + 2 images, 1 x 2 x 2");
+  EXPECT_EQ(sets[1].summary.classes, 3U);
+  EXPECT_EQ(sets[2].name, "broken");
+  EXPECT_EQ(sets[2].summary.content.substr(0, 14), "cannot be read");
 }
 
 TEST_F(Locations, user_folder_without_xdg_is_below_home) {
@@ -156,6 +228,21 @@ TEST(LoadIdxDataset, any_set_in_the_names_of_mnist) {
   EXPECT_FALSE(is_canonical(load_idx_dataset(folder / "plain", "mnist")));
 }
 
+TEST(LoadIdxDataset, labels_from_1_and_images_of_other_dimensions) {
+  const TemporaryFolder folder;
+  folder.write("train-images-idx4-ubyte", idx_content({3, 2, 1, 2}, "abcdefghijkl"));
+  folder.write("train-labels-idx1-ubyte", idx_content({3}, "\x01\x02\x1a"s));
+  folder.write("test-images.idx4-ubyte", idx_content({1, 2, 1, 2}, "abcd"));
+  folder.write("test-labels-idx1-ubyte.gz", gzip_content(idx_content({1}, "\x1a")));
+  // A lone file of another spelling is not mixed with those.
+  folder.write("t10k-labels-idx1-ubyte", idx_content({1}, "\x01"));
+  const Dataset dataset = load_idx_dataset(folder.path(), "letters");
+  EXPECT_EQ(dataset.classes, 27U) << "the largest label and one";
+  EXPECT_EQ(dataset.train.input_shape, (std::vector<std::size_t>{2, 1, 2}));
+  EXPECT_EQ(dataset.test.labels, (std::vector<std::int32_t>{26}));
+  EXPECT_EQ(dataset.sources[3].name, "test-labels-idx1-ubyte.gz");
+}
+
 TEST(LoadIdxDataset, splits_that_do_not_fit) {
   const TemporaryFolder folder;
   write_set(folder, "", "");
@@ -168,7 +255,7 @@ TEST(LoadIdxDataset, splits_that_do_not_fit) {
                           {"(1, 2, 2)", "found (1, 1, 2)"});
   fs::remove(folder / "t10k-images-idx3-ubyte");
   expect_error<MissingInput>([&] { load_idx_dataset(folder.path(), "my-images"); },
-                             {"t10k-images-idx3-ubyte.gz or ", "found none"});
+                             {"lacks t10k-images-idx3-ubyte", "holds t10k-labels-idx1-ubyte, "});
 }
 
 TEST(LoadIdxDataset, fashion_mnist_of_the_system_is_the_published_one) {

@@ -15,13 +15,15 @@ namespace isthmus {
 /// One tensor of a safetensors file, row-major.
 struct TensorInfo {
   std::string name;
-  std::string dtype;               ///< as in the file: "F32", "F16", "BF16", "F64", "I64", ...
+  std::string dtype;  ///< as in the file: "F32", "F16", "BF16", "F64", "I64", "F8_E4M3", ...
   std::vector<std::size_t> shape;  ///< empty for a scalar
   std::uint64_t begin = 0;         ///< first byte, from the start of the data
   std::uint64_t end = 0;           ///< one past the last
 
   /// How many numbers it holds: the product of the shape.
   std::size_t size() const;
+  /// Whether read() knows the dtype: F32, F16, BF16 or F64.
+  bool readable() const;
 };
 
 /// A safetensors file opened for reading: 8 bytes with the length of the header (little-endian),

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "isthmus/core/error.h"
 #include "isthmus/data/content_reader.h"
-#include "isthmus/data/locations.h"
+#include "isthmus/data/file_kind.h"
+#include "isthmus/data/packed_file.h"
 
 namespace isthmus {
 namespace {
@@ -30,15 +32,25 @@ class WordScanner {
     ContentReader reader(path_);
     std::vector<std::uint8_t> buffer(chunk);
     std::size_t got = buffer.size();
+    bool first = true;
     while (got == buffer.size()) {
       got = reader.read(buffer);
-      for (std::size_t i = 0; i < got; ++i) {
-        take(buffer[i]);
+      const std::span<const std::uint8_t> bytes(buffer.data(), got);
+      for (const std::uint8_t byte : first ? check_start(bytes) : bytes) {
+        take(byte);
       }
+      first = false;
     }
     end_word();
+    if (line_ == 1 && returns_ > 1) {
+      throw DataError(fmt::format(
+          "{}: expected lines that end in a line feed, found carriage returns alone ({}). Convert "
+          "it, for example with tr '\\r' '\\n'.",
+          path_.string(),
+          returns_));
+    }
     if (words_in_line_ > 0) {
-      visit_(end_of_line_word, line_);
+      end_line();
     }
     if (words_ == 0) {
       throw DataError(
@@ -48,21 +60,36 @@ class WordScanner {
   }
 
  private:
+  // Refuses what is no text in UTF-8, and skips the byte order mark of one.
+  std::span<const std::uint8_t> check_start(std::span<const std::uint8_t> start) const {
+    const std::string_view bytes(reinterpret_cast<const char*>(start.data()), start.size());
+    if (bytes.starts_with("\xff\xfe") || bytes.starts_with("\xfe\xff")) {
+      throw DataError(
+          fmt::format("{}: expected a text in UTF-8, found the byte order mark of UTF-16 or "
+                      "UTF-32. Convert it with iconv -f UTF-16 -t UTF-8 (or -f UTF-32).",
+                      path_.string()));
+    }
+    if (const std::string kind = kind_of_text(bytes); !kind.empty()) {
+      throw DataError(fmt::format("{}: expected a text. {}", path_.string(), kind));
+    }
+    return bytes.starts_with("\xef\xbb\xbf") ? start.subspan(3) : start;
+  }
+
   void take(std::uint8_t byte) {
+    returns_ += byte == '\r' ? 1 : 0;
     if (byte == '\n') {
       end_word();
-      visit_(end_of_line_word, line_);
-      ++line_;
-      words_in_line_ = 0;
+      end_line();
     } else if (is_blank(byte)) {
       end_word();
     } else if (byte < ' ' || byte == 0x7f) {
       throw DataError(
-          fmt::format("{}: expected a text, found the control character {:02x} in line {}. Is it "
-                      "another kind of file?",
+          fmt::format("{}: expected a text, found the control character {:02x} in line {}. {}",
                       path_.string(),
                       byte,
-                      line_));
+                      line_,
+                      byte == 0 ? "Is it UTF-16? Convert it with iconv -f UTF-16LE -t UTF-8."
+                                : "Is it another kind of file?"));
     } else {
       word_ += static_cast<char>(byte);
       if (word_.size() > longest_word) {
@@ -76,9 +103,20 @@ class WordScanner {
     }
   }
 
+  // Every line has one end: also one whose last word is its mark already.
+  void end_line() {
+    if (!marked_) {
+      visit_(end_of_line_word, line_);
+    }
+    marked_ = false;
+    ++line_;
+    words_in_line_ = 0;
+  }
+
   void end_word() {
     if (!word_.empty()) {
       visit_(word_, line_);
+      marked_ = word_ == end_of_line_word;
       word_.clear();
       ++words_in_line_;
       ++words_;
@@ -90,6 +128,8 @@ class WordScanner {
   std::string word_;
   std::size_t line_ = 1;
   std::size_t words_in_line_ = 0;
+  bool marked_ = false;      // the last word of the line is <eos>
+  std::size_t returns_ = 0;  // carriage returns
   std::size_t words_ = 0;
 };
 

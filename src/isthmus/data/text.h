@@ -66,11 +66,13 @@ struct TrainingText {
 
 /// Reads a text, plain, gzip or xz, and makes its vocabulary. Words are separated by blanks (space,
 /// tab, carriage return, vertical tab, form feed); each line, also an empty one, ends with the
-/// token <eos>. A last line without a newline counts if it has a word.
+/// token <eos>, unless its last word is <eos> already. A last line without a newline counts if it
+/// has a word. A byte order mark of UTF-8 at the beginning is skipped.
 ///
 /// Throws MissingInput, and DataError for a damaged stream, a file without words, and what is not
-/// text: a control character, or a word of more than 4096 bytes (the place is named). Bytes from
-/// 0x80 on are taken as they are. Safe to call from any thread.
+/// text: a control character, UTF-16, carriage returns as the only ends of lines, a page of HTML,
+/// or a word of more than 4096 bytes (the place is named). Bytes from 0x80 on are taken as they
+/// are. Safe to call from any thread.
 TrainingText read_training_text(const std::filesystem::path& path);
 
 /// Reads a text with the vocabulary of another. A word that the vocabulary lacks becomes <unk>.

@@ -9,6 +9,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/data/known_sets.h"
 #include "isthmus/data/locations.h"
 #include "support/idx_files.h"
 #include "support/temporary_folder.h"
@@ -70,6 +71,22 @@ TEST(Text, words_lines_and_blanks) {
   EXPECT_EQ(words_of("na\xc3\xafve it's <unk> $ N\n"), "na\xc3\xafve it's <unk> $ N <eos>");
 }
 
+TEST(Text, a_byte_order_mark_is_no_word) {
+  EXPECT_EQ(words_of("\xef\xbb\xbf"
+                     "a b\n"),
+            "a b <eos>");
+  EXPECT_EQ(words_of(gzip_content("\xef\xbb\xbf"
+                                  "a\n")),
+            "a <eos>");
+}
+
+TEST(Text, an_end_that_is_marked_already_is_no_second_one) {
+  EXPECT_EQ(words_of("a b <eos>\n c <eos> \n"), words_of("a b\nc\n"));
+  EXPECT_EQ(words_of("a <eos> b <eos>"), words_of("a\nb\n"));
+  EXPECT_EQ(words_of("<eos>\n\na\n"), "<eos> <eos> a <eos>");
+  EXPECT_EQ(words_of("a <eos> b\n"), "a <eos> b <eos>");
+}
+
 TEST(Text, words_across_the_readers_buffer_plain_gzip_and_xz) {
   const TemporaryFolder folder;
   std::string content;
@@ -129,6 +146,15 @@ TEST(Text, what_is_no_text) {
   expect_refused("", "found no word");
   expect_refused(" \n\n", "found no word");
   expect_refused("a b\nc\0d\n"s, "control character 00 in line 2");
+  expect_refused(
+      "\xff\xfe"
+      "a\0b\0\n\0"s,
+      "iconv");
+  expect_refused("\xfe\xff\0a\0b"s, "UTF-16");
+  expect_refused("a\0b\0\n\0"s, "UTF-16");
+  expect_refused("a b\rc d\re\r", "carriage returns alone");
+  expect_refused("version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git lfs pull");
+  expect_refused(" \n<!DOCTYPE html><html>404</html>\n", "HTML page");
   expect_refused("a\x1b[1m", "control character 1b in line 1");
   expect_refused("a \x7f", "control character 7f");
   expect_refused("a\n" + std::string(4097, 'x'), "more than 4096 bytes in line 2");

@@ -14,6 +14,81 @@
 
 namespace isthmus::testing {
 
+inline Activation activation(Activation::Kind kind) {
+  return {kind};
+}
+inline constexpr auto relu = Activation::Kind::relu;
+inline constexpr auto tanh_kind = Activation::Kind::tanh;
+inline constexpr auto sigmoid = Activation::Kind::sigmoid;
+inline constexpr auto softmax = Activation::Kind::softmax;
+
+inline Linear dense(std::size_t features, bool bias = true) {
+  return {.out_features = features, .bias = bias};
+}
+
+/// Every layer kind, and every way in which two of them may meet.
+inline std::vector<Network> every_kind_of_network() {
+  const auto conv = [](std::size_t channels, Padding padding = Padding::same) {
+    return Conv2d{.out_channels = channels, .kernel = 3, .padding = padding};
+  };
+  const Pool2d pool{};
+  const Pool2d average{.kind = Pool2d::Kind::average, .padding = Padding::same};
+  const Embedding words{.tokens = 9, .features = 5};
+  Linear tied = dense(9);
+  tied.tied = true;
+  return {
+      {{6}, {dense(8), activation(relu), dense(7), activation(tanh_kind), dense(5), dense(3)}},
+      {{6}, {dense(8), activation(sigmoid), dense(7), activation(sigmoid), dense(3)}},
+      {{6}, {dense(8), activation(sigmoid), dense(7, false), activation(tanh_kind), dense(3)}},
+      {{6}, {dense(8), activation(tanh_kind), activation(sigmoid), dense(4), activation(softmax)}},
+      {{6}, {dense(8), activation(sigmoid), activation(tanh_kind), dense(4)}},
+      {{6}, {dense(8), activation(softmax), Dropout{0.4}, dense(4)}},
+      {{2, 9, 8},
+       {conv(4),
+        activation(relu),
+        pool,
+        conv(6),
+        activation(relu),
+        Flatten{},
+        Dropout{},
+        dense(5),
+        activation(relu),
+        dense(3)}},
+      {{2, 9, 8},
+       {conv(4),
+        activation(sigmoid),
+        average,
+        conv(3, Padding::valid),
+        activation(tanh_kind),
+        average,
+        Flatten{},
+        dense(4)}},
+      {{2, 9, 8},
+       {conv(4), activation(sigmoid), conv(3), activation(sigmoid), Flatten{}, dense(4)}},
+      {{2, 9, 8},
+       {conv(7),
+        activation(relu),
+        LocalResponseNorm{.size = 3},
+        conv(4),
+        activation(tanh_kind),
+        LocalResponseNorm{.size = 7},
+        Flatten{},
+        dense(4)}},
+      {{1}, {words, Lstm{.features = 6}, Lstm{.features = 4}, dense(9)}},
+      {{1},
+       {words,
+        Lstm{.features = 6},
+        activation(sigmoid),
+        Lstm{.features = 4},
+        activation(relu),
+        dense(9)}},
+      {{1}, {words, Lstm{.features = 6}, Lstm{.features = 5}, tied}},
+      {{1}, {words, activation(sigmoid), Lstm{.features = 5}, activation(sigmoid), tied}},
+      {{1}, {words, activation(tanh_kind), tied, activation(relu), dense(4)}},
+      {{1}, {words, dense(5), activation(relu), tied}},
+  };
+}
+
 inline std::vector<float> random_theta(const Network& network, std::uint64_t seed) {
   Rng rng(seed, 1);
   std::vector<float> theta(layout_of(network).dimension());
@@ -37,11 +112,10 @@ inline Symmetry random_symmetry(const SymmetryGroup& group, std::uint64_t seed, 
   return symmetry;
 }
 
-/// The outputs of a few random samples: tokens where the network begins with an embedding.
-inline std::vector<double> forward(const Network& network,
-                                   const std::vector<float>& theta,
-                                   std::uint64_t seed) {
-  constexpr std::size_t count = 12;
+/// Random samples: tokens where the network begins with an embedding.
+inline std::vector<float> samples_for(const Network& network,
+                                      std::uint64_t seed,
+                                      std::size_t count) {
   Rng rng(seed, 3);
   const auto* embedding = std::get_if<Embedding>(&network.layers.front());
   const std::size_t features = std::accumulate(
@@ -51,6 +125,15 @@ inline std::vector<double> forward(const Network& network,
     input = embedding != nullptr ? static_cast<float>(rng.below(embedding->tokens))
                                  : static_cast<float>(rng.normal());
   }
+  return inputs;
+}
+
+/// The outputs of a few of them.
+inline std::vector<double> forward(const Network& network,
+                                   const std::vector<float>& theta,
+                                   std::uint64_t seed) {
+  constexpr std::size_t count = 12;
+  const std::vector<float> inputs = samples_for(network, seed, count);
   std::vector<float> outputs(count * output_size(network));
   const std::unique_ptr<Engine> engine = make_dnn_engine(network, count);
   const std::size_t streams = is_recurrent(network) ? 2 : 1;

@@ -17,84 +17,14 @@
 namespace isthmus {
 namespace {
 
+using testing::activation;
+using testing::dense;
+using testing::every_kind_of_network;
 using testing::forward;
 using testing::random_symmetry;
 using testing::random_theta;
-
-Activation activation(Activation::Kind kind) {
-  return {kind};
-}
-constexpr auto relu = Activation::Kind::relu;
-constexpr auto tanh_kind = Activation::Kind::tanh;
-constexpr auto sigmoid = Activation::Kind::sigmoid;
-constexpr auto softmax = Activation::Kind::softmax;
-
-Linear dense(std::size_t features, bool bias = true) {
-  return {.out_features = features, .bias = bias};
-}
-
-// Every layer kind, and every way in which two of them may meet.
-std::vector<Network> networks() {
-  const auto conv = [](std::size_t channels, Padding padding = Padding::same) {
-    return Conv2d{.out_channels = channels, .kernel = 3, .padding = padding};
-  };
-  const Pool2d pool{};
-  const Pool2d average{.kind = Pool2d::Kind::average, .padding = Padding::same};
-  const Embedding words{.tokens = 9, .features = 5};
-  Linear tied = dense(9);
-  tied.tied = true;
-  return {
-      {{6}, {dense(8), activation(relu), dense(7), activation(tanh_kind), dense(5), dense(3)}},
-      {{6}, {dense(8), activation(sigmoid), dense(7), activation(sigmoid), dense(3)}},
-      {{6}, {dense(8), activation(sigmoid), dense(7, false), activation(tanh_kind), dense(3)}},
-      {{6}, {dense(8), activation(tanh_kind), activation(sigmoid), dense(4), activation(softmax)}},
-      {{6}, {dense(8), activation(sigmoid), activation(tanh_kind), dense(4)}},
-      {{6}, {dense(8), activation(softmax), Dropout{0.4}, dense(4)}},
-      {{2, 9, 8},
-       {conv(4),
-        activation(relu),
-        pool,
-        conv(6),
-        activation(relu),
-        Flatten{},
-        Dropout{},
-        dense(5),
-        activation(relu),
-        dense(3)}},
-      {{2, 9, 8},
-       {conv(4),
-        activation(sigmoid),
-        average,
-        conv(3, Padding::valid),
-        activation(tanh_kind),
-        average,
-        Flatten{},
-        dense(4)}},
-      {{2, 9, 8},
-       {conv(4), activation(sigmoid), conv(3), activation(sigmoid), Flatten{}, dense(4)}},
-      {{2, 9, 8},
-       {conv(7),
-        activation(relu),
-        LocalResponseNorm{.size = 3},
-        conv(4),
-        activation(tanh_kind),
-        LocalResponseNorm{.size = 7},
-        Flatten{},
-        dense(4)}},
-      {{1}, {words, Lstm{.features = 6}, Lstm{.features = 4}, dense(9)}},
-      {{1},
-       {words,
-        Lstm{.features = 6},
-        activation(sigmoid),
-        Lstm{.features = 4},
-        activation(relu),
-        dense(9)}},
-      {{1}, {words, Lstm{.features = 6}, Lstm{.features = 5}, tied}},
-      {{1}, {words, activation(sigmoid), Lstm{.features = 5}, activation(sigmoid), tied}},
-      {{1}, {words, activation(tanh_kind), tied, activation(relu), dense(4)}},
-      {{1}, {words, dense(5), activation(relu), tied}},
-  };
-}
+using testing::relu;
+using testing::softmax;
 
 double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
   double largest = 0.0;
@@ -106,7 +36,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
 
 TEST(Symmetry, LeavesEveryFunctionAlone) {
   std::uint64_t seed = 0;
-  for (const Network& network : networks()) {
+  for (const Network& network : every_kind_of_network()) {
     const SymmetryGroup group = symmetries_of(network);
     for (int repeat = 0; repeat < 5; ++repeat) {
       SCOPED_TRACE("network " + std::to_string(seed / 5) + ", seed " + std::to_string(seed));
@@ -128,7 +58,7 @@ TEST(Symmetry, LeavesEveryFunctionAlone) {
 
 TEST(Symmetry, IsAGroup) {
   std::uint64_t seed = 100;
-  for (const Network& network : networks()) {
+  for (const Network& network : every_kind_of_network()) {
     const SymmetryGroup group = symmetries_of(network);
     const std::vector<float> theta = random_theta(network, ++seed);
     const Symmetry first = random_symmetry(group, ++seed, 3.0);
@@ -165,7 +95,7 @@ void expect_dimensions(const Network& network, const std::vector<std::string>& e
 }
 
 TEST(Symmetry, SaysWhatIsFree) {
-  const std::vector<Network> all = networks();
+  const std::vector<Network> all = every_kind_of_network();
   expect_dimensions(all[0],
                     {"0: 8 units, permutations, positive factors",
                      "2: 7 units, permutations, signs",

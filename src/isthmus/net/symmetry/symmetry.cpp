@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "isthmus/core/error.h"
+#include "isthmus/net/symmetry/units.h"
 
 namespace isthmus {
 namespace {
@@ -190,21 +191,6 @@ class Walk {
   std::size_t at_ = 0;
 };
 
-// A tensor seen from one of its axes.
-struct View {
-  std::size_t outer = 1;
-  std::size_t extent = 1;
-  std::size_t inner = 1;
-};
-
-View view_of(const Tensor& tensor, std::size_t axis) {
-  View view{.extent = tensor.shape[axis]};
-  for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
-    (i < axis ? view.outer : view.inner) *= i == axis ? 1 : tensor.shape[i];
-  }
-  return view;
-}
-
 void apply_folds(const SymmetryGroup& group,
                  const HiddenDimension& dimension,
                  const UnitMap& map,
@@ -212,7 +198,7 @@ void apply_folds(const SymmetryGroup& group,
   for (const SignFold& fold : dimension.folds) {
     const Tensor& weight = group.layout.tensors()[fold.weight.tensor];
     const Tensor& bias = group.layout.tensors()[fold.bias];
-    const View view = view_of(weight, fold.weight.axis);
+    const TensorView view = view_of(weight, fold.weight.axis);
     const std::size_t run = fold.weight.block * view.inner;
     for (std::size_t o = 0; o < view.outer; ++o) {
       double sum = theta[bias.offset + o];
@@ -233,7 +219,7 @@ void apply_axis(const Tensor& tensor,
                 const UnitAxis& axis,
                 const UnitMap& map,
                 std::span<float> theta) {
-  const View view = view_of(tensor, axis.axis);
+  const TensorView view = view_of(tensor, axis.axis);
   const std::size_t run = axis.block * view.inner;
   std::vector<float> old(map.source.size() * run);
   for (std::size_t o = 0; o < view.outer; ++o) {

@@ -24,6 +24,7 @@ void add_sweep(Context& context);
 void add_verify(Context& context);
 void add_report(Context& context);
 void add_train(Context& context);
+void add_align(Context& context);
 void add_check_gradient(Context& context);
 void add_lower_bound(Context& context);
 void add_data(Context& context);

@@ -22,6 +22,7 @@ struct Context {
 void add_connect(Context& context);
 void add_sweep(Context& context);
 void add_verify(Context& context);
+void add_shorten(Context& context);
 void add_report(Context& context);
 void add_train(Context& context);
 void add_align(Context& context);

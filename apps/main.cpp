@@ -132,6 +132,7 @@ int run(int argc, char** argv) {
   isthmus::app::add_connect(context);
   isthmus::app::add_sweep(context);
   isthmus::app::add_verify(context);
+  isthmus::app::add_shorten(context);
   isthmus::app::add_report(context);
   isthmus::app::add_train(context);
   isthmus::app::add_align(context);

@@ -5,7 +5,7 @@ BUILD := build/release
 ISTHMUS := $(BUILD)/isthmus
 DEMO ?= runs/demo
 
-.PHONY: all demo test check-intervals bench lint format sanitize tsan clean
+.PHONY: all demo test install package test-package check-intervals bench lint format sanitize tsan clean
 
 all: $(BUILD)/CMakeCache.txt
 	cmake --build $(BUILD)
@@ -24,6 +24,27 @@ test:
 	@cmake --preset release -DISTHMUS_BUILD_TESTS=ON >/dev/null
 	cmake --build $(BUILD)
 	ctest --test-dir $(BUILD) --output-on-failure -j 2
+
+# The command, its manual page and the library, below DESTDIR/PREFIX. Root is needed only where PREFIX asks.
+PREFIX ?= /usr/local
+install:
+	@scripts/install-packages build
+	@cmake --preset release >/dev/null
+	cmake --build $(BUILD) --target isthmus
+	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
+
+# Two Debian packages in $(BUILD)/packages: isthmus and libisthmus-dev.
+package:
+	@scripts/install-packages build package
+	@cmake --preset release >/dev/null
+	cmake --build $(BUILD) --target isthmus
+	cmake -E rm -rf $(BUILD)/packages
+	cpack --config $(BUILD)/CPackConfig.cmake -B $(BUILD)/packages
+
+# The packages, installed with dpkg in a fresh root of Debian. Needs root and debootstrap; some minutes.
+test-package: package
+	@scripts/install-packages test-package
+	tests/install/test_package $(BUILD)/packages
 
 # 100,000 random intervals of random networks of every kind of layer and loss, at 12 places each:
 # no value may exceed its bound. About two minutes of one core. INTERVALS counts for each of the ten kinds.

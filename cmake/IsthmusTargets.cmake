@@ -8,23 +8,34 @@ if(ISTHMUS_WARNINGS_ARE_ERRORS)
   target_compile_options(isthmus_flags INTERFACE -Werror)
 endif()
 
-# isthmus_room(NAME [COLD] [LINKS target...] [PRIVATE_LINKS target...])
-#   The library isthmus_NAME (alias isthmus::NAME) of all files below src/isthmus/NAME. A file
-#   flags.cmake in the room, if any, may set properties of single sources. A COLD room has no loop that
-#   matters: it is optimised less and precompiles its largest headers, which halves its build time.
+# isthmus_room(NAME [COLD] [INTERNAL header...] [LINKS target...] [PRIVATE_LINKS target...])
+#   The library isthmus_NAME (alias isthmus::NAME) of all files below src/isthmus/NAME. Its headers are
+#   installed, except those that INTERNAL names (a header without .h, or a folder): no public header may include
+#   them. A file flags.cmake in the room, if any, may set properties of single sources. A COLD room has no
+#   loop that matters: it is optimised less and precompiles its largest headers, which halves its build time.
 function(isthmus_room name)
-  cmake_parse_arguments(room "COLD" "" "LINKS;PRIVATE_LINKS" ${ARGN})
+  cmake_parse_arguments(room "COLD" "" "INTERNAL;LINKS;PRIVATE_LINKS" ${ARGN})
   set(folder "${PROJECT_SOURCE_DIR}/src/isthmus/${name}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cpp")
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${folder}/*.h")
+  file(GLOB_RECURSE public CONFIGURE_DEPENDS "${folder}/*.h")
+  set(internal ${public})
+  foreach(hidden ${room_INTERNAL})
+    set(before "${public}")
+    list(FILTER public EXCLUDE REGEX "^${folder}/${hidden}(\\.h|/.*)$")
+    if(public STREQUAL before)
+      message(FATAL_ERROR "isthmus_room(${name}): no header ${hidden}.h and no folder ${hidden} to keep internal")
+    endif()
+  endforeach()
+  list(REMOVE_ITEM internal ${public})
   add_library(isthmus_${name} STATIC)
   add_library(isthmus::${name} ALIAS isthmus_${name})
-  target_sources(isthmus_${name} PRIVATE ${sources}
-    PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${headers})
+  target_sources(isthmus_${name} PRIVATE ${sources} ${internal}
+    PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/src" FILES ${public})
   set_target_properties(isthmus_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON LINKER_LANGUAGE CXX
-                        POSITION_INDEPENDENT_CODE ON)
-  target_include_directories(isthmus_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src")
-  target_link_libraries(isthmus_${name} PUBLIC ${room_LINKS} PRIVATE ${room_PRIVATE_LINKS} isthmus_flags)
+                        POSITION_INDEPENDENT_CODE ON EXPORT_NAME ${name})
+  target_compile_features(isthmus_${name} PUBLIC cxx_std_20)
+  target_link_libraries(isthmus_${name} PUBLIC ${room_LINKS} PRIVATE ${room_PRIVATE_LINKS}
+                        $<BUILD_INTERFACE:isthmus_flags>)
   if(room_COLD)
     target_compile_options(isthmus_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
     target_precompile_headers(isthmus_${name} PRIVATE <nlohmann/json.hpp> <fmt/format.h>)
@@ -32,6 +43,7 @@ function(isthmus_room name)
   if(EXISTS "${folder}/flags.cmake")
     include("${folder}/flags.cmake")
   endif()
+  set_property(GLOBAL APPEND PROPERTY isthmus_rooms ${name})
 endfunction()
 
 # isthmus_test(NAME LINKS target...): the executable isthmus_NAME_tests of all tests/unit/NAME/*.cpp.

@@ -19,7 +19,6 @@ TEST(Help, OfEveryCommand) {
                            "verify",
                            "report",
                            "train",
-                           "align",
                            "check-gradient",
                            "lower-bound",
                            "data",

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "isthmus/certify/segment_run.h"
+#include "isthmus/certify/steps.h"
 #include "isthmus/core/error.h"
 
 namespace isthmus {

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "isthmus/certify/steps.h"
 #include "isthmus/core/names.h"
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"

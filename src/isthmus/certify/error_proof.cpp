@@ -67,10 +67,9 @@ bool undecided(const WrongTimes& times, Matters matters) {
 std::vector<char> decisive(std::span<const Piece> pieces, std::span<const Range> busy) {
   std::vector<char> chosen;
   for (const Piece& piece : pieces) {
-    const bool matters = undecided(piece.times, [&](const Range& range) {
+    chosen.push_back(undecided(piece.times, [&](const Range& range) {
       return range.to - range.from > least_width && overlap(busy, range);
-    });
-    chosen.push_back(matters ? 1 : 0);
+    }));
   }
   return chosen;
 }

@@ -30,7 +30,7 @@ struct TimeInterval {
   double t0 = 0.0;
   double t1 = 1.0;
 
-  auto operator<=>(const TimeInterval&) const = default;  // NOLINT(modernize-use-nullptr): none
+  auto operator<=>(const TimeInterval&) const = default;
 };
 
 /// Appends `parts` equal parts, a power of two.

@@ -12,6 +12,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/train/update_kernels.h"
 
 namespace isthmus {
 namespace {

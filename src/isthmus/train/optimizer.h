@@ -10,9 +10,10 @@
 
 #include "isthmus/core/json_fwd.h"
 #include "isthmus/core/state_file.h"
-#include "isthmus/train/update_kernels.h"
 
 namespace isthmus {
+
+struct UpdateKernels;
 
 /// theta -= lr * v, v = momentum * v + g (Nesterov: theta -= lr * (g + momentum * v)).
 struct Sgd {

@@ -22,8 +22,10 @@ struct Context {
 void add_connect(Context& context);
 void add_sweep(Context& context);
 void add_verify(Context& context);
+void add_shorten(Context& context);
 void add_report(Context& context);
 void add_train(Context& context);
+void add_align(Context& context);
 void add_check_gradient(Context& context);
 void add_lower_bound(Context& context);
 void add_data(Context& context);

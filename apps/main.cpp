@@ -132,8 +132,10 @@ int run(int argc, char** argv) {
   isthmus::app::add_connect(context);
   isthmus::app::add_sweep(context);
   isthmus::app::add_verify(context);
+  isthmus::app::add_shorten(context);
   isthmus::app::add_report(context);
   isthmus::app::add_train(context);
+  isthmus::app::add_align(context);
   isthmus::app::add_check_gradient(context);
   isthmus::app::add_lower_bound(context);
   isthmus::app::add_data(context);

@@ -9,10 +9,10 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
-#include "isthmus/core/run_schema.h"
 #include "isthmus/objective/penalty.h"
 #include "isthmus/study/certificate.h"
 #include "isthmus/study/study.h"
+#include "path_files.h"
 #include "study_flags.h"
 
 namespace isthmus::app {
@@ -31,30 +31,6 @@ struct VerifyCommand {
   std::optional<double> max_evaluations;
   bool json = false;
 };
-
-std::vector<std::filesystem::path> files_of(const std::filesystem::path& target) {
-  if (!std::filesystem::exists(target)) {
-    throw MissingInput(fmt::format("{}: no such file or run directory", target.string()));
-  }
-  if (!std::filesystem::is_directory(target)) {
-    return {target};
-  }
-  std::vector<std::filesystem::path> files;
-  const std::filesystem::path paths = target / run_files::paths;
-  if (std::filesystem::is_directory(paths)) {
-    for (const auto& entry : std::filesystem::directory_iterator(paths)) {
-      if (entry.path().extension() == ".safetensors") {
-        files.push_back(entry.path());
-      }
-    }
-  }
-  if (files.empty()) {
-    throw MissingInput(fmt::format(
-        "{}: no run directory: it has no {}/*.safetensors", target.string(), run_files::paths));
-  }
-  std::ranges::sort(files);
-  return files;
-}
 
 Json to_json(const std::filesystem::path& file, const Verification& result) {
   Json segments = Json::array();
@@ -128,7 +104,7 @@ ExitCode certify(const VerifyCommand& command, const Stop& stop) {
     options.data_folder = *command.data;
   }
   Workers workers(worker_count(command.threads));
-  const std::vector<std::filesystem::path> files = files_of(command.target);
+  const std::vector<std::filesystem::path> files = path_files_of(command.target);
   Json list = Json::array();
   std::string reasons;
   for (const std::filesystem::path& file : files) {
@@ -197,7 +173,7 @@ ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
   Workers workers(worker_count(command.threads));
   Json list = Json::array();
   std::size_t below = 0;
-  const std::vector<std::filesystem::path> files = files_of(command.target);
+  const std::vector<std::filesystem::path> files = path_files_of(command.target);
   for (const std::filesystem::path& file : files) {
     const Verification result = verify_path(file, options, workers, &stop);
     below += result.below ? 1 : 0;

@@ -81,8 +81,8 @@ TEST(LowerBound, WrongOptions) {
   refused({"two-gaussians", "--samples", "401"}, {"multiple of 8", "401"});
   refused({"two-gaussians", "--samples", "-8"}, {"--samples", "'-8'"});
   refused({"two-gaussians", "--samples", "1000000"}, {"samples", "100000"});
-  refused({"two-gaussians", "--sample", "random"}, {"symmetric, independent", "'random'"});
-  refused({"two-gaussians", "--target", "product"}, {"outputs, difference, sum", "'product'"});
+  refused({"two-gaussians", "--sample", "random"}, {"symmetric or independent", "'random'"});
+  refused({"two-gaussians", "--target", "product"}, {"outputs, difference or sum", "'product'"});
   refused({"two-gaussians", "--tolerance", "0"}, {"tolerance"});
   refused({"two-gaussians", "--points", "p"}, {"--points", "two-gaussians"});
   refused({"permuted-points", "--covariance", "1"}, {"--covariance", "permuted-points"});

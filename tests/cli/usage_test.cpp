@@ -19,6 +19,7 @@ TEST(Help, OfEveryCommand) {
                            "verify",
                            "report",
                            "train",
+                           "align",
                            "check-gradient",
                            "lower-bound",
                            "data",

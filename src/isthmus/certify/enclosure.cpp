@@ -152,17 +152,16 @@ void Enclosure::forward_from(std::size_t known, const PointWeights& weights, End
 }
 
 void Enclosure::linear(std::size_t index,
-                       const EndValues& left,
-                       const EndValues& right,
-                       const StepWeights& left_weights,
-                       const StepWeights& right_weights,
-                       const StepChange& change,
+                       const Stretch& stretch,
                        double rounding,
                        Deviation& deviation) {
   const Kernels& loops = kernels();
   const Step& step = steps_[index];
-  const Rows& h0 = left.values[index - 1];
-  const Rows& h1 = right.values[index - 1];
+  const StepWeights& left_weights = *stretch.weights.left[index];
+  const StepWeights& right_weights = *stretch.weights.right[index];
+  const StepChange& change = *stretch.weights.change[index];
+  const Rows& h0 = stretch.left.values[index - 1];
+  const Rows& h1 = stretch.right.values[index - 1];
   change_.resize(step.in_rows);
   center_.resize(step.in_rows);
   spread_.resize(step.in_rows);
@@ -206,95 +205,106 @@ void Enclosure::linear(std::size_t index,
   std::swap(deviation.high, high_);
 }
 
+// What is left of W(t) h(t) after the chord of the computed end values, and what carries on from
+// the steps before.
+void Enclosure::pass_linear(std::size_t index,
+                            const Stretch& stretch,
+                            const Magnitudes& magnitudes,
+                            Deviation& deviation) {
+  const Step& step = steps_[index];
+  const WeightNorms& own = *stretch.weights.norms[index];
+  const double sum_error = gamma(step.inputs + 16);
+  const double carried = own.weights * deviation.radius;
+  deviation.radius =
+      up(carried + sum_error * (own.weights * magnitudes.in + own.bias + magnitudes.out));
+  if (index == stretch.first) {
+    deviation.low.assign(step.out_rows, Lanes{});
+    deviation.high.assign(step.out_rows, Lanes{});
+    return;
+  }
+  const double rounding = up(2.0 * sum_error *
+                             (stretch.weights.width * own.difference * 2.0 * magnitudes.in +
+                              2.0 * own.weights * magnitudes.spread));
+  linear(index, stretch, rounding, deviation);
+}
+
+void Enclosure::pass_unit(std::size_t index,
+                          const Stretch& stretch,
+                          const Magnitudes& magnitudes,
+                          Deviation& deviation) {
+  const Kernels& loops = kernels();
+  const Step& step = steps_[index];
+  const BoundRows bounds{deviation.low, deviation.high};
+  const bool moves = index > stretch.first;
+  const auto ends = [&](std::size_t at) {
+    return EndRows{stretch.left.values[at], stretch.right.values[at]};
+  };
+  switch (step.kind) {
+    case Step::Kind::linear:
+      break;  // see pass_linear
+    case Step::Kind::relu:
+      if (moves) {
+        loops.bound_relu(ends(index - 1), bounds);
+      }
+      break;
+    case Step::Kind::sigmoid:
+      if (moves) {
+        loops.bound_sigmoid(ends(index - 1), ends(index), deviation.radius, bounds);
+      }
+      deviation.radius = up(0.25 * deviation.radius) + function_error;
+      break;
+    case Step::Kind::tanh:
+      if (moves) {
+        loops.bound_tanh(ends(index - 1), ends(index), deviation.radius, bounds);
+      }
+      deviation.radius = up(deviation.radius) + function_error;
+      break;
+    case Step::Kind::max_pool:
+      if (moves) {
+        low_.resize(step.out_rows);
+        high_.resize(step.out_rows);
+        loops.bound_max_pool(step, ends(index - 1), deviation.low, deviation.high, {low_, high_});
+        std::swap(deviation.low, low_);
+        std::swap(deviation.high, high_);
+      }
+      break;
+    case Step::Kind::average_pool:
+      deviation.radius = up(deviation.radius + gamma(largest_window(step) + 2) * magnitudes.in);
+      if (moves) {
+        bound_average_pool(step, deviation);
+      }
+      break;
+  }
+}
+
 void Enclosure::enclose(const EndValues& left,
                         const EndValues& right,
                         const IntervalWeights& weights,
                         double largest_input,
                         Deviation& deviation) {
-  const Kernels& loops = kernels();
-  const std::size_t first = first_linear(steps_);
-  const auto ends = [&](std::size_t step) {
-    return EndRows{left.values[step], right.values[step]};
-  };
+  const Stretch stretch{left, right, weights, first_linear(steps_)};
   deviation.radius = 0.0;
-  double largest = largest_input;
-  double spread = 0.0;  // of the deviations so far
+  Magnitudes magnitudes{.in = largest_input};
   for (std::size_t index = 0; index < steps_.size(); ++index) {
-    const Step& step = steps_[index];
-    const BoundRows bounds{deviation.low, deviation.high};
     // Before the first linear step nothing grows beyond the inputs and 1. Where the values of that
     // step are kept, none from before it are at hand.
-    const double largest_out = index < first ? std::max(largest, 1.0)
-                                             : std::max(left.largest[index], right.largest[index]);
-    switch (step.kind) {
-      case Step::Kind::linear: {
-        const WeightNorms& own = *weights.norms[index];
-        // What is left of W(t) h(t) after the chord of the computed end values.
-        const double sum_error = gamma(step.inputs + 16);
-        const double carried = own.weights * deviation.radius;
-        deviation.radius =
-            up(carried + sum_error * (own.weights * largest + own.bias + largest_out));
-        if (index == first) {
-          deviation.low.assign(step.out_rows, Lanes{});
-          deviation.high.assign(step.out_rows, Lanes{});
-          break;
-        }
-        const double rounding =
-            up(2.0 * sum_error *
-               (weights.width * own.difference * 2.0 * largest + 2.0 * own.weights * spread));
-        linear(index,
-               left,
-               right,
-               *weights.left[index],
-               *weights.right[index],
-               *weights.change[index],
-               rounding,
-               deviation);
-        break;
-      }
-      case Step::Kind::relu:
-        if (index > first) {
-          loops.bound_relu(ends(index - 1), bounds);
-        }
-        break;
-      case Step::Kind::sigmoid:
-        if (index > first) {
-          loops.bound_sigmoid(ends(index - 1), ends(index), deviation.radius, bounds);
-        }
-        deviation.radius = up(0.25 * deviation.radius) + function_error;
-        break;
-      case Step::Kind::tanh:
-        if (index > first) {
-          loops.bound_tanh(ends(index - 1), ends(index), deviation.radius, bounds);
-        }
-        deviation.radius = up(deviation.radius) + function_error;
-        break;
-      case Step::Kind::max_pool:
-        if (index > first) {
-          low_.resize(step.out_rows);
-          high_.resize(step.out_rows);
-          loops.bound_max_pool(step, ends(index - 1), deviation.low, deviation.high, {low_, high_});
-          std::swap(deviation.low, low_);
-          std::swap(deviation.high, high_);
-        }
-        break;
-      case Step::Kind::average_pool:
-        deviation.radius = up(deviation.radius + gamma(largest_window(step) + 2) * largest);
-        if (index > first) {
-          bound_average_pool(step, deviation);
-        }
-        break;
+    magnitudes.out = index < stretch.first ? std::max(magnitudes.in, 1.0)
+                                           : std::max(left.largest[index], right.largest[index]);
+    if (steps_[index].kind == Step::Kind::linear) {
+      pass_linear(index, stretch, magnitudes, deviation);
+    } else {
+      pass_unit(index, stretch, magnitudes, deviation);
     }
-    if (index >= first) {
+    if (index >= stretch.first) {
       // Comparisons further on may lose a NaN.
-      spread = kernels().largest(deviation.low) + kernels().largest(deviation.high);
-      if (!std::isfinite(spread)) {
+      magnitudes.spread = kernels().largest(deviation.low) + kernels().largest(deviation.high);
+      if (!std::isfinite(magnitudes.spread)) {
         deviation.radius = std::numeric_limits<double>::infinity();
       }
     }
-    largest = largest_out;
+    magnitudes.in = magnitudes.out;
   }
-  if (first == steps_.size()) {
+  if (stretch.first == steps_.size()) {
     deviation.low.assign(left.values.back().size(), Lanes{});
     deviation.high.assign(left.values.back().size(), Lanes{});
   }

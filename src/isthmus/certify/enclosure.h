@@ -64,14 +64,30 @@ class Enclosure {
   double multiplications() const { return multiplications_; }
 
  private:
-  void linear(std::size_t step,
-              const EndValues& left,
-              const EndValues& right,
-              const StepWeights& left_weights,
-              const StepWeights& right_weights,
-              const StepChange& change,
-              double rounding,
-              Deviation& deviation);
+  /// What one call of enclose() goes along.
+  struct Stretch {
+    const EndValues& left;
+    const EndValues& right;
+    const IntervalWeights& weights;
+    std::size_t first;  ///< linear step
+  };
+
+  /// The largest values before and after a step, and the deviations so far.
+  struct Magnitudes {
+    double in = 0.0;
+    double out = 0.0;
+    double spread = 0.0;
+  };
+
+  void pass_linear(std::size_t index,
+                   const Stretch& stretch,
+                   const Magnitudes& magnitudes,
+                   Deviation& deviation);
+  void pass_unit(std::size_t index,
+                 const Stretch& stretch,
+                 const Magnitudes& magnitudes,
+                 Deviation& deviation);
+  void linear(std::size_t index, const Stretch& stretch, double rounding, Deviation& deviation);
   void run(std::size_t step, const Rows& in, const PointWeights& weights, EndValues& end);
 
   const std::vector<Step>& steps_;

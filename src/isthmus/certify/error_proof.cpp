@@ -67,9 +67,10 @@ bool undecided(const WrongTimes& times, Matters matters) {
 std::vector<char> decisive(std::span<const Piece> pieces, std::span<const Range> busy) {
   std::vector<char> chosen;
   for (const Piece& piece : pieces) {
-    chosen.push_back(undecided(piece.times, [&](const Range& range) {
+    const bool matters = undecided(piece.times, [&](const Range& range) {
       return range.to - range.from > least_width && overlap(busy, range);
-    }));
+    });
+    chosen.push_back(matters ? 1 : 0);
   }
   return chosen;
 }

@@ -59,78 +59,115 @@ std::size_t parts_for(double excess, double room) {
   return parts;
 }
 
-}  // namespace
+// The loss over a segment, from intervals that are split until their bounds are good enough.
+class LossProof {
+ public:
+  explicit LossProof(SegmentRun& run)
+      : run_(run),
+        options_(run.options()),
+        samples_(run.problem().samples()),
+        perplexity_(run.problem().metric == Metric::perplexity) {}
 
-SegmentProof prove_loss(SegmentRun& run) {
-  const CertifyOptions& options = run.options();
-  const std::size_t samples = run.problem().samples();
-  const bool perplexity = run.problem().metric == Metric::perplexity;
-  const auto shown = [&](double value) {
-    return perplexity ? std::exp(value) * (1.0 + 0x1p-49) : value;
-  };
-  const auto shown_least = [&](double value) {
-    return perplexity
+  SegmentProof prove() {
+    std::vector<TimeInterval> open = first_intervals(options_.first_level);
+    while (!open.empty()) {
+      const std::vector<LossSums> sums = loss_sums_of(run_, open);
+      look_at_ends(open, sums);
+      const bool violated = std::isfinite(seen_) && shown_least(seen_) > options_.threshold;
+      if (violated) {
+        proof_.outcome = SegmentProof::Outcome::violated;
+      }
+      open = split_open(open, sums, violated);
+    }
+    std::ranges::sort(proof_.intervals, {}, &IntervalBound::t0);
+    proof_.bound = std::ranges::max(proof_.intervals, {}, &IntervalBound::bound).bound;
+    proof_.largest_seen = shown_least(seen_);
+    if (proof_.outcome != SegmentProof::Outcome::violated) {
+      proof_.outcome = proof_.bound <= last_target() ? SegmentProof::Outcome::proven
+                                                     : SegmentProof::Outcome::undecided;
+    }
+    return std::move(proof_);
+  }
+
+ private:
+  // A bound of the loss, and a value of it, as ones of the metric.
+  double shown(double value) const {
+    return perplexity_ ? std::exp(value) * (1.0 + 0x1p-49) : value;
+  }
+  double shown_least(double value) const {
+    return perplexity_
                ? std::min(std::exp(value) * (1.0 - 0x1p-49), std::numeric_limits<double>::max())
                : value;
-  };
-  const double threshold = perplexity ? std::log(options.threshold) : options.threshold;
-  SegmentProof proof;
-  double seen = -std::numeric_limits<double>::infinity();
-  std::vector<TimeInterval> open = first_intervals(options.first_level);
-  while (!open.empty()) {
-    const std::vector<LossSums> sums = loss_sums_of(run, open);
-    std::vector<double> bounds(open.size());
+  }
+
+  void look_at_ends(std::span<const TimeInterval> open, std::span<const LossSums> sums) {
     for (std::size_t i = 0; i < open.size(); ++i) {
-      bounds[i] = sums[i].bound(samples);
-      for (const auto& [value, t] : {std::pair(sums[i].least_left(samples), open[i].t0),
-                                     std::pair(sums[i].least_right(samples), open[i].t1)}) {
-        if (value > seen) {
-          seen = value;
-          proof.t = t;
+      for (const auto& [value, t] : {std::pair(sums[i].least_left(samples_), open[i].t0),
+                                     std::pair(sums[i].least_right(samples_), open[i].t1)}) {
+        if (value > seen_) {
+          seen_ = value;
+          proof_.t = t;
         }
       }
     }
-    const bool violated = std::isfinite(seen) && shown_least(seen) > options.threshold;
+  }
+
+  // The loss that a bound is to reach now.
+  double target() const {
+    if (!options_.gap) {
+      return perplexity_ ? std::log(options_.threshold) : options_.threshold;
+    }
     // A bound below 1e-12 in an exact zero is no gap worth an interval.
-    const double target = !options.gap ? threshold
-                          : perplexity ? seen + std::log1p(*options.gap)
-                                       : seen + *options.gap * std::abs(seen) + 1e-12;
+    return perplexity_ ? seen_ + std::log1p(*options_.gap)
+                       : seen_ + *options_.gap * std::abs(seen_) + 1e-12;
+  }
+
+  // The metric that the bound is to have reached in the end.
+  double last_target() const {
+    const double seen = proof_.largest_seen;
+    return options_.gap ? seen + *options_.gap * std::abs(seen) +
+                              2e-12 * (1.0 + seen) * (1.0 + *options_.gap)
+                        : options_.threshold;
+  }
+
+  // The parts of intervals whose bounds are not good enough; the others are done with.
+  std::vector<TimeInterval> split_open(std::span<const TimeInterval> open,
+                                       std::span<const LossSums> sums,
+                                       bool violated) {
     std::vector<std::size_t> parts(open.size(), 0);  // 0: the bound is good enough
     for (std::size_t i = 0; i < open.size(); ++i) {
-      const double ends = std::max(sums[i].left, sums[i].right) / static_cast<double>(samples);
-      const bool low_enough =
-          options.gap ? bounds[i] <= target : shown(bounds[i]) <= options.threshold;
+      const double bound = sums[i].bound(samples_);
+      const double ends = std::max(sums[i].left, sums[i].right) / static_cast<double>(samples_);
+      const bool low_enough = options_.gap ? bound <= target() : shown(bound) <= options_.threshold;
       if (!low_enough && !violated && open[i].t1 - open[i].t0 > least_width) {
-        parts[i] = parts_for(bounds[i] - ends, target - ends);
+        parts[i] = parts_for(bound - ends, target() - ends);
       }
     }
     const bool affordable =
-        run.affords(samples * std::accumulate(parts.begin(), parts.end(), std::size_t{0}));
+        run_.affords(samples_ * std::accumulate(parts.begin(), parts.end(), std::size_t{0}));
     std::vector<TimeInterval> next;
     for (std::size_t i = 0; i < open.size(); ++i) {
       if (parts[i] > 0 && affordable) {
         split(open[i], parts[i], next);
       } else {
-        proof.intervals.push_back({open[i].t0, open[i].t1, shown(bounds[i])});
+        proof_.intervals.push_back({open[i].t0, open[i].t1, shown(sums[i].bound(samples_))});
       }
     }
-    std::swap(open, next);
-    if (violated) {
-      proof.outcome = SegmentProof::Outcome::violated;
-    }
+    return next;
   }
-  std::ranges::sort(proof.intervals, {}, &IntervalBound::t0);
-  proof.bound = std::ranges::max(proof.intervals, {}, &IntervalBound::bound).bound;
-  proof.largest_seen = shown_least(seen);
-  if (proof.outcome != SegmentProof::Outcome::violated) {
-    const double target = options.gap
-                              ? proof.largest_seen + *options.gap * std::abs(proof.largest_seen) +
-                                    2e-12 * (1.0 + proof.largest_seen) * (1.0 + *options.gap)
-                              : options.threshold;
-    proof.outcome =
-        proof.bound <= target ? SegmentProof::Outcome::proven : SegmentProof::Outcome::undecided;
-  }
-  return proof;
+
+  SegmentRun& run_;
+  const CertifyOptions& options_;
+  std::size_t samples_;
+  bool perplexity_;
+  double seen_ = -std::numeric_limits<double>::infinity();  // the largest loss
+  SegmentProof proof_;
+};
+
+}  // namespace
+
+SegmentProof prove_loss(SegmentRun& run) {
+  return LossProof(run).prove();
 }
 
 }  // namespace isthmus

@@ -30,7 +30,7 @@ struct TimeInterval {
   double t0 = 0.0;
   double t1 = 1.0;
 
-  auto operator<=>(const TimeInterval&) const = default;
+  auto operator<=>(const TimeInterval&) const = default;  // NOLINT(modernize-use-nullptr): none
 };
 
 /// Appends `parts` equal parts, a power of two.

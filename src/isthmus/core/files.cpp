@@ -6,10 +6,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <span>
 #include <sstream>
+#include <system_error>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
@@ -21,7 +21,7 @@ namespace {
 constexpr int json_depth_limit = 100;
 
 std::string reason(int error) {
-  return std::strerror(error);
+  return std::generic_category().message(error);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "isthmus/core/error.h"
@@ -89,7 +89,7 @@ void OutputFile::fail(int error) {
       "{}: cannot be written ({}). Free space or choose another place, then repeat the command; "
       "what was written before is intact.",
       path_.string(),
-      std::strerror(error)));
+      std::generic_category().message(error)));
 }
 
 }  // namespace isthmus

@@ -68,10 +68,10 @@ std::optional<StateReader> StateReader::open(const std::filesystem::path& path) 
       content.size() >= magic.size() + digest_bytes && content.starts_with(magic);
   bool sealed = false;
   if (has_frame) {
-    const std::string_view body =
-        std::string_view(content).substr(0, content.size() - digest_bytes);
+    const std::string_view whole = content;
+    const std::string_view body = whole.substr(0, whole.size() - digest_bytes);
     std::string found;
-    for (const char byte : std::string_view(content).substr(body.size())) {
+    for (const char byte : whole.substr(body.size())) {
       found += fmt::format("{:02x}", static_cast<unsigned char>(byte));
     }
     sealed = sha256(body) == found;

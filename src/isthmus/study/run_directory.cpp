@@ -314,6 +314,15 @@ RunDirectory::~RunDirectory() {
   }
 }
 
+void RunDirectory::obey(const Stop* stop) const {
+  if (stop && stop->requested()) {
+    throw Interrupted(
+        fmt::format("interrupted: finished work is kept in {}; repeat the command with --resume "
+                    "to go on",
+                    folder_.string()));
+  }
+}
+
 void RunDirectory::take_lock() {
   const std::filesystem::path file = folder_ / ".lock";
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);

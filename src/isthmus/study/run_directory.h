@@ -11,8 +11,9 @@
 
 #include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
-#include "isthmus/strings/string_callbacks.h"
+#include "isthmus/core/stop.h"
 #include "isthmus/path/path_file.h"
+#include "isthmus/strings/string_callbacks.h"
 
 namespace isthmus {
 
@@ -21,6 +22,12 @@ struct CellRecord {
   CellRow row;
   Json details;  ///< reason, lengths, barriers, costs; see docs/run_directory.md
 };
+
+/// Above 10,000 parameters a string takes minutes: its end points, beads and checks are kept one by
+/// one.
+inline bool is_kept_in_pieces(const Objective& objective) {
+  return objective.dimension() >= 10000;
+}
 
 /// A run on disk. Every finished piece is written under a temporary name and renamed into place, so
 /// a process that dies at any moment leaves a directory that can be resumed. One process at a time
@@ -52,6 +59,8 @@ class RunDirectory {
   /// Where the training of an end point keeps its state; it outlives the run (see
   /// forget_checkpoints), so that a run with smaller thresholds goes on from it.
   TrainCheckpoint endpoint_state(const std::string& name) const;
+  /// Throws Interrupted, with the way to go on, if a stop is requested.
+  void obey(const Stop* stop) const;
   /// Beads and checks of a string under way.
   std::unique_ptr<StringJournal> journal(double threshold, std::size_t pair);
 

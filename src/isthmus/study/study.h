@@ -12,8 +12,8 @@
 #include "isthmus/core/run_schema.h"
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"
+#include "isthmus/study/options.h"
 #include "isthmus/study/run_directory.h"
-#include "isthmus/study/task.h"
 
 namespace isthmus {
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -12,95 +11,17 @@
 #include "isthmus/core/json.h"
 #include "isthmus/objective/penalty.h"
 #include "isthmus/study/certificate.h"
+#include "isthmus/study/saved_path.h"
 #include "isthmus/study/study.h"
 
 namespace isthmus {
-namespace {
-
-// The metadata of a path file, with errors that name it.
-class Metadata {
- public:
-  Metadata(const std::filesystem::path& file, const std::map<std::string, std::string>& entries)
-      : file_(file), entries_(entries) {}
-
-  const std::string& text(const std::string& key) const {
-    const auto entry = entries_.find(key);
-    if (entry == entries_.end()) {
-      throw DataError(fmt::format("{}: its metadata have no '{}'", file_.string(), key));
-    }
-    return entry->second;
-  }
-
-  double number(const std::string& key) const {
-    const std::string& digits = text(key);
-    double value = 0.0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (error != std::errc{} || end != digits.data() + digits.size() || !std::isfinite(value)) {
-      throw DataError(fmt::format(
-          "{}: metadata '{}': expected a number, found '{}'", file_.string(), key, digits));
-    }
-    return value;
-  }
-
-  Problem problem() const {
-    try {
-      return problem_from_json(Json::parse(text("problem")));
-    } catch (const Json::exception& error) {
-      throw DataError(fmt::format("{}: metadata 'problem': {}", file_.string(), error.what()));
-    } catch (const DataError& error) {
-      throw DataError(fmt::format("{}: {}", file_.string(), error.what()));
-    }
-  }
-
- private:
-  const std::filesystem::path& file_;
-  const std::map<std::string, std::string>& entries_;
-};
-
-// A saved path with the objective that it belongs to.
-struct Loaded {
-  PathFile path;
-  Problem problem;
-  double threshold = 0.0;
-  double tolerance = 1.0;
-  std::size_t points = 0;
-  Split split = Split::test;
-  Metric metric = Metric::mean_absolute_error;
-  std::unique_ptr<Objective> objective;
-};
-
-Loaded load(const std::filesystem::path& file,
-            const std::optional<Split>& split,
-            const std::optional<Metric>& metric,
-            const std::optional<double>& threshold,
-            const std::optional<std::filesystem::path>& data_folder) {
-  Loaded loaded{.path = read_path(file), .problem = {}, .objective = nullptr};
-  const Metadata metadata(file, loaded.path.metadata);
-  loaded.problem = metadata.problem();
-  loaded.threshold = threshold.value_or(metadata.number("threshold"));
-  loaded.tolerance = threshold ? 1.0 : metadata.number("tolerance");
-  loaded.points = static_cast<std::size_t>(metadata.number("points"));
-  loaded.split = split ? *split : named<Split>(metadata.text("split"));
-  loaded.metric = metric ? *metric : named<Metric>(metadata.text("metric"));
-  loaded.objective = make_objective(loaded.problem, load_data(loaded.problem, data_folder));
-  if (to_json(loaded.objective->layout()) != to_json(loaded.path.layout)) {
-    throw DataError(fmt::format("{}: its layout is not that of its network", file.string()));
-  }
-  if (!loaded.objective->supports(loaded.metric)) {
-    throw UsageError(fmt::format("metric: {} cannot be computed for the task {}",
-                                 name_of(loaded.metric),
-                                 loaded.problem.task));
-  }
-  return loaded;
-}
-
-}  // namespace
 
 Verification verify_path(const std::filesystem::path& file,
                          const VerifyOptions& options,
                          Workers& workers,
                          const Stop* stop) {
-  Loaded loaded = load(file, options.split, options.metric, options.threshold, options.data_folder);
+  SavedPath loaded =
+      load_path(file, options.split, options.metric, options.threshold, options.data_folder);
   const PathFile& path = loaded.path;
   Verification result;
   result.problem = std::move(loaded.problem);
@@ -133,7 +54,8 @@ Certificate certify_path(const std::filesystem::path& file,
                          const CertificateOptions& options,
                          Workers& workers,
                          const Stop* stop) {
-  Loaded loaded = load(file, options.split, options.metric, options.threshold, options.data_folder);
+  SavedPath loaded =
+      load_path(file, options.split, options.metric, options.threshold, options.data_folder);
   Certificate result;
   result.problem = std::move(loaded.problem);
   result.path_sha256 = sha256(read_file(file));

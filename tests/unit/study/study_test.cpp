@@ -9,6 +9,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/study/run_directory.h"
+#include "isthmus/study/task.h"
 #include "support/temporary_folder.h"
 
 namespace isthmus {

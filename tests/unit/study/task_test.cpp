@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <limits>
+#include <variant>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
@@ -19,7 +20,9 @@ TEST(Task, Names) {
   for (const Task& task : tasks()) {
     EXPECT_EQ(&task_of(task.name), &task);
   }
-  expect_error<UsageError>([] { task_of("cubik"); }, {"quadratic", "mnist-mlp", "'cubik'"});
+  expect_error<UsageError>(
+      [] { task_of("cubik"); },
+      {"task: expected quadratic, ", "ptb, two-gaussians or permuted-points", "'cubik'"});
   EXPECT_EQ(named<Protocol>("paper"), Protocol::paper);
   expect_error<UsageError>([] { named<Protocol>("x"); }, {"strict or paper", "'x'"});
   expect_error<UsageError>([] { named<Risk>("x"); }, {"oracle or empirical", "'x'"});
@@ -74,6 +77,15 @@ TEST(Task, ParameterCountsAreThePublishedOnes) {
   EXPECT_EQ(parameters("mnist-mlp"), 26506u);
   EXPECT_EQ(parameters("cifar10"), 1068298u);
   EXPECT_EQ(parameters("ptb"), 4651600u);
+}
+
+TEST(Task, OnlyThePublishedConvnetHasADoubleSoftmax) {
+  const auto last_layer = [](std::string_view task) {
+    return default_options(task_of(task), Protocol::paper, true).problem.network.layers.back();
+  };
+  EXPECT_EQ(std::get<Activation>(last_layer("mnist")).kind, Activation::Kind::softmax);
+  EXPECT_EQ(std::get<Activation>(last_layer("fashion-mnist")).kind, Activation::Kind::softmax);
+  expect_error<UsageError>([&] { last_layer("cifar10"); }, {"double-softmax", "not cifar10"});
 }
 
 TEST(StudyOptions, RefusesWhatCannotRun) {

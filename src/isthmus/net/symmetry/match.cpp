@@ -156,70 +156,6 @@ Symmetry random_permutations(const SymmetryGroup& group, Rng& rng) {
   return symmetry;
 }
 
-// The s > 0 with the least ||a_t - s b_t||^2 + ||a_o - b_o / s||^2, or 1 if none is less than
-// there: the derivative by log s, which goes from negative to positive, is bisected.
-double closest_factor(std::span<const float> a_makes,
-                      std::span<const float> b_makes,
-                      std::span<const float> a_reads,
-                      std::span<const float> b_reads) {
-  const double square_makes = dot(b_makes, b_makes);
-  const double square_reads = dot(b_reads, b_reads);
-  if (square_makes == 0.0 || square_reads == 0.0) {
-    return 1.0;
-  }
-  const double common_makes = dot(a_makes, b_makes);
-  const double common_reads = dot(a_reads, b_reads);
-  const auto value = [&](double s) {
-    return s * (square_makes * s - 2.0 * common_makes) +
-           (square_reads / s - 2.0 * common_reads) / s;
-  };
-  double low = -20.0;
-  double high = 20.0;
-  for (int i = 0; i < 80; ++i) {
-    const double middle = 0.5 * (low + high);
-    const double s = std::exp(middle);
-    const double slope =
-        s * (square_makes * s - common_makes) - (square_reads / s - common_reads) / s;
-    (slope < 0.0 ? low : high) = middle;
-  }
-  const double s = std::exp(0.5 * (low + high));
-  return value(s) < value(1.0) ? s : 1.0;
-}
-
-// Free factors of b, unit after unit, until they stand still.
-void polish_factors(const SymmetryGroup& group,
-                    std::span<const float> a,
-                    std::vector<float>& b,
-                    Symmetry& total) {
-  constexpr int most_sweeps = 20;
-  constexpr double still = 1e-4;
-  double change = 1.0;
-  for (int sweep = 0; sweep < most_sweeps && change > still; ++sweep) {
-    change = 0.0;
-    for (std::size_t d = 0; d < group.dimensions.size(); ++d) {
-      const HiddenDimension& dimension = group.dimensions[d];
-      if (!dimension.positive) {
-        continue;
-      }
-      const auto rows = [&](Action action, std::span<const float> theta) {
-        return gather(group, dimension.units, dimension.axes, action, theta);
-      };
-      const UnitRows a_makes = rows(Action::times, a);
-      const UnitRows b_makes = rows(Action::times, b);
-      const UnitRows a_reads = rows(Action::over, a);
-      const UnitRows b_reads = rows(Action::over, b);
-      UnitMap map = identity_of(group)[d];
-      for (std::size_t u = 0; u < dimension.units; ++u) {
-        map.factor[u] =
-            closest_factor(a_makes.row(u), b_makes.row(u), a_reads.row(u), b_reads.row(u));
-        change = std::max(change, std::abs(std::log(map.factor[u])));
-      }
-      apply(group, d, map, b);
-      total[d] = compose_maps(total[d], map);
-    }
-  }
-}
-
 double distance_of(const SymmetryGroup& group,
                    const Symmetry& symmetry,
                    std::span<const float> a,
@@ -258,16 +194,18 @@ Matching match_weights(const SymmetryGroup& group,
     if (descent.distance() < least) {
       least = descent.distance();
       best.symmetry = descent.total();
-      best.best_start = start;
     }
   }
-  best.symmetry = compose(compose(of_b, best.symmetry), inverse(of_a));
-  std::vector<float> moved(b.begin(), b.end());
-  apply(group, best.symmetry, moved);
-  polish_factors(group, a, moved, best.symmetry);
+  // The partners' ratios, or the factors as they are, or all as it is: whatever is closest.
+  const Symmetry partners = best.symmetry;
+  best.symmetry = compose(compose(of_b, partners), inverse(of_a));
   best.distance = distance_of(group, best.symmetry, a, b);
-  if (!(best.distance < distance_between(a, b))) {
-    return {.symmetry = identity_of(group), .distance = distance_between(a, b), .best_start = 1};
+  for (const Symmetry& other : {partners, identity_of(group)}) {
+    const double distance = distance_of(group, other, a, b);
+    if (!(best.distance <= distance)) {
+      best.symmetry = other;
+      best.distance = distance;
+    }
   }
   return best;
 }

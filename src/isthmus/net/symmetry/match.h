@@ -24,15 +24,16 @@ struct WeightMatchOptions {
 struct Matching {
   Symmetry symmetry{};    ///< to be applied to b
   double distance = 0.0;  ///< ||a - symmetry(b)||, over all parameters
-  std::size_t best_start = 0;
 };
 
 /// Weight matching (Ainsworth, Hayase and Srinivasa 2023): coordinate descent over the hidden
 /// dimensions in random order, each by an assignment that is exact while the others stay, until
 /// none gets closer; the best of several starts. Signs are chosen with the permutation. Where
-/// factors are free, both networks are first scaled to equal norms before and behind each unit (the
-/// least norm of all), and when the permutations are found each factor of b is the one that comes
-/// closest to a. The result depends on the arguments alone. No farther than b is as it stands.
+/// factors are free both networks are first scaled to equal norms before and behind each unit (the
+/// least norm of all), and each unit of b gets the ratio of these norms that its partner has. (The
+/// factor of the least distance would shrink what makes a unit, most of which is noise, and the
+/// straight line is worse for it: docs/symmetry.md.) The result depends on the arguments alone. No
+/// farther than b is as it stands.
 /// a, b (P). Throws UsageError for a group without any dimension (a stack without hidden units) and
 /// wrong sizes, Interrupted when `stop` is raised.
 Matching match_weights(const SymmetryGroup& group,

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/study/cell.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "isthmus/core/files.h"
+#include "isthmus/path/measures.h"
+#include "isthmus/study/study.h"
+
+namespace isthmus {
+namespace {
+
+// Studies of at most this many cells keep the metric along each path.
+constexpr std::size_t profile_cells = 50;
+
+Json finite(double value) {
+  return std::isfinite(value) ? Json(value) : Json();
+}
+
+// Between end points that miss the threshold the whole grid is looked at.
+std::string proof_of(const StringSummary& summary, const GreedyOptions& string) {
+  if (!std::isnan(summary.bound)) {
+    return "proven";
+  }
+  const bool screened =
+      string.check == CheckKind::screened && summary.verdict != Verdict::endpoint_not_reached;
+  return fmt::format("{}:{}", screened ? "screened" : "sampled", string.grid.points);
+}
+
+Json details_of(const StringSummary& summary,
+                const PathLength& length,
+                const PathLength& weights,
+                std::span<const ProfilePoint> profile,
+                double other) {
+  const Barrier barrier = barrier_of(profile, length.length, summary.value_a, summary.value_b);
+  return {{"reason", sentence(summary.ending)},
+          {"metric_a", finite(summary.value_a)},
+          {"metric_b", finite(summary.value_b)},
+          {"path_length", length.length},
+          {"endpoint_distance", length.endpoint_distance},
+          {"path_length_weights", weights.length},
+          {"endpoint_distance_weights", weights.endpoint_distance},
+          {"barrier_over_max", finite(barrier.over_max)},
+          {"barrier_over_mean", finite(barrier.over_mean)},
+          {"barrier_over_linear", finite(barrier.over_linear)},
+          {"max_metric_other_split", finite(other)},
+          {"beads_unreached", summary.beads_unreached},
+          {"forward_samples_beads", summary.cost.forward_samples_beads}};
+}
+
+Json to_json(std::span<const ProfilePoint> profile) {
+  Json points = Json::array();
+  for (const ProfilePoint& point : profile) {
+    points.push_back({point.segment, point.t, point.arc_length, finite(point.value)});
+  }
+  return points;
+}
+
+std::map<std::string, std::string> path_metadata(const StudyOptions& options,
+                                                 const GrownString& grown,
+                                                 Verdict verdict) {
+  const Problem problem = problem_of(options, grown.pair);
+  const GreedyOptions& string = grown.options;
+  return {{"task", problem.task},
+          {"threshold", format_number(string.threshold)},
+          {"tolerance", format_number(string.tolerance)},
+          {"metric", std::string(name_of(string.grid.metric))},
+          {"split", std::string(name_of(string.grid.split))},
+          {"points", std::to_string(string.grid.points)},
+          {"check", std::string(name_of(string.check))},
+          {"verdict", std::string(name_of(verdict))},
+          {"network", to_json(problem.network).dump()},
+          {"problem", to_json(problem).dump()}};
+}
+
+CellRow row_of(const StudyOptions& options,
+               const GrownString& grown,
+               const StringSummary& summary) {
+  CellRow row;
+  row.threshold = grown.options.threshold;
+  row.pair = grown.pair;
+  row.seed = options.seed;
+  row.verdict = summary.verdict;
+  row.max_metric = summary.max_metric;
+  row.max_t = summary.max_t;
+  row.beads = summary.path.size();
+  row.beads_inserted = summary.beads_inserted;
+  row.rounds = summary.rounds;
+  row.gradient_samples_endpoints =
+      grown.a.summary.gradient_samples + grown.b.summary.gradient_samples;
+  row.gradient_samples_beads = summary.cost.gradient_samples_beads;
+  row.forward_samples_checks = summary.cost.forward_samples_checks;
+  row.proof = proof_of(summary, grown.options);
+  row.bound = summary.bound;
+  return row;
+}
+
+}  // namespace
+
+Cell measure_cell(const StudyOptions& options,
+                  Evaluators& evaluators,
+                  const GrownString& grown,
+                  StringSummary summary,
+                  const Stop* stop) {
+  const Layout& layout = evaluators.objective().layout();
+  const PathLength length = length_of(summary.path, layout, Coordinates::all);
+  const PathLength weights = length_of(summary.path, layout, Coordinates::weights);
+  SegmentGrid grid = grown.options.grid;
+  grid.bound = grown.options.threshold * grown.options.tolerance;
+  const Split other_split = grid.split == Split::test ? Split::train : Split::test;
+  const LargestValue other = largest_on(
+      evaluators, summary.path, summary.segments, grid, other_split, options.other_split, stop);
+  Cell cell;
+  CellRow& row = cell.record.row;
+  row = row_of(options, grown, summary);
+  row.normalized_length = length.normalized;
+  row.normalized_length_weights = weights.normalized;
+  row.max_metric_train = grid.split == Split::train ? summary.max_metric : other.value;
+  row.check_evaluations = static_cast<double>(row.forward_samples_checks) /
+                          static_cast<double>(evaluators.objective().samples(grid.split));
+  const std::vector<ProfilePoint> profile =
+      profile_of(summary.path, layout, summary.segments, grid);
+  Json& details = cell.record.details;
+  details = details_of(summary, length, weights, profile, other.value);
+  if (options.thresholds.size() * options.pairs <= profile_cells) {
+    details["profile"] = to_json(profile);
+  }
+  details["forward_samples_endpoints"] =
+      grown.a.summary.forward_samples + grown.b.summary.forward_samples;
+  details["forward_samples_other_split"] = other.samples;
+  cell.path = {.path = std::move(summary.path),
+               .layout = layout,
+               .metadata = path_metadata(options, grown, summary.verdict)};
+  return cell;
+}
+
+}  // namespace isthmus

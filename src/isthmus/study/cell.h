@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+
+#include "isthmus/core/stop.h"
+#include "isthmus/path/path_file.h"
+#include "isthmus/study/end_point_trainer.h"
+#include "isthmus/study/options.h"
+#include "isthmus/study/run_directory.h"
+#include "isthmus/strings/greedy.h"
+
+namespace isthmus {
+
+/// Which string of a study it is, and what it was grown between.
+struct GrownString {
+  std::size_t pair = 0;
+  const GreedyOptions& options;  ///< with its threshold
+  const EndPoint& a;
+  const EndPoint& b;
+};
+
+/// What a run keeps of one pair at one threshold.
+struct Cell {
+  CellRecord record;
+  PathFile path;
+};
+
+/// Measures a string as it ended: lengths, barriers, the largest value on the other split. Throws
+/// Interrupted when `stop` is raised.
+Cell measure_cell(const StudyOptions& options,
+                  Evaluators& evaluators,
+                  const GrownString& grown,
+                  StringSummary summary,
+                  const Stop* stop);
+
+}  // namespace isthmus

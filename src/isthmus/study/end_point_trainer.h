@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "isthmus/core/stop.h"
+#include "isthmus/study/options.h"
+#include "isthmus/study/run_directory.h"
+#include "isthmus/train/train.h"
+
+namespace isthmus {
+
+/// An end point at one threshold.
+struct EndPoint {
+  std::vector<float> theta;
+  bool reached = true;
+  TrainSummary summary;
+};
+
+/// What the training of an end point tells.
+struct EndPointProgress {
+  std::size_t pair = 0;
+  char side = 'A';
+  double threshold = 0.0;
+  bool reached = false;      ///< it has reached `threshold`; else it was looked at on the way there
+  TrainProgress training{};  ///< unless reached
+};
+
+/// Trains the end points of a study's pairs, and keeps those of large networks in its run as they
+/// reach their targets. Safe to call for several pairs at once.
+class EndPointTrainer {
+ public:
+  using Tell = std::function<void(const EndPointProgress&)>;
+  /// All of them outlive it.
+  EndPointTrainer(const StudyOptions& options, RunDirectory& run, const Stop* stop, Tell tell);
+
+  /// The two end points of a pair at each target (descending): [side][target]. Those of a target
+  /// that is `finished` are not needed any more. Throws Interrupted.
+  std::array<std::vector<EndPoint>, 2> of_pair(Evaluators& evaluators,
+                                               std::size_t pair,
+                                               const std::vector<double>& targets,
+                                               const std::vector<bool>& finished);
+
+ private:
+  std::string name(std::size_t pair, char side, double target) const;
+  std::string state_name(std::size_t pair, char side, double first_target) const;
+  std::size_t find(std::size_t pair,
+                   char side,
+                   const std::vector<double>& targets,
+                   const std::vector<bool>& finished,
+                   std::vector<EndPoint>& points) const;
+  TrainJob job(const Objective& objective,
+               std::size_t pair,
+               char side,
+               const std::vector<double>& targets,
+               std::vector<EndPoint>& points);
+
+  const StudyOptions& options_;
+  RunDirectory& run_;
+  const Stop* stop_;
+  Tell tell_;
+  bool for_all_;  // thresholds: one training passes them all
+};
+
+}  // namespace isthmus

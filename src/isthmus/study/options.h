@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "isthmus/core/json_fwd.h"
+#include "isthmus/core/names.h"
+#include "isthmus/path/measures.h"
+#include "isthmus/study/problem.h"
+#include "isthmus/strings/greedy.h"
+#include "isthmus/train/train.h"
+
+namespace isthmus {
+
+/// Which rules a study follows.
+enum class Protocol {
+  /// Algorithm 1 as stated: every grid point of a path, both end points among them, is at most L0;
+  /// no bead where the straight line passes; end points are trained once for all thresholds; fast
+  /// optimizer settings.
+  strict,
+  /// The published scripts, task by task: tolerance 1.02 or 1.1, no look at t = 1, a bead always
+  /// put in at the middle, ten rounds, their optimizers and stopping cadence.
+  paper,
+};
+
+template <>
+inline constexpr auto enum_names<Protocol> =
+    name_table<Protocol>("protocol", {{Protocol::strict, "strict"}, {Protocol::paper, "paper"}});
+
+/// An end point that was not trained here.
+struct GivenEndPoint {
+  std::string name;          ///< the name of its file, without folder
+  std::vector<float> theta;  ///< (P)
+};
+
+/// Everything that decides the numbers of a study, and nothing else (no threads, no folders): equal
+/// options give equal files.
+struct StudyOptions {
+  Problem problem;
+  Protocol protocol = Protocol::strict;
+  std::vector<double> thresholds;  ///< L0, descending
+  std::size_t pairs = 1;
+  std::uint64_t seed = 1;
+  /// All but threshold, seed and stream, which each cell sets.
+  GreedyOptions string{};
+  /// Of the end points; its metric and split are those of the string's grid.
+  TrainOptions endpoints{};
+  OtherSplit other_split = OtherSplit::grid;
+  /// End points of the user's own, instead of trained ones.
+  std::optional<GivenEndPoint> from;
+  std::optional<GivenEndPoint> to;
+
+  /// Throws UsageError that names the option, its value and its range.
+  void validate() const;
+};
+
+/// A flat object of every value, keyed by the names of the command's options where there is one.
+Json to_json(const StudyOptions& options);
+
+}  // namespace isthmus

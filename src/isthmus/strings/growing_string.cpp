@@ -238,6 +238,10 @@ std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places) {
   return cost;
 }
 
+void GrowingString::evaluate_beads(std::span<const std::size_t> places) {
+  summary_.cost.forward_samples_checks += evaluate(places);
+}
+
 // Of the gradient steps that are left, for each of some beads.
 std::size_t GrowingString::share_of_steps(std::size_t beads) const {
   return steps_ >= options_.max_total_steps ? 0 : (options_.max_total_steps - steps_) / beads;

@@ -100,6 +100,9 @@ class GrowingString {
 
   /// Puts another parameter vector in the place of an inner bead.
   void replace(std::size_t place, std::vector<float> theta);
+  /// Looks at the beads at some places whose value is not known: screened checks need it of both
+  /// ends.
+  void evaluate_beads(std::span<const std::size_t> places);
   /// Takes an inner bead out.
   void drop(std::size_t place);
   /// How beads are trained from now on; metric and split stay those of the grid.

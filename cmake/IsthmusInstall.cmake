@@ -35,7 +35,6 @@ install(FILES "${PROJECT_BINARY_DIR}/generated/isthmusConfig.cmake"
         DESTINATION "${package_folder}" COMPONENT library)
 
 install(TARGETS isthmus RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT command)
-compressed(docs/isthmus.1 isthmus.1.gz)
 install(FILES "${PROJECT_BINARY_DIR}/generated/isthmus.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT command)
 
 # Debian's names: licence and changelog lie under the package's own.

@@ -92,6 +92,9 @@ Schedule schedule_of(const std::string& text) {
   return schedule;
 }
 
+// A point is an input and a target, and everything that is computed of it while a network trains.
+constexpr std::size_t most_risk_points = 10'000'000;
+
 // Each has its own evaluator, with buffers for activations.
 constexpr std::size_t max_threads = 1024;
 
@@ -356,9 +359,6 @@ StudyOptions StudyFlags::options() const {
     study.problem.risk = risk ? named<Risk>(*risk) : Risk::oracle;
     study.problem.risk_points =
         risk_points.value_or(study.problem.risk == Risk::oracle ? 256 : 10000);
-    if (study.problem.risk_points == 0) {
-      throw UsageError("risk-points: expected at least 1, got 0");
-    }
   } else if (risk || (risk_points && study.problem.data != "two-gaussians")) {
     throw UsageError(
         fmt::format("risk: only quadratic and cubic have one, not {}", study.problem.task));
@@ -370,6 +370,11 @@ StudyOptions StudyFlags::options() const {
   } else if (covariance) {
     throw UsageError(
         fmt::format("--covariance: only two-gaussians has one, not {}", study.problem.task));
+  }
+  if (study.problem.risk_points == 0 || study.problem.risk_points > most_risk_points) {
+    throw UsageError(fmt::format("risk-points: expected at least 1 and at most {}, got {}",
+                                 most_risk_points,
+                                 study.problem.risk_points));
   }
   if (points_file && study.problem.data != "permuted-points") {
     throw UsageError(

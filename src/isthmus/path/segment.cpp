@@ -134,8 +134,9 @@ class Check {
 }  // namespace
 
 void SegmentGrid::validate() const {
-  if (points < 2) {
-    throw UsageError(fmt::format("points: expected at least 2, got {}", points));
+  if (points < 2 || points > most_points) {
+    throw UsageError(
+        fmt::format("points: expected at least 2 and at most {}, got {}", most_points, points));
   }
   if (std::isnan(bound)) {
     throw UsageError("threshold: expected a number, got nan");

@@ -16,9 +16,12 @@
 
 namespace isthmus {
 
+/// Of one segment: every value is kept, 8 MB of them.
+inline constexpr std::size_t most_points = 1'000'000;
+
 /// Which points of a segment are looked at, and what they must satisfy.
 struct SegmentGrid {
-  std::size_t points = 101;  ///< >= 2
+  std::size_t points = 101;  ///< 2 to most_points
   /// true: t = k / (points - 1), both ends among them. false: t = k / points, k = 0 .. points - 1,
   /// without t = 1 (the published scripts).
   bool include_end = true;

@@ -58,14 +58,24 @@ Json to_json(const TrainOptions& training) {
 
 }  // namespace
 
+void validate_threshold(double threshold, Metric metric) {
+  if (!(threshold > 0.0) || !std::isfinite(threshold)) {
+    throw UsageError(fmt::format("threshold: expected a finite number > 0, got {}", threshold));
+  }
+  if (metric == Metric::error_rate && threshold >= 1.0) {
+    throw UsageError(fmt::format(
+        "threshold: expected an error rate, a fraction below 1 (2 % is 0.02), got {}: it "
+        "would hold everywhere",
+        threshold));
+  }
+}
+
 void StudyOptions::validate() const {
   if (thresholds.empty()) {
     throw UsageError("thresholds: expected at least one");
   }
   for (std::size_t i = 0; i < thresholds.size(); ++i) {
-    if (!(thresholds[i] > 0.0) || !std::isfinite(thresholds[i])) {
-      throw UsageError(fmt::format("threshold: expected a number > 0, got {}", thresholds[i]));
-    }
+    validate_threshold(thresholds[i], string.grid.metric);
     if (i > 0 && thresholds[i] >= thresholds[i - 1]) {
       throw UsageError(
           fmt::format("thresholds: expected different ones, got {} twice", thresholds[i]));

@@ -10,8 +10,8 @@
 #include "isthmus/core/json_fwd.h"
 #include "isthmus/core/names.h"
 #include "isthmus/path/measures.h"
-#include "isthmus/study/problem.h"
 #include "isthmus/strings/greedy.h"
+#include "isthmus/study/problem.h"
 #include "isthmus/train/train.h"
 
 namespace isthmus {
@@ -57,6 +57,10 @@ struct StudyOptions {
   /// Throws UsageError that names the option, its value and its range.
   void validate() const;
 };
+
+/// Refuses what cannot bound a metric: thresholds that are not finite or not above 0, and error
+/// rates of 1 or more, which hold everywhere. Throws UsageError.
+void validate_threshold(double threshold, Metric metric);
 
 /// A flat object of every value, keyed by the names of the command's options where there is one.
 Json to_json(const StudyOptions& options);

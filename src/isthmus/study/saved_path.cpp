@@ -8,6 +8,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
+#include "isthmus/study/options.h"
 
 namespace isthmus {
 namespace {
@@ -67,6 +68,9 @@ SavedPath load_path(const std::filesystem::path& file,
   loaded.points = static_cast<std::size_t>(metadata.number("points"));
   loaded.split = split ? *split : named<Split>(metadata.text("split"));
   loaded.metric = metric ? *metric : named<Metric>(metadata.text("metric"));
+  if (threshold) {
+    validate_threshold(*threshold, loaded.metric);
+  }
   loaded.objective = make_objective(loaded.problem, load_data(loaded.problem, data_folder));
   if (to_json(loaded.objective->layout()) != to_json(loaded.path.layout)) {
     throw DataError(fmt::format("{}: its layout is not that of its network", file.string()));

@@ -18,8 +18,11 @@ namespace isthmus {
 namespace {
 
 [[noreturn]] void refuse(std::string_view option, double value, std::string_view range) {
-  throw UsageError(
-      fmt::format("{}: expected a value {}, got {}", option, range, format_number(value)));
+  throw UsageError(fmt::format("{}: expected a {}value {}, got {}",
+                               option,
+                               std::isfinite(value) ? "" : "finite ",
+                               range,
+                               format_number(value)));
 }
 
 void require_rate(std::string_view option, double value) {

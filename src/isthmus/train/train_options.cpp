@@ -12,7 +12,9 @@ namespace {
 
 template <typename Value>
 [[noreturn]] void refuse(std::string_view option, std::string_view range, const Value& value) {
-  throw UsageError(fmt::format("{}: expected a value {}, got {}", option, range, value));
+  const bool finite = std::isfinite(static_cast<double>(value));
+  throw UsageError(fmt::format(
+      "{}: expected a {}value {}, got {}", option, finite ? "" : "finite ", range, value));
 }
 
 void validate(const Schedule& schedule) {

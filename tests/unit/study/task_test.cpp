@@ -100,6 +100,11 @@ TEST(StudyOptions, RefusesWhatCannotRun) {
   expect_refused([](StudyOptions& o) { o.thresholds = {std::numeric_limits<double>::quiet_NaN()}; },
                  {"nan"});
   expect_refused([](StudyOptions& o) { o.thresholds = {0.2, 0.1, 0.1}; }, {"0.1 twice"});
+  expect_refused(
+      [](StudyOptions& o) { o.string.grid.metric = Metric::error_rate, o.thresholds = {1}; },
+      {"a fraction below 1 (2 % is 0.02)", "got 1"});
+  expect_refused([](StudyOptions& o) { o.string.grid.points = 1'000'001; },
+                 {"points", "at most 1000000", "1000001"});
   expect_refused([](StudyOptions& o) { o.pairs = 0; }, {"pairs", "got 0"});
   expect_refused([](StudyOptions& o) { o.pairs = 1'000'001; }, {"pairs", "1000001"});
   expect_refused([](StudyOptions& o) { o.string.alpha = 0.0; }, {"alpha"});

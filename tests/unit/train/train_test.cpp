@@ -401,7 +401,7 @@ TEST(Train, RefusesInvalidOptions) {
   EXPECT_EQ(refusal(options), "clip_norm: expected a value >= 0, got -1");
   options = walking();
   options.divergence_factor = std::numeric_limits<double>::infinity();
-  EXPECT_EQ(refusal(options), "divergence_factor: expected a value >= 0, got inf");
+  EXPECT_EQ(refusal(options), "divergence_factor: expected a finite value >= 0, got inf");
   options = walking();
   options.schedule = {.kind = Schedule::Kind::staircase, .every = 0.0};
   EXPECT_EQ(refusal(options), "schedule every: expected a value > 0, got 0");

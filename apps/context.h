@@ -28,6 +28,7 @@ void add_train(Context& context);
 void add_align(Context& context);
 void add_check_gradient(Context& context);
 void add_lower_bound(Context& context);
+void add_theory(Context& context);
 void add_data(Context& context);
 void add_list(Context& context);
 

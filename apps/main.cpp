@@ -138,6 +138,7 @@ int run(int argc, char** argv) {
   isthmus::app::add_align(context);
   isthmus::app::add_check_gradient(context);
   isthmus::app::add_lower_bound(context);
+  isthmus::app::add_theory(context);
   isthmus::app::add_data(context);
   isthmus::app::add_list(context);
   refuse_malformed_numbers(parser);

@@ -22,6 +22,7 @@ TEST(Help, OfEveryCommand) {
                            "align",
                            "check-gradient",
                            "lower-bound",
+                           "theory",
                            "data",
                            "list"}) {
     EXPECT_NE(all.out.find(name), std::string::npos) << name;

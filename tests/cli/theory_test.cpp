@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// The command theory: what it prints, and what it refuses.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "command.h"
+#include "inputs.h"
+
+namespace isthmus::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+Arguments linear(Arguments more) {
+  more.insert(more.begin(), {"theory", "linear"});
+  return more;
+}
+
+Json json_of(const TemporaryFolder& folder, Arguments more) {
+  more.push_back("--json");
+  return Json::parse(expect_run(folder.path(), linear(std::move(more)), 0).out);
+}
+
+// A network 1-2-1 in double: products a.b of its two layers.
+void write_network(const TemporaryFolder& folder, const char* name, double a, double b) {
+  folder.write(name,
+               safetensors_content({{"0.weight", "F64", "[2, 1]", repeated(a, 2)},
+                                    {"1.weight", "F64", "[1, 2]", repeated(b, 2)}}));
+}
+
+TEST(TheoryLinear, JoinsGivenNetworks) {
+  const TemporaryFolder folder;
+  write_network(folder, "a.safetensors", 1.0, 1.0);
+  write_network(folder, "b.safetensors", -1.0, -1.0);
+  folder.write("d.safetensors",
+               safetensors_content({{"inputs", "F32", "[3, 1]", repeated(1.0F, 3)},
+                                    {"targets", "F32", "[3, 1]", repeated(4.0F, 3)}}));
+  const Json result = json_of(
+      folder, {"--from", "a.safetensors", "--to", "b.safetensors", "--data", "d.safetensors"});
+  EXPECT_EQ(result["loss_a"], 4.0);  // the product is 2, the target 4
+  EXPECT_EQ(result["loss_b"], 4.0);
+  EXPECT_EQ(result["pieces"].size(), 7u);
+  EXPECT_NEAR(result["maximum"].get<double>(), 4.0, 1e-13);
+  EXPECT_EQ(result["holds"], true);
+  const Json down =
+      json_of(folder, {"--from", "a.safetensors", "--data", "d.safetensors", "--descend"});
+  EXPECT_NEAR(down["loss_b"].get<double>(), 0.0, 1e-25);
+}
+
+TEST(TheoryLinear, SeriesDoNotDependOnThreads) {
+  const TemporaryFolder folder;
+  const Json one = json_of(folder, {"--instances", "9", "--points", "5"});
+  EXPECT_EQ(one, json_of(folder, {"--instances", "9", "--points", "5", "--threads", "3"}));
+  EXPECT_EQ(one.back()["instances"], 9);
+  EXPECT_EQ(one.back()["failures"], 0);
+}
+
+TEST(TheoryLinear, CounterexampleHasABarrierOfOne) {
+  const TemporaryFolder folder;
+  const Json result = json_of(folder, {"--counterexample"});
+  EXPECT_EQ(result["loss_a"], 0.0);
+  EXPECT_EQ(result["loss_b"], 0.0);
+  EXPECT_EQ(result["barrier"], 1.0);
+  EXPECT_LT(result["maximum_with_one_more_unit"].get<double>(), 1e-25);
+  EXPECT_NE(result["refusal"].get<std::string>().find("hidden layer 1"), std::string::npos);
+}
+
+TEST(TheoryLinear, RefusesWrongOptions) {
+  const TemporaryFolder folder;
+  const auto refuse = [&](Arguments more, std::initializer_list<std::string_view> parts) {
+    expect_run(folder.path(), linear(std::move(more)), 64, parts);
+  };
+  expect_run(folder.path(), {"theory"}, 64, {"subcommand"});
+  refuse({"--widths", "3,2,3"}, {"hidden layer 1", "= 3", "got 2", "--counterexample"});
+  refuse({"--widths", "3,3,3"}, {"hidden layer 1", "got 3"});
+  refuse({"--widths", "3"}, {"widths", "one number"});
+  refuse({"--widths", "0,2,1"}, {"widths"});
+  refuse({"--ridge", "-1"}, {"ridge", "-1"});
+  refuse({"--ridge", "0.1", "--widths", "1,2,2,1"}, {"two layers", "got 3"});
+  refuse({"--ridge", "0.1", "--descend"}, {"--descend", "--ridge"});
+  refuse({"--points", "1"}, {"--points", "at least 2"});
+  refuse({"--samples", "0"}, {"samples"});
+  refuse({"--instances", "0"}, {"--instances"});
+  refuse({"--to", "b.safetensors"}, {"--from"});
+  refuse({"--from", "a.safetensors"}, {"--to", "--descend"});
+  refuse({"--data", "d.safetensors"}, {"--data", "--from"});
+}
+
+TEST(TheoryLinear, RefusesWrongFiles) {
+  const TemporaryFolder folder;
+  write_network(folder, "a.safetensors", 1.0, 1.0);
+  const auto refuse = [&](int code, std::initializer_list<std::string_view> parts) {
+    expect_run(
+        folder.path(), linear({"--from", "a.safetensors", "--to", "b.safetensors"}), code, parts);
+  };
+  refuse(66, {"b.safetensors", "no such file"});
+  write_network(folder, "b.safetensors", 1.0, std::numeric_limits<double>::quiet_NaN());
+  refuse(65, {"b.safetensors", "1.weight", "NaN"});
+  folder.write("b.safetensors",
+               safetensors_content({{"0.weight", "F32", "[3, 1]", repeated(1.0F, 3)},
+                                    {"1.weight", "F32", "[1, 3]", repeated(1.0F, 3)}}));
+  refuse(64, {"one shape", "1-2-1", "1-3-1"});
+  folder.write("b.safetensors",
+               safetensors_content({{"0.weight", "F32", "[3, 1]", repeated(1.0F, 3)},
+                                    {"1.weight", "F32", "[1, 2]", repeated(1.0F, 2)}}));
+  refuse(65, {"1.weight", "expected 3 columns", "got 2"});
+  folder.write("b.safetensors",
+               safetensors_content({{"0.weight", "F32", "[2, 1]", repeated(1.0F, 2)},
+                                    {"0.bias", "F32", "[2]", repeated(1.0F, 2)}}));
+  refuse(65, {"'1.weight'", "no tensor of that name"});
+  // Data at whose minimum A already lies.
+  folder.write("d.safetensors",
+               safetensors_content({{"inputs", "F32", "[1, 1]", repeated(1.0F, 1)},
+                                    {"targets", "F32", "[1, 1]", repeated(2.0F, 1)}}));
+  expect_run(folder.path(),
+             linear({"--from", "a.safetensors", "--data", "d.safetensors", "--descend"}),
+             64,
+             {"start", "global minimum"});
+}
+
+}  // namespace
+}  // namespace isthmus::testing

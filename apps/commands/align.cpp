@@ -94,12 +94,12 @@ StudyOptions options_of(AlignCommand& command) {
   return flags.options();
 }
 
-std::vector<float> read_weights(const std::string& file, const Layout& layout) {
-  LoadedNetwork network = read_network_weights(file, layout);
-  if (!network.conversion.empty()) {
-    fmt::print(stderr, "{}\n", network.conversion);
+std::vector<float> read_weights(const std::string& file, const Network& network) {
+  LoadedNetwork loaded = read_network_weights(file, network);
+  for (const std::string& note : loaded.notes) {
+    fmt::print(stderr, "{}\n", note);
   }
-  return std::move(network.theta);
+  return std::move(loaded.theta);
 }
 
 struct Factors {
@@ -175,15 +175,15 @@ void run_command(AlignCommand command, const Stop& stop) {
   command.align.seed = study.seed;
   const std::unique_ptr<Objective> objective =
       make_objective(study, 0, load_data(problem_of(study, 0), command.flags.data_folder()));
-  const std::vector<float> a = read_weights(command.files[0], objective->layout());
-  const std::vector<float> b = read_weights(command.files[1], objective->layout());
+  const std::vector<float> a = read_weights(command.files[0], study.problem.network);
+  const std::vector<float> b = read_weights(command.files[1], study.problem.network);
   const auto start = std::chrono::steady_clock::now();
   const Alignment alignment = align(*objective, a, b, command.align, &stop);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   if (command.out) {
     write_network_weights(*command.out,
                           alignment.theta,
-                          objective->layout(),
+                          study.problem.network,
                           {{"task", study.problem.task},
                            {"problem", isthmus::to_json(study.problem).dump()},
                            {"aligned", command.files[1]},

@@ -48,13 +48,13 @@ std::filesystem::path default_folder(const StudyOptions& options, const Json& co
                                                      sha256(config.dump()).substr(0, 8));
 }
 
-// Tells what was converted on the way.
-GivenEndPoint read_end_point(const std::filesystem::path& file, const Layout& layout) {
-  LoadedNetwork network = read_network_weights(file, layout);
-  if (!network.conversion.empty()) {
-    fmt::print(stderr, "{}\n", network.conversion);
+// Tells what was not as the network has it.
+GivenEndPoint read_end_point(const std::filesystem::path& file, const Network& network) {
+  LoadedNetwork loaded = read_network_weights(file, network);
+  for (const std::string& note : loaded.notes) {
+    fmt::print(stderr, "{}\n", note);
   }
-  return {.name = file.filename().string(), .theta = std::move(network.theta)};
+  return {.name = file.filename().string(), .theta = std::move(loaded.theta)};
 }
 
 void run_command(const StudyCommand& command, const Stop& stop) {
@@ -66,9 +66,8 @@ void run_command(const StudyCommand& command, const Stop& stop) {
     throw UsageError("--from and --to: give both end points, or neither");
   }
   if (command.from) {
-    const Layout layout = layout_of(options.problem.network);
-    options.from = read_end_point(*command.from, layout);
-    options.to = read_end_point(*command.to, layout);
+    options.from = read_end_point(*command.from, options.problem.network);
+    options.to = read_end_point(*command.to, options.problem.network);
   }
   options.validate();
   const std::shared_ptr<const Dataset> data =

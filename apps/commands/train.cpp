@@ -79,7 +79,7 @@ void run_command(const TrainCommand& command, const Stop& stop) {
   }
   write_network_weights(command.out,
                         job.theta,
-                        objective->layout(),
+                        problem.network,
                         {{"task", problem.task},
                          {"problem", to_json(problem).dump()},
                          {"metric", std::string(name_of(options.string.grid.metric))},

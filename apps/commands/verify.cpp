@@ -59,6 +59,13 @@ std::filesystem::path certificate_file(const std::filesystem::path& file, bool a
                : std::filesystem::path(file).replace_extension(".certificate.json");
 }
 
+// What was converted on the way, if anything.
+void tell(const std::string& conversion) {
+  if (!conversion.empty()) {
+    fmt::print(stderr, "{}\n", conversion);
+  }
+}
+
 std::string reason_of(const Certificate& certificate) {
   for (std::size_t i = 0; i < certificate.segments.size(); ++i) {
     const SegmentProof& proof = certificate.segments[i];
@@ -109,6 +116,7 @@ ExitCode certify(const VerifyCommand& command, const Stop& stop) {
   std::string reasons;
   for (const std::filesystem::path& file : files) {
     const Certificate certificate = certify_path(file, options, workers, &stop);
+    tell(certificate.conversion);
     const std::filesystem::path written = certificate_file(file, files.size() == 1);
     write_json(written, to_json(certificate));
     if (!certificate.proven) {
@@ -176,6 +184,7 @@ ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
   const std::vector<std::filesystem::path> files = path_files_of(command.target);
   for (const std::filesystem::path& file : files) {
     const Verification result = verify_path(file, options, workers, &stop);
+    tell(result.conversion);
     below += result.below ? 1 : 0;
     if (command.json) {
       list.push_back(to_json(file, result));

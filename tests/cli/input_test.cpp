@@ -2,6 +2,7 @@
 // Files that are not what they should be.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -273,8 +274,8 @@ TEST(GivenEndPoints, TensorsThatDoNotFit) {
     join(folder, 65, parts);
   };
   auto tensors = good;
-  tensors[1].name = "1.weight";
-  expect_bad(tensors, {"2.weight of shape (4, 4) is missing", "1.weight", "not one of"});
+  tensors[1].name = "1.kernel";
+  expect_bad(tensors, {"2.weight of shape (4, 4) is missing", "1.kernel", "not one of"});
   tensors = good;
   tensors[2].shape = "[4, 1]";
   expect_bad(tensors, {"4.weight", "expected shape (1, 4), found (4, 1)"});
@@ -293,6 +294,26 @@ TEST(GivenEndPoints, TensorsThatDoNotFit) {
   tensors[1].bytes = repeated(std::numeric_limits<float>::infinity(), 16);
   expect_bad(tensors, {"2.weight", "inf"});
   EXPECT_FALSE(std::filesystem::exists(folder / "run")) << "refused before a run is begun";
+}
+
+TEST(GivenEndPoints, OtherNamesAreTakenByShapeAndTold) {
+  const TemporaryFolder folder;
+  const auto good = quadratic_tensors(0.1F, "F32");
+  folder.write("b.safetensors", safetensors_content(good));
+  const auto with = [&](const std::vector<std::string>& names) {
+    auto tensors = good;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      tensors[i].name = names[i];
+    }
+    folder.write("a.safetensors", safetensors_content(tensors));
+    std::filesystem::remove_all(folder / "run");
+  };
+  with({"_orig_mod.module.0.weight", "_orig_mod.module.2.weight", "_orig_mod.module.4.weight"});
+  join(folder, 0, {"a.safetensors: every tensor begins with '_orig_mod.module.', which is left"});
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "normalized_length"), "1");
+  with({"first.weight", "hidden.weight", "last.weight"});
+  join(folder, 0, {"a.safetensors: tensors of other names", "first as 0, hidden as 2, last as 4"});
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "normalized_length"), "1");
 }
 
 TEST(GivenEndPoints, OtherTypesAreConvertedAndTold) {
@@ -394,7 +415,11 @@ TEST(PathFile, Damaged) {
   const auto verify = [&](const std::string& content,
                           std::initializer_list<std::string_view> parts) {
     folder.write("p.safetensors", content);
-    expect_run(folder.path(), {"verify", "p.safetensors"}, 65, parts);
+    const Outcome outcome = expect_run(folder.path(), {"verify", "p.safetensors"}, 65, parts);
+    const std::size_t name = outcome.err.find("p.safetensors");
+    EXPECT_EQ(outcome.err.find("p.safetensors", name + 1), std::string::npos)
+        << "the file is named once:\n"
+        << outcome.err;
   };
   const auto with = [&](std::string_view old, std::string_view by) {
     std::string content = good;
@@ -408,6 +433,8 @@ TEST(PathFile, Damaged) {
   verify(with("\"theta\":", "\"betas\":"), {"theta"});
   verify(with("\"problem\":", "\"problex\":"), {"no 'problem'"});
   verify(with("\"tolerance\":\"1\"", "\"tolerance\":\"x\""), {"tolerance", "a number", "'x'"});
+  verify(with("\"split\":\"test\"", "\"split\":\"tesT\""), {"p.safetensors", "'split'", "'tesT'"});
+  verify(with("\"points\":\"101\"", "\"points\":\"1.5\""), {"p.safetensors", "'points'", "1.5"});
   std::string content = good;
   content.replace(content.size() - 4, 4, repeated(std::numeric_limits<float>::quiet_NaN(), 1));
   verify(content, {"theta[", "not finite"});
@@ -416,6 +443,36 @@ TEST(PathFile, Damaged) {
   expect_run(folder.path(), {"verify", "."}, 66, {"no run directory"});
   expect_run(folder.path(), {"verify", "run", "--points", "1"}, 64, {"points", "got 1"});
   expect_run(folder.path(), {"verify", "run", "--metric", "error_rate"}, 64, {"error_rate"});
+}
+
+TEST(PathFile, OfAnotherTypeIsConvertedAndTold) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.2", "--out", "run"}, 0);
+  const std::string good = bytes_of(folder / "run/paths/0.2_0.safetensors");
+  std::uint64_t length = 0;
+  std::memcpy(&length, good.data(), sizeof length);
+  Json header = Json::parse(good.substr(8, length));
+  Json& theta = header["theta"];
+  const auto count = theta["shape"][0].get<std::size_t>() * theta["shape"][1].get<std::size_t>();
+  std::string numbers;
+  for (std::size_t i = 0; i < count; ++i) {
+    float number = 0.0F;
+    std::memcpy(&number, good.data() + 8 + length + i * sizeof number, sizeof number);
+    numbers += repeated(static_cast<double>(number), 1);
+  }
+  theta["dtype"] = "F64";
+  theta["data_offsets"] = {0, numbers.size()};
+  const std::string text = header.dump();
+  folder.write("p.safetensors",
+               repeated(static_cast<std::uint64_t>(text.size()), 1) + text + numbers);
+  const Outcome wide = expect_run(folder.path(), {"verify", "p.safetensors"}, 0);
+  EXPECT_NE(wide.err.find("p.safetensors: converted to float32: 1 tensor from F64"),
+            std::string::npos);
+  const Outcome narrow = expect_run(folder.path(), {"verify", "run"}, 0);
+  EXPECT_EQ(narrow.err, "");
+  EXPECT_EQ(wide.out.substr(wide.out.find(':')), narrow.out.substr(narrow.out.find(':')));
+  const Outcome proof = expect_run(folder.path(), {"verify", "p.safetensors", "--certified"}, 0);
+  EXPECT_NE(proof.err.find("converted to float32"), std::string::npos);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
+#include "isthmus/core/reason.h"
 #include "isthmus/data/content_reader.h"
 #include "isthmus/data/packed_file.h"
 #include "isthmus/data/partial_file.h"
@@ -63,7 +64,7 @@ std::optional<std::string> content_problem(const fs::path& path, const KnownFile
       return fmt::format("wrong content: expected the SHA-256 {}, found {}", file.sha256, hash);
     }
   } catch (const DataError& error) {
-    return fmt::format("wrong content: {}", error.what());
+    return fmt::format("wrong content: {}", reason_of(error, path.string()));
   }
   return std::nullopt;
 }
@@ -401,7 +402,7 @@ std::optional<std::string> archive_problem(const fs::path& path,
   try {
     return unpack_missing(path, missing, folder);
   } catch (const DataError& error) {
-    return fmt::format("wrong content: {}", error.what());
+    return fmt::format("wrong content: {}", reason_of(error, path.string()));
   }
 }
 

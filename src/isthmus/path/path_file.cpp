@@ -71,6 +71,7 @@ PathFile read_path(const std::filesystem::path& file) {
                        path.path.dimension));
   }
   path.path.beads = tensors.read("theta");
+  path.conversion = tensors.conversion();
   for (std::size_t i = 0; i < path.path.beads.size(); ++i) {
     if (!std::isfinite(path.path.beads[i])) {
       refuse(file,

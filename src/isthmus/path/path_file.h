@@ -21,6 +21,7 @@ struct PathFile {
   Path path;
   Layout layout;
   std::map<std::string, std::string> metadata;
+  std::string conversion{};  ///< once read: "", or what was converted to float32, with the file
 };
 
 /// Throws WriteError.

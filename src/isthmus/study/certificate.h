@@ -31,6 +31,7 @@ struct Certificate {
   double t = 0.0;
   double evaluations = 0.0;  ///< in passes over the split
   std::vector<SegmentProof> segments;
+  std::string conversion;  ///< "", or what was converted to float32: the proof is of that
 };
 
 struct CertificateOptions {

@@ -2,89 +2,154 @@
 #include "isthmus/study/endpoints.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "isthmus/core/error.h"
-#include "isthmus/core/json.h"
 #include "isthmus/data/safetensors.h"
+#include "isthmus/path/path_file.h"
+#include "isthmus/study/state_dict.h"
 
 namespace isthmus {
 namespace {
 
-// What is wrong with the names and shapes in a file, one sentence each.
-std::vector<std::string> mismatches(const SafetensorsFile& file, const Layout& layout) {
-  std::vector<std::string> found;
-  for (const Tensor& tensor : layout.tensors()) {
-    const TensorInfo* info = file.find(tensor.name);
-    if (info == nullptr) {
-      found.push_back(fmt::format(
-          "tensor {} of shape ({}) is missing", tensor.name, fmt::join(tensor.shape, ", ")));
-    } else if (info->shape != tensor.shape) {
-      found.push_back(fmt::format("tensor {}: expected shape ({}), found ({})",
-                                  tensor.name,
-                                  fmt::join(tensor.shape, ", "),
-                                  fmt::join(info->shape, ", ")));
-    }
+// Files that belong to something else.
+void check_purpose(const std::filesystem::path& path, const SafetensorsFile& file) {
+  const auto format = file.metadata().find("format");
+  if (format != file.metadata().end() && format->second == path_format) {
+    throw DataError(
+        fmt::format("{}: expected one network, found a path of isthmus (its tensor theta has a row "
+                    "for each bead). Write its end points with 'isthmus train', or look at it with "
+                    "'isthmus verify'.",
+                    path.string()));
   }
-  for (const TensorInfo& info : file.tensors()) {
-    const bool known = std::ranges::any_of(
-        layout.tensors(), [&](const Tensor& tensor) { return tensor.name == info.name; });
-    if (!known) {
-      found.push_back(fmt::format("tensor {} of shape ({}) is not one of the network's",
-                                  info.name,
-                                  fmt::join(info.shape, ", ")));
-    }
+}
+
+StateDict match(const std::filesystem::path& path,
+                const SafetensorsFile& file,
+                const Network& network) {
+  try {
+    return match_state_dict(file.tensors(), network);
+  } catch (const DataError& error) {
+    const std::string name = path.filename().string();
+    throw DataError(fmt::format("{}: {}{}",
+                                path.string(),
+                                error.what(),
+                                name.find("-of-0") == std::string::npos
+                                    ? ""
+                                    : ". It seems to be one shard of several: join them first, "
+                                      "with safetensors.torch"));
   }
-  return found;
+}
+
+// All numbers of a tensor, which must be finite.
+std::vector<float> read_finite(const std::filesystem::path& path,
+                               const SafetensorsFile& file,
+                               const std::string& name) {
+  std::vector<float> numbers = file.read(name);
+  const auto bad = std::ranges::find_if(numbers, [](float x) { return !std::isfinite(x); });
+  if (bad != numbers.end()) {
+    throw DataError(fmt::format("{}: tensor {}: number {} of {} is {}; expected finite ones",
+                                path.string(),
+                                name,
+                                bad - numbers.begin(),
+                                numbers.size(),
+                                *bad));
+  }
+  return numbers;
+}
+
+void check_tied(const std::filesystem::path& path,
+                const SafetensorsFile& file,
+                const std::pair<std::string, std::string>& tied) {
+  const std::vector<float> one = read_finite(path, file, tied.first);
+  const std::vector<float> other = read_finite(path, file, tied.second);
+  if (one != other) {
+    const auto place = std::ranges::mismatch(one, other).in1 - one.begin();
+    throw DataError(
+        fmt::format("{}: tensors {} and {}: the network has them tied, so expected the same "
+                    "numbers in both; number {} differs. Leave \"tied\" out of the network, or "
+                    "give the network that was trained with tied weights.",
+                    path.string(),
+                    tied.first,
+                    tied.second,
+                    place));
+  }
 }
 
 }  // namespace
 
-LoadedNetwork read_network_weights(const std::filesystem::path& file, const Layout& layout) {
-  const SafetensorsFile tensors(file);
-  const std::vector<std::string> wrong = mismatches(tensors, layout);
-  if (!wrong.empty()) {
-    std::vector<std::string> expected;
-    for (const Tensor& tensor : layout.tensors()) {
-      expected.push_back(fmt::format("{} ({})", tensor.name, fmt::join(tensor.shape, ", ")));
-    }
-    throw DataError(
-        fmt::format("{}: {}. Expected the tensors of a torch.nn.Sequential of the same layers: {}",
-                    file.string(),
-                    fmt::join(wrong, "; "),
-                    fmt::join(expected, ", ")));
+LoadedNetwork read_network_weights(const std::filesystem::path& path, const Network& network) {
+  const SafetensorsFile file(path);
+  check_purpose(path, file);
+  const StateDict match = isthmus::match(path, file, network);
+  const Layout layout = layout_of(network);
+  LoadedNetwork loaded;
+  loaded.theta.resize(layout.dimension());
+  if (match.tied) {
+    check_tied(path, file, *match.tied);
   }
-  LoadedNetwork network;
-  network.conversion = tensors.conversion();
-  network.theta.resize(layout.dimension());
-  for (const Tensor& tensor : layout.tensors()) {
-    const std::vector<float> numbers = tensors.read(tensor.name);
-    const auto bad = std::ranges::find_if(numbers, [](float x) { return !std::isfinite(x); });
-    if (bad != numbers.end()) {
-      throw DataError(fmt::format("{}: tensor {}: number {} of {} is {}; expected finite ones",
-                                  file.string(),
-                                  tensor.name,
-                                  bad - numbers.begin(),
-                                  numbers.size(),
-                                  *bad));
+  std::size_t added = 0;
+  for (std::size_t i = 0; i < match.sources.size(); ++i) {
+    const TensorSource& source = match.sources[i];
+    std::vector<float> numbers = read_finite(path, file, source.name);
+    if (!source.second.empty()) {
+      const std::vector<float> second = read_finite(path, file, source.second);
+      added += std::ranges::any_of(second, [](float x) { return x != 0.0F; }) ? 1 : 0;
+      std::ranges::transform(numbers, second, numbers.begin(), [](double a, double b) {
+        return static_cast<float>(a + b);
+      });
     }
-    std::ranges::copy(numbers, network.theta.begin() + static_cast<std::ptrdiff_t>(tensor.offset));
+    std::ranges::copy(
+        numbers, loaded.theta.begin() + static_cast<std::ptrdiff_t>(layout.tensors()[i].offset));
   }
-  return network;
+  if (const std::string conversion = file.conversion(); !conversion.empty()) {
+    loaded.notes.push_back(conversion);
+  }
+  for (const std::string& note : match.notes) {
+    loaded.notes.push_back(fmt::format("{}: {}", path.string(), note));
+  }
+  if (added > 0) {
+    loaded.notes.push_back(
+        fmt::format("{}: the two biases of {} were added: bias_hh to bias_ih",
+                    path.string(),
+                    added == 1 ? "an LSTM layer" : fmt::format("{} LSTM layers", added)));
+  }
+  return loaded;
 }
 
 void write_network_weights(const std::filesystem::path& file,
                            std::span<const float> theta,
-                           const Layout& layout,
+                           const Network& network,
                            const std::map<std::string, std::string>& metadata) {
+  const Layout layout = layout_of(network);
   std::vector<NamedTensor> tensors;
+  std::size_t widest = 0;
+  for (const Tensor& tensor : layout.tensors()) {
+    widest = std::max(widest, tensor.name.ends_with("bias_ih_l0") ? tensor.size() : 0);
+  }
+  const std::vector<float> zeros(widest);
   for (const Tensor& tensor : layout.tensors()) {
     tensors.push_back({.name = tensor.name,
                        .shape = tensor.shape,
                        .pieces = {theta.subspan(tensor.offset, tensor.size())}});
+    if (tensor.name.ends_with("bias_ih_l0")) {
+      std::string second = tensor.name;
+      second.replace(second.rfind("bias_ih"), 7, "bias_hh");
+      tensors.push_back({.name = std::move(second),
+                         .shape = tensor.shape,
+                         .pieces = {std::span(zeros).first(tensor.size())}});
+    }
+  }
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const auto* linear = std::get_if<Linear>(&network.layers[i]);
+    if (linear != nullptr && linear->tied) {
+      NamedTensor again = tensors.front();
+      again.name = fmt::format("{}.weight", i);
+      tensors.push_back(std::move(again));
+    }
   }
   write_safetensors(file, tensors, metadata);
 }

@@ -7,25 +7,31 @@
 #include <string>
 #include <vector>
 
-#include "isthmus/net/layout.h"
+#include "isthmus/net/network.h"
 
 namespace isthmus {
 
 /// A network of the user's own, read from a file.
 struct LoadedNetwork {
   std::vector<float> theta;  ///< (P)
-  std::string conversion;    ///< "" if the file holds float32, else what was converted
+  /// What was not as the network has it, a sentence each that begins with the file: numbers that
+  /// were converted, a prefix, other names, the two biases of a torch.nn.LSTM that were added.
+  std::vector<std::string> notes;
 };
 
-/// Reads a flat parameter vector from a safetensors file that holds every tensor of the layout
-/// under its name, in its shape, and no other. Throws DataError that names each missing, extra,
-/// wrongly shaped or non-finite tensor with what was expected and found; MissingInput.
-LoadedNetwork read_network_weights(const std::filesystem::path& file, const Layout& layout);
+/// Reads a flat parameter vector from a safetensors file that holds the tensors of the network and
+/// no other, under the names that match_state_dict knows. Two biases are added in double and
+/// rounded once. Throws DataError that names each missing, extra, wrongly shaped or non-finite
+/// tensor with what was expected and found, or a tied weight whose two copies differ;
+/// MissingInput.
+LoadedNetwork read_network_weights(const std::filesystem::path& file, const Network& network);
 
-/// Writes such a file. Throws WriteError.
+/// Writes such a file, so that load_state_dict() of the same torch.nn.Sequential takes it: with
+/// each lstm's second bias, "bias_hh_l0", of zeros, and a tied weight under both its names. Throws
+/// WriteError.
 void write_network_weights(const std::filesystem::path& file,
                            std::span<const float> theta,
-                           const Layout& layout,
+                           const Network& network,
                            const std::map<std::string, std::string>& metadata);
 
 }  // namespace isthmus

@@ -16,6 +16,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/core/reason.h"
 #include "isthmus/data/safetensors.h"
 
 namespace isthmus {
@@ -141,7 +142,7 @@ auto read_piece(const std::filesystem::path& file, const Read& read) {
         "{}: damaged ({}). Delete this file to compute it again, then repeat the command "
         "with --resume.",
         file.string(),
-        error.what()));
+        reason_of(error, file.string())));
   }
 }
 

@@ -38,9 +38,34 @@ class Metadata {
     return value;
   }
 
-  Problem problem() const {
+  // Grid points of a segment.
+  std::size_t points() const {
+    constexpr double most = 1e9;
+    const double value = number("points");
+    if (value < 2.0 || value > most || value != std::floor(value)) {
+      throw DataError(
+          fmt::format("{}: metadata 'points': expected a whole number from 2 to {}, found {}",
+                      file_.string(),
+                      most,
+                      value));
+    }
+    return static_cast<std::size_t>(value);
+  }
+
+  template <class Enum>
+  Enum name(const std::string& key) const {
+    const std::string& value = text(key);
     try {
-      return problem_from_json(Json::parse(text("problem")));
+      return named<Enum>(value);
+    } catch (const UsageError& error) {
+      throw DataError(fmt::format("{}: metadata '{}': {}", file_.string(), key, error.what()));
+    }
+  }
+
+  Problem problem() const {
+    const std::string& json = text("problem");
+    try {
+      return problem_from_json(Json::parse(json));
     } catch (const Json::exception& error) {
       throw DataError(fmt::format("{}: metadata 'problem': {}", file_.string(), error.what()));
     } catch (const DataError& error) {
@@ -65,9 +90,9 @@ SavedPath load_path(const std::filesystem::path& file,
   loaded.problem = metadata.problem();
   loaded.threshold = threshold.value_or(metadata.number("threshold"));
   loaded.tolerance = threshold ? 1.0 : metadata.number("tolerance");
-  loaded.points = static_cast<std::size_t>(metadata.number("points"));
-  loaded.split = split ? *split : named<Split>(metadata.text("split"));
-  loaded.metric = metric ? *metric : named<Metric>(metadata.text("metric"));
+  loaded.points = metadata.points();
+  loaded.split = split ? *split : metadata.name<Split>("split");
+  loaded.metric = metric ? *metric : metadata.name<Metric>("metric");
   if (threshold) {
     validate_threshold(*threshold, loaded.metric);
   }

@@ -89,7 +89,8 @@ struct Verification {
   PathLength length;
   PathLength length_weights;
   std::size_t beads = 0;
-  bool below = false;  ///< every grid point reaches tolerance * threshold
+  bool below = false;      ///< every grid point reaches tolerance * threshold
+  std::string conversion;  ///< "", or what was converted to float32
 };
 
 /// What to look at instead of what the file says.

@@ -24,6 +24,7 @@ Verification verify_path(const std::filesystem::path& file,
       load_path(file, options.split, options.metric, options.threshold, options.data_folder);
   const PathFile& path = loaded.path;
   Verification result;
+  result.conversion = path.conversion;
   result.problem = std::move(loaded.problem);
   result.threshold = loaded.threshold;
   result.tolerance = loaded.tolerance;
@@ -57,6 +58,7 @@ Certificate certify_path(const std::filesystem::path& file,
   SavedPath loaded =
       load_path(file, options.split, options.metric, options.threshold, options.data_folder);
   Certificate result;
+  result.conversion = loaded.path.conversion;
   result.problem = std::move(loaded.problem);
   result.path_sha256 = sha256(read_file(file));
   result.metric = loaded.metric;

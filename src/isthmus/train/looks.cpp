@@ -127,12 +127,16 @@ Evaluation Looks::at_margins(TrainRun& run, std::span<const float> theta, double
   Evaluation evaluation = evaluator_.margins(split, theta, order_, target, found_);
   const std::size_t looked = std::min(evaluation.samples, samples);
   std::size_t wrong = 0;
+  std::size_t known = 0;  // looked at now or before: of the others nothing can be said
   for (std::size_t i = 0; i < samples; ++i) {
     float& margin = run.margins[order_[i]];
     margin = i < looked ? found_[i] : margin;
-    wrong += margin > 0.0F ? 0 : 1;
+    if (i < looked || margin != 0.0F) {
+      ++known;
+      wrong += margin > 0.0F ? 0 : 1;
+    }
   }
-  seen = static_cast<double>(wrong) / static_cast<double>(samples);
+  seen = static_cast<double>(wrong) / static_cast<double>(known);
   if (evaluation.complete && std::ranges::any_of(run.margins, is_close)) {
     // In another order the last bits of a margin may be others: the count must be that of a pass
     // in the split's own.

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "isthmus/core/files.h"
+
 namespace isthmus::app {
 namespace {
 
@@ -90,7 +92,7 @@ std::string ProgressDisplay::cell_line(const StudyProgress& event) const {
                      name_of(row.verdict),
                      row.normalized_length,
                      row.beads,
-                     row.max_metric * scale,
+                     shown(row.max_metric * scale),
                      percent_ ? " %" : "");
 }
 
@@ -102,7 +104,7 @@ std::string ProgressDisplay::status(const StudyProgress& event) const {
     return text + fmt::format("end point {}, step {}: {:.4g}{} (to reach {:g}{})",
                               event.end_point,
                               event.training.steps,
-                              event.training.metric * scale,
+                              shown(event.training.metric * scale),
                               unit,
                               event.threshold * scale,
                               unit);
@@ -121,7 +123,7 @@ std::string ProgressDisplay::status(const StudyProgress& event) const {
       return text + fmt::format("bead {}, step {}: {:.4g}{} (to reach {:.4g}{})",
                                 string.bead,
                                 string.training.steps,
-                                string.training.metric * scale,
+                                shown(string.training.metric * scale),
                                 unit,
                                 string.training.target * scale,
                                 unit);
@@ -133,7 +135,7 @@ std::string ProgressDisplay::status(const StudyProgress& event) const {
     case StringProgress::Kind::segment_checked:
       return text + fmt::format("a segment {} (max {:.4g}{})",
                                 string.passed ? "passes" : "exceeds",
-                                string.worst_value * scale,
+                                shown(string.worst_value * scale),
                                 unit);
   }
   return text;

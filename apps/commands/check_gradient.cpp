@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/objective/gradient_check.h"
@@ -46,7 +47,8 @@ void print(const GradientCheck& result) {
                tensor.skipped,
                tensor.worst_error);
   }
-  fmt::print("loss {:.9g}: the gradient {}\n", result.loss, result.passed ? "agrees" : "is WRONG");
+  fmt::print(
+      "loss {:.9g}: the gradient {}\n", shown(result.loss), result.passed ? "agrees" : "is WRONG");
 }
 
 void run_command(const CheckCommand& command) {

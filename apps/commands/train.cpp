@@ -53,19 +53,19 @@ void run_command(const TrainCommand& command, const Stop& stop) {
   if (std::filesystem::exists(state)) {
     fmt::print(stderr, "going on from {}\n", state.string());
   }
-  const TrainJob job =
-      train_end_point(options,
-                      evaluators,
-                      command.pair,
-                      command.side[0],
-                      TrainCheckpoint{.file = state, .seconds = command.checkpoint_seconds},
-                      &stop,
-                      [&](const TrainProgress& event) {
-                        if (terminal) {
-                          fmt::print(stderr, "\r\033[Kstep {}: {:.6g}", event.steps, event.metric);
-                          std::fflush(stderr);
-                        }
-                      });
+  const TrainJob job = train_end_point(
+      options,
+      evaluators,
+      command.pair,
+      command.side[0],
+      TrainCheckpoint{.file = state, .seconds = command.checkpoint_seconds},
+      &stop,
+      [&](const TrainProgress& event) {
+        if (terminal) {
+          fmt::print(stderr, "\r\033[Kstep {}: {:.6g}", event.steps, shown(event.metric));
+          std::fflush(stderr);
+        }
+      });
   if (terminal) {
     fmt::print(stderr, "\r\033[K");
   }
@@ -99,7 +99,7 @@ void run_command(const TrainCommand& command, const Stop& stop) {
   fmt::print("{}: {} {:.6g} on {} after {} steps ({}; threshold {:g})\n",
              command.out,
              name_of(options.string.grid.metric),
-             summary.last_metric,
+             shown(summary.last_metric),
              name_of(options.string.grid.split),
              summary.steps,
              name_of(summary.termination),

@@ -73,7 +73,7 @@ std::string reason_of(const Certificate& certificate) {
       return fmt::format("segment {}: {} is {:.6g} at t = {}, above {:.6g}",
                          i,
                          name_of(certificate.metric),
-                         proof.largest_seen,
+                         shown(proof.largest_seen),
                          proof.t,
                          certificate.threshold);
     }
@@ -84,8 +84,8 @@ std::string reason_of(const Certificate& certificate) {
           i,
           proof.evaluations,
           name_of(certificate.metric),
-          proof.bound,
-          proof.largest_seen,
+          shown(proof.bound),
+          shown(proof.largest_seen),
           proof.t);
     }
   }
@@ -137,8 +137,8 @@ ExitCode certify(const VerifyCommand& command, const Stop& stop) {
         certificate.penalty.any() ? " with " + text_of(certificate.penalty) : std::string(),
         name_of(certificate.split),
         certificate.proven ? "proven at most" : "NOT PROVEN; at most",
-        certificate.bound,
-        certificate.largest_seen,
+        shown(certificate.bound),
+        shown(certificate.largest_seen),
         certificate.t,
         certificate.segment,
         certificate.segments.size(),
@@ -197,7 +197,7 @@ ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
         name_of(result.grid.metric),
         name_of(result.grid.split),
         result.grid.points,
-        result.max_metric,
+        shown(result.max_metric),
         result.max_t,
         result.below ? "at most" : "ABOVE",
         result.threshold * result.tolerance,

@@ -579,6 +579,44 @@ TEST(Verify, ProvesTheMaximumOfASavedPath) {
   expect_run(folder.path(), {"connect", "quadratic", "--check", "maybe"}, 64);
 }
 
+// Whatever fails is shown with a value above the threshold, also where every value seen is below.
+TEST(Connect, ShowsWhatMadeAPathFail) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> undecided{"connect",
+                                           "quadratic",
+                                           "--threshold",
+                                           "0.02",
+                                           "--seed",
+                                           "1",
+                                           "--pairs",
+                                           "6",
+                                           "--max-evaluations",
+                                           "0.001",
+                                           "--max-rounds",
+                                           "4",
+                                           "--out",
+                                           "run"};
+  expect_run(folder.path(), undecided, 0);
+  std::size_t bounds = 0;
+  for (int pair = 0; pair < 6; ++pair) {
+    const Json cell =
+        Json::parse(bytes_of(folder / ("run/cells/0.02_" + std::to_string(pair) + ".json")));
+    const Json& details = cell["details"];
+    EXPECT_GT(cell["row"]["max_metric"], 0.02) << pair;
+    const double end =
+        std::max(details["metric_a"].get<double>(), details["metric_b"].get<double>());
+    EXPECT_DOUBLE_EQ(details["barrier_over_max"].get<double>(),
+                     cell["row"]["max_metric"].get<double>() - end);
+    double seen = 0.0;
+    for (const Json& point : details["profile"]) {
+      seen = std::max(seen, point[3].get<double>());
+    }
+    EXPECT_EQ(seen, cell["row"]["max_metric"]) << pair;
+    bounds += details.contains("undecided_bound") ? 1 : 0;
+  }
+  EXPECT_GT(bounds, 0U);
+}
+
 // No budget beyond the first look, a segment of length zero, and what has no proof.
 TEST(Verify, ProofsAtTheBorder) {
   const TemporaryFolder folder;

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <fstream>
+#include <limits>
 #include <span>
 #include <sstream>
 #include <system_error>
@@ -84,7 +86,11 @@ void write_json(const std::filesystem::path& path, const Json& value) {
 }
 
 std::string format_number(double value) {
-  return fmt::format("{}", value);
+  return fmt::format("{}", shown(value));
+}
+
+double shown(double value) {
+  return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value;
 }
 
 std::string sha256(std::string_view bytes) {

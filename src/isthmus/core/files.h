@@ -30,6 +30,9 @@ void write_json(const std::filesystem::path& path, const Json& value);
 /// A finite double in the shortest form that reads back as the same number; "nan", "inf", "-inf".
 std::string format_number(double value);
 
+/// A value as texts show it: the sign of a NaN says nothing, and none is printed.
+double shown(double value);
+
 /// SHA-256 of some bytes, 64 lower-case hexadecimal digits.
 std::string sha256(std::string_view bytes);
 

@@ -15,6 +15,26 @@ double worst_of(double a, double b) {
   return worse(a, b) ? a : b;
 }
 
+// What made a segment fail, if that is none of its points, which end the profile.
+void add_failure(std::vector<ProfilePoint>& profile,
+                 const SegmentCheck& check,
+                 ProfilePoint start,
+                 double length) {
+  const auto first = std::ranges::find(profile, start.segment, &ProfilePoint::segment);
+  const bool known = std::any_of(first, profile.end(), [&](const ProfilePoint& point) {
+    return !worse(check.worst_value, point.value);
+  });
+  if (check.passed || known) {
+    return;
+  }
+  const auto behind = std::find_if(
+      first, profile.end(), [&](const ProfilePoint& point) { return point.t > check.worst_t; });
+  start.t = check.worst_t;
+  start.arc_length += check.worst_t * length;
+  start.value = check.worst_value;
+  profile.insert(behind, start);
+}
+
 }  // namespace
 
 std::vector<ProfilePoint> profile_of(const Path& path,
@@ -35,6 +55,7 @@ std::vector<ProfilePoint> profile_of(const Path& path,
                          .arc_length = start + grid.t(k) * length,
                          .value = segments[i].values[k]});
     }
+    add_failure(profile, segments[i], {.segment = i, .arc_length = start}, length);
     start += length;
   }
   return profile;

@@ -31,7 +31,8 @@ struct ProfilePoint {
 };
 
 /// The values that the checks of all segments of a path saw, in order. `segments` has one complete
-/// check for each segment, made on `grid`, or a proof, which looks at few of its points.
+/// check for each segment, made on `grid`, or a proof, which looks at few of its points. Of a
+/// segment that failed the value that made it fail is among them, wherever that was.
 std::vector<ProfilePoint> profile_of(const Path& path,
                                      const Layout& layout,
                                      std::span<const SegmentCheck> segments,

@@ -202,6 +202,9 @@ SegmentCheck prove_segment(Evaluator& evaluator,
   }
   if (result.passed) {
     result.bound = proof.bound;
+  } else if (proof.outcome == SegmentProof::Outcome::undecided) {
+    result.undecided = true;
+    result.worst_value = std::isfinite(proof.bound) ? proof.bound : unknown;
   }
   return result;
 }

@@ -56,14 +56,18 @@ struct SegmentCheck {
                                ///< forward pass count too
   /// Of a proof: the metric is nowhere larger on the segment. NaN: the grid was sampled.
   double bound = std::numeric_limits<double>::quiet_NaN();
+  /// Of a proof that failed without a value above the bound: worst_value is then what the metric
+  /// can be at most, as far as it was proven (NaN: anything), and worst_t where the largest was
+  /// seen.
+  bool undecided = false;
 
   bool proven() const { return !std::isnan(bound); }
 };
 
 /// Looks at the middle of a segment; if it passes, proves that all of it does, or finds a place
 /// that does not. `passed` means proven; an attempt that stays undecided within `max_evaluations`
-/// full passes counts as failed at the most dangerous place seen. `values` are those of the grid
-/// points that were looked at. Throws as check_segment.
+/// full passes counts as failed, by the bound that it could not bring down. `values` are those of
+/// the grid points that were looked at. Throws as check_segment.
 SegmentCheck prove_segment(Evaluator& evaluator,
                            const Certifier& certifier,
                            Workers& workers,

@@ -74,7 +74,11 @@ std::vector<Mark> their_marks(const FigureData& data,
 }
 
 double largest(const std::vector<double>& values) {
-  return values.empty() ? -INFINITY : *std::max_element(values.begin(), values.end());
+  double most = -INFINITY;
+  for (const double value : values) {
+    most = value > most ? value : most;  // a NaN has no place on an axis
+  }
+  return most;
 }
 
 std::vector<double> extent(const Panel& panel) {

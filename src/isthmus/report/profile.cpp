@@ -22,6 +22,7 @@ constexpr Frame frame{.left = 78, .right = 876, .top = 92, .bottom = 372};
 constexpr std::string_view path_color = "#0072b2";
 constexpr std::string_view bound_color = "#d55e00";
 constexpr std::string_view straight_color = "#8a8a8a";
+constexpr std::string_view nan_color = "#f6d9c9";
 
 double unit_of(const PathProfile& profile) {
   return profile.endpoint_distance > 0 ? profile.endpoint_distance : 1;
@@ -75,6 +76,30 @@ std::vector<ProfileSample> beads_of(const std::vector<ProfileSample>& samples) {
   return beads;
 }
 
+bool has_nan(const PathProfile& profile) {
+  return std::ranges::any_of(
+      profile.path, [](const ProfileSample& sample) { return !std::isfinite(sample.value); });
+}
+
+// Shades the places of values that are not numbers, up to the places beside them.
+void draw_nans(Svg& svg, const PathProfile& profile, const Scale& x) {
+  const std::vector<ProfileSample>& path = profile.path;
+  const auto place = [&](std::size_t i) { return x.at(path[i].arc_length / unit_of(profile)); };
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (std::isfinite(path[i].value)) {
+      continue;
+    }
+    const std::size_t first = i;
+    while (i + 1 < path.size() && !std::isfinite(path[i + 1].value)) {
+      ++i;
+    }
+    const double left = place(first == 0 ? 0 : first - 1);
+    const double right = place(std::min(i + 1, path.size() - 1));
+    svg.rectangle(
+        left, frame.top, std::max(right - left, 1.0), frame.bottom - frame.top, nan_color);
+  }
+}
+
 void draw_curves(Svg& svg, const PathProfile& profile, const Scale& x, const Scale& y) {
   for (const Points& part : unbroken_parts(profile, profile.straight, x, y)) {
     svg.polyline(part, {straight_color, 1.6, "7 3"});
@@ -109,6 +134,9 @@ void draw_legend(Svg& svg, const PathProfile& profile, std::size_t beads) {
   if (!profile.straight.empty()) {
     entry({straight_color, 1.6, "7 3"}, "straight line between the end points");
   }
+  if (has_nan(profile)) {
+    entry({nan_color, 8, ""}, "not a number");
+  }
 }
 
 std::string value_label(const PathProfile& profile) {
@@ -117,20 +145,25 @@ std::string value_label(const PathProfile& profile) {
                      profile.metric.unit.empty() ? "" : fmt::format(" ({})", profile.metric.unit));
 }
 
+// A value that is not a number is the greatest of all.
 std::string subtitle(const PathProfile& profile) {
-  const ProfileSample* worst = nullptr;
-  for (const ProfileSample& sample : profile.path) {
-    if (std::isfinite(sample.value) && (worst == nullptr || sample.value > worst->value)) {
-      worst = &sample;
-    }
-  }
-  if (worst == nullptr) {
+  if (profile.path.empty()) {
     return "no value is known along this path";
   }
-  return fmt::format("greatest value {:.4g}{} at arc length {}{}",
-                     worst->value * profile.metric.factor,
-                     profile.metric.unit.empty() ? "" : " " + profile.metric.unit,
-                     short_number(worst->arc_length / unit_of(profile)),
+  const auto rank = [](const ProfileSample& sample) {
+    return std::isfinite(sample.value) ? sample.value : INFINITY;
+  };
+  const ProfileSample& worst = *std::ranges::max_element(profile.path, {}, rank);
+  const std::string value =
+      std::isfinite(worst.value)
+          ? fmt::format("{:.4g}{}",
+                        worst.value * profile.metric.factor,
+                        profile.metric.unit.empty() ? "" : " " + profile.metric.unit)
+          : "NaN";
+  return fmt::format("{} {} at arc length {}{}",
+                     profile.undecided ? "not proven: the bound stayed at" : "greatest value",
+                     value,
+                     short_number(worst.arc_length / unit_of(profile)),
                      profile.split.empty() ? "" : fmt::format(" \u00b7 {} split", profile.split));
 }
 
@@ -173,6 +206,7 @@ std::optional<PathProfile> read_profile(const RunRecord& run, double threshold, 
         "{}, threshold {}, pair {}", run.task, with_unit(threshold, profile.metric), pair);
     profile.endpoint_distance = number_or_nan(details.at("endpoint_distance"));
     profile.path = samples_of(details.at("profile"));
+    profile.undecided = details.contains("undecided_bound");
     return profile;
   } catch (const Json::exception& damage) {
     throw DataError(
@@ -199,6 +233,7 @@ std::string svg_profile(const PathProfile& profile) {
   svg.text(frame.left, 28, profile.title, {.size = 18, .bold = true});
   svg.text(frame.left, 48, subtitle(profile), {.size = 12, .color = "#777777"});
   draw_legend(svg, profile, beads_of(profile.path).size());
+  draw_nans(svg, profile, x);
   draw_value_axis(svg, frame, y, value_label(profile));
   draw_position_axis(svg,
                      frame,

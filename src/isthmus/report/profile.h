@@ -28,6 +28,8 @@ struct PathProfile {
   double endpoint_distance = 0;           ///< in the unit of the arc lengths; 0: they are one point
   std::vector<ProfileSample> path;        ///< by ascending arc length
   std::vector<ProfileSample> straight{};  ///< the one segment from A to B, or empty
+  /// The greatest value is not one that was seen, but the bound that a proof could not bring down.
+  bool undecided = false;
 };
 
 /// The profile that a run keeps of one of its cells (the file cells/THRESHOLD_PAIR.json); nothing
@@ -37,7 +39,8 @@ std::optional<PathProfile> read_profile(const RunRecord& run, double threshold, 
 
 /// The metric against the arc length, both as they are on the path: beads marked, the threshold
 /// dashed, the straight line from A to B grey for comparison (it ends where the arc length is the
-/// distance of the end points). The metric's axis is logarithmic where values exceed the threshold
+/// distance of the end points), places where the metric is not a number shaded from top to bottom.
+/// The metric's axis is logarithmic where values exceed the threshold
 /// tenfold and none is 0. The same profile gives the same bytes.
 std::string svg_profile(const PathProfile& profile);
 

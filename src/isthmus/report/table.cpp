@@ -183,7 +183,7 @@ TextTable cell_table(const RunRecord& run) {
          count(cell.pair),
          verdict,
          std::isnan(cell.max_metric)
-             ? "-"
+             ? "NaN"
              : fmt::format("{:.4g}{}", cell.max_metric * metric.factor, unit),
          fixed(cell.max_t, 3),
          fixed(cell.normalized_length, length_decimals),

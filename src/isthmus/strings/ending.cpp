@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "isthmus/core/files.h"
+
 namespace isthmus {
 
 Verdict verdict_of(Ending::Kind kind) {
@@ -23,8 +25,8 @@ std::string sentence(const Ending& e) {
     case Ending::Kind::end_point_not_reached:
       return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
                          name_of(e.metric),
-                         e.value_a,
-                         e.value_b,
+                         shown(e.value_a),
+                         shown(e.value_b),
                          e.bound);
     case Ending::Kind::rounds:
       return fmt::format("{} of {} segments exceed the threshold after {} rounds (the limit)",
@@ -48,7 +50,7 @@ std::string sentence(const Ending& e) {
       return fmt::format("bead {} stayed at {} {:.6g} (its target is {:.6g}; budget {} steps)",
                          e.bead,
                          name_of(e.metric),
-                         e.value,
+                         shown(e.value),
                          e.target,
                          e.budget);
   }

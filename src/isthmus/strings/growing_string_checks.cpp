@@ -48,7 +48,10 @@ StringPlace GrowingString::worst_seen() const {
   for (std::size_t i = 0; i < checks_.size(); ++i) {
     const SegmentCheck& check = *checks_[i];
     if (i == 0 || worse(check.worst_value, worst.value)) {
-      worst = {.value = check.worst_value, .segment = i, .t = check.worst_t};
+      worst = {.value = check.worst_value,
+               .segment = i,
+               .t = check.worst_t,
+               .undecided = check.undecided};
     }
   }
   return worst;
@@ -128,7 +131,8 @@ void GrowingString::check(std::span<const std::size_t> segments,
 }
 
 // Segments whose check stopped early are looked at in full, so that the maximum that is reported is
-// that of the grid.
+// that of the grid. Where all of that passes, what made the segment fail takes its place: proofs
+// fail between grid points too.
 void GrowingString::complete_checks() {
   std::vector<std::size_t> partial;
   for (std::size_t i = 0; i < checks_.size(); ++i) {
@@ -137,9 +141,22 @@ void GrowingString::complete_checks() {
       partial.push_back(i);
     }
   }
+  std::vector<std::optional<SegmentCheck>> before;
+  for (const std::size_t i : partial) {
+    before.push_back(std::move(checks_[i]));
+  }
   SegmentGrid grid = options_.grid;
   grid.stop_at_failure = false;
   check(partial, grid, CheckKind::sampled, nullptr);
+  for (std::size_t i = 0; i < partial.size(); ++i) {
+    SegmentCheck& now = *checks_[partial[i]];
+    if (before[i] && now.passed) {
+      now.passed = false;
+      now.worst_value = before[i]->worst_value;
+      now.worst_t = before[i]->worst_t;
+      now.undecided = before[i]->undecided;
+    }
+  }
 }
 
 StringSummary GrowingString::finish(const Ending& ending) {

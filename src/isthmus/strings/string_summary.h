@@ -21,11 +21,12 @@ struct StringCost {
   StringCost& operator+=(const StringCost& other);
 };
 
-/// Where a metric was seen on a string.
+/// Where a metric was seen on a string, or what made it fail there.
 struct StringPlace {
   double value = std::numeric_limits<double>::quiet_NaN();
   std::size_t segment = 0;
-  double t = 0.0;  ///< in [0, 1] within the segment
+  double t = 0.0;          ///< in [0, 1] within the segment
+  bool undecided = false;  ///< see SegmentCheck::undecided
 };
 
 /// A string as it ended, whatever the method.
@@ -39,9 +40,11 @@ struct StringSummary {
   double value_b = 0.0;
   /// The metric is proven to be nowhere larger on the path; NaN where a segment was sampled.
   double bound = std::numeric_limits<double>::quiet_NaN();
-  double max_metric = 0.0;  ///< largest value seen: over the grids, or the places proofs looked at
-  double max_t = 0.0;       ///< (segment + t) / (M - 1) of it
-  StringPlace worst{};      ///< the same place
+  /// Largest value seen: over the grids, or the places proofs looked at. Of a string that failed
+  /// the value that made it fail, be it the bound of a proof that stayed undecided, is among them.
+  double max_metric = 0.0;
+  double max_t = 0.0;   ///< (segment + t) / (M - 1) of it
+  StringPlace worst{};  ///< the same place
   /// The smallest of the largest values seen after each round: the nearest that the string came to
   /// passing. Checks that stop at failures see less than the maximum, so it is a lower bound of the
   /// smallest barrier. NaN: some segment was never looked at.

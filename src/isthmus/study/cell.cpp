@@ -128,6 +128,9 @@ Cell measure_cell(const StudyOptions& options,
       profile_of(summary.path, layout, summary.segments, grid);
   Json& details = cell.record.details;
   details = details_of(summary, length, weights, profile, other.value);
+  if (summary.worst.undecided) {
+    details["undecided_bound"] = finite(summary.max_metric);
+  }
   if (options.thresholds.size() * options.pairs <= profile_cells) {
     details["profile"] = to_json(profile);
   }

@@ -105,12 +105,16 @@ Json to_json(const SegmentCheck& check) {
   for (const double value : check.values) {
     values.push_back(number_or_null(value));
   }
-  return {{"passed", check.passed},
-          {"worst_value", number_or_null(check.worst_value)},
-          {"worst_t", check.worst_t},
-          {"samples", check.samples},
-          {"bound", number_or_null(check.bound)},
-          {"values", std::move(values)}};
+  Json json{{"passed", check.passed},
+            {"worst_value", number_or_null(check.worst_value)},
+            {"worst_t", check.worst_t},
+            {"samples", check.samples},
+            {"bound", number_or_null(check.bound)},
+            {"values", std::move(values)}};
+  if (check.undecided) {
+    json["undecided"] = true;
+  }
+  return json;
 }
 
 SegmentCheck check_from_json(const Json& json) {
@@ -120,6 +124,7 @@ SegmentCheck check_from_json(const Json& json) {
   check.worst_t = json.at("worst_t").get<double>();
   check.samples = json.at("samples").get<std::uint64_t>();
   check.bound = number_or_nan(json.at("bound"));
+  check.undecided = json.value("undecided", false);
   for (const Json& value : json.at("values")) {
     check.values.push_back(number_or_nan(value));
   }

@@ -84,9 +84,9 @@ Certificate certify_path(const std::filesystem::path& file,
   for (std::size_t i = 0; i < result.segments.size(); ++i) {
     const SegmentProof& proof = result.segments[i];
     result.proven = result.proven && proof.outcome == SegmentProof::Outcome::proven;
-    result.bound = std::max(result.bound, proof.bound);
+    result.bound = worse(proof.bound, result.bound) ? proof.bound : result.bound;
     result.evaluations += proof.evaluations;
-    if (proof.largest_seen > result.largest_seen) {
+    if (worse(proof.largest_seen, result.largest_seen)) {
       result.largest_seen = proof.largest_seen;
       result.segment = i;
       result.t = proof.t;

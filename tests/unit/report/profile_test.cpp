@@ -59,18 +59,33 @@ TEST(Profile, HighBarriersTakeALogarithmicAxis) {
   EXPECT_NE(svg.find(">10<"), std::string::npos);
 }
 
-TEST(Profile, ValuesThatAreNoNumberBreakTheLine) {
+TEST(Profile, ValuesThatAreNoNumberBreakTheLineAndAreTheGreatest) {
   PathProfile broken = profile(0.04);
+  const std::size_t shaded = count_of(svg_profile(broken), "<rect");
+  EXPECT_EQ(svg_profile(broken).find("not a number"), std::string::npos);
   broken.path[15].value = NAN;
   const std::string svg = svg_profile(broken);
   expect_tidy(svg, 900);
   EXPECT_EQ(count_of(svg, "<polyline"), 2u);
+  EXPECT_EQ(count_of(svg, "<rect"), shaded + 1);
+  EXPECT_NE(svg.find("greatest value NaN at arc length 0.7"), std::string::npos);
+  EXPECT_NE(svg.find(">not a number<"), std::string::npos);
   for (ProfileSample& sample : broken.path) {
     sample.value = NAN;
   }
   const std::string none = svg_profile(broken);
   expect_tidy(none, 900);
-  EXPECT_NE(none.find("no value is known along this path"), std::string::npos);
+  EXPECT_NE(none.find("greatest value NaN at arc length 0 "), std::string::npos);
+  broken.path.clear();
+  EXPECT_NE(svg_profile(broken).find("no value is known along this path"), std::string::npos);
+}
+
+TEST(Profile, SaysThatAValueIsTheBoundOfAProof) {
+  PathProfile undecided = profile(0.04);
+  undecided.path[15].value = 0.125;
+  undecided.undecided = true;
+  EXPECT_NE(svg_profile(undecided).find("not proven: the bound stayed at 0.125 at arc length 0.7"),
+            std::string::npos);
 }
 
 TEST(Profile, EndPointsAtOnePlaceAndEmptyPathsAreDrawn) {

@@ -14,14 +14,6 @@
 namespace isthmus {
 namespace {
 
-std::size_t size_of(const Shape& shape) {
-  std::size_t size = 1;
-  for (const std::size_t extent : shape) {
-    size *= extent;
-  }
-  return size;
-}
-
 class StepMaker {
  public:
   explicit StepMaker(const Network& network)

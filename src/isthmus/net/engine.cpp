@@ -12,13 +12,8 @@ bool fits_population(const Network& network) {
   if (!is_perceptron(network)) {
     return false;
   }
-  return std::ranges::all_of(shapes(network), [](const Shape& shape) {
-    std::size_t width = 1;
-    for (const std::size_t extent : shape) {
-      width *= extent;
-    }
-    return width <= widest_population;
-  });
+  return std::ranges::all_of(
+      shapes(network), [](const Shape& shape) { return size_of(shape) <= widest_population; });
 }
 
 }  // namespace

@@ -9,12 +9,16 @@
 #include <vector>
 
 #include "isthmus/core/json_fwd.h"
+#include "isthmus/core/names.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/net/layout.h"
 
 namespace isthmus {
 
 using Shape = std::vector<std::size_t>;
+
+/// Numbers in an array of that shape: the product of its extents.
+std::size_t size_of(const Shape& shape);
 
 /// How the numbers of one tensor are drawn.
 struct Initializer {
@@ -28,6 +32,15 @@ struct Initializer {
   Kind kind = Kind::fan_in_uniform;
   double scale = 0.0;
 };
+
+template <>
+inline constexpr auto enum_names<Initializer::Kind> =
+    name_table<Initializer::Kind>("kind",
+                                  {{Initializer::Kind::fan_in_uniform, "fan_in_uniform"},
+                                   {Initializer::Kind::uniform, "uniform"},
+                                   {Initializer::Kind::normal, "normal"},
+                                   {Initializer::Kind::truncated_normal, "truncated_normal"},
+                                   {Initializer::Kind::constant, "constant"}});
 
 /// Tokens to vectors: row `token` of W, of shape (tokens, features). Only as the first layer of a
 /// network with input {1}, whose numbers are whole and in [0, tokens).
@@ -66,6 +79,10 @@ enum class Padding {
   same,   ///< output = ceil(input / stride); an odd total puts the extra row or column at the end
 };
 
+template <>
+inline constexpr auto enum_names<Padding> =
+    name_table<Padding>("padding", {{Padding::valid, "valid"}, {Padding::same, "same"}});
+
 /// Cross-correlation with W of shape (out_channels, in_channels, kernel, kernel).
 struct Conv2d {
   std::size_t out_channels = 0;
@@ -85,6 +102,10 @@ struct Pool2d {
   Padding padding = Padding::valid;
 };
 
+template <>
+inline constexpr auto enum_names<Pool2d::Kind> = name_table<Pool2d::Kind>(
+    "type", {{Pool2d::Kind::max, "max_pool2d"}, {Pool2d::Kind::average, "avg_pool2d"}});
+
 /// y_c = x_c / (k + alpha / size * sum of x_c'^2 over c' from c - size / 2 to c + size / 2)^beta,
 /// over the channels of an image; `size` is odd. (torch.nn.LocalResponseNorm. TensorFlow's alpha is
 /// alpha / size here, its depth_radius size / 2.)
@@ -99,6 +120,14 @@ struct Activation {
   enum class Kind { relu, sigmoid, tanh, softmax };  ///< softmax: over the features of a flat input
   Kind kind = Kind::relu;
 };
+
+template <>
+inline constexpr auto enum_names<Activation::Kind> =
+    name_table<Activation::Kind>("type",
+                                 {{Activation::Kind::relu, "relu"},
+                                  {Activation::Kind::sigmoid, "sigmoid"},
+                                  {Activation::Kind::tanh, "tanh"},
+                                  {Activation::Kind::softmax, "softmax"}});
 
 /// In training: each number is zeroed with probability `probability`, the others are scaled by
 /// 1 / (1 - probability). In evaluation: the identity.

@@ -16,14 +16,6 @@ namespace {
 
 using Values = std::vector<double>;
 
-std::size_t size_of(const Shape& shape) {
-  std::size_t size = 1;
-  for (const std::size_t extent : shape) {
-    size *= extent;
-  }
-  return size;
-}
-
 // One sample through the layers; `at` walks along theta. `state` holds h and c of every Lstm in
 // turn, each a vector of its own.
 class Pass {

@@ -154,7 +154,8 @@ int run(int argc, char** argv) {
   } catch (const isthmus::Error& error) {
     return fail(error.code(), error.what());
   } catch (const std::bad_alloc&) {
-    return fail(ExitCode::internal, "out of memory: use fewer --threads or a smaller --batch-size");
+    return fail(ExitCode::internal,
+                "out of memory: use fewer --threads, a smaller --batch-size or a smaller network");
   } catch (const std::exception& error) {
     return std::ferror(stdout) != 0 ? end_output() : fail(ExitCode::internal, error.what());
   }

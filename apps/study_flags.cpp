@@ -153,6 +153,13 @@ void StudyFlags::add_problem(CLI::App& command) {
       ->group(group);
   command
       .add_option(
+          "--normalise",
+          normalise,
+          "Images: MEAN:DEVIATION, with which the network sees (byte / 255 - mean) / "
+          "deviation; a number each, or one for every channel (0.49,0.48,0.45:0.25,0.24,0.26)")
+      ->group(group);
+  command
+      .add_option(
           "--data",
           data,
           "Folder with data sets (DIR/mnist/...) or with one set's files; else ISTHMUS_DATA, "
@@ -341,6 +348,9 @@ StudyOptions StudyFlags::options() const {
     study = default_options(known, rules, double_softmax);
   }
   study.seed = seed;
+  if (normalise) {
+    study.problem.normalise = normalisation_of(*normalise);
+  }
   set(study.pairs, pairs);
   if (threshold && thresholds) {
     throw UsageError("give --threshold or --thresholds, not both");

@@ -35,7 +35,8 @@ struct StudyFlags {
   std::optional<std::string> points_file;
   std::optional<std::string> split;
   std::optional<std::string> metric;
-  std::optional<std::string> penalty;  ///< see penalty_of()
+  std::optional<std::string> penalty;    ///< see penalty_of()
+  std::optional<std::string> normalise;  ///< see normalisation_of()
   std::optional<double> alpha;
   std::optional<double> tolerance;
   std::optional<std::size_t> points;

@@ -163,6 +163,8 @@ def check(arguments):
         raise usage(f"metric '{metric}' is not covered: expected one of {', '.join(METRICS)}")
     if certificate["task"] != field(problem, "task", str, arguments.path):
         return [f"task: the certificate says '{certificate['task']}', the path '{problem['task']}'"]
+    if "normalise" in problem:
+        raise usage("normalised inputs are not covered: expected a problem whose inputs are bytes / 255")
     penalty = problem.get("penalty") if metric != "error_rate" else None
     if penalty is not None and field(problem, "penalty", str, arguments.path) == "none":
         penalty = None

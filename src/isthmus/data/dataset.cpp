@@ -26,8 +26,15 @@ void Samples::copy_input(std::size_t i, float* input) const {
     return;
   }
   const std::uint8_t* source = bytes.data() + i * width;
+  if (byte_values.empty()) {
+    for (std::size_t j = 0; j < width; ++j) {
+      input[j] = static_cast<float>(source[j]) * (1.0F / 255.0F);
+    }
+    return;
+  }
+  const std::size_t area = width * 256 / byte_values.size();
   for (std::size_t j = 0; j < width; ++j) {
-    input[j] = static_cast<float>(source[j]) * (1.0F / 255.0F);
+    input[j] = byte_values[j / area * 256 + source[j]];
   }
 }
 

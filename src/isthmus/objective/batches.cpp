@@ -179,6 +179,18 @@ const Value* rows_from(const std::vector<Value>& values, std::size_t first, std:
   return values.empty() ? nullptr : values.data() + first * width;
 }
 
+// Inputs [first, first + count) of samples that are bytes.
+void floats_of_bytes(const Samples& samples, std::size_t first, std::size_t count, float* into) {
+  const std::size_t features = samples.features();
+  if (samples.byte_values.empty()) {
+    bytes_to_floats(std::span(samples.bytes).subspan(first * features, count * features), into);
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    samples.copy_input(first + i, into + i * features);
+  }
+}
+
 }  // namespace
 
 BatchView SampleBlock::range(const Samples& samples, std::size_t first, std::size_t count) {
@@ -190,8 +202,7 @@ BatchView SampleBlock::range(const Samples& samples, std::size_t first, std::siz
                  .streams = std::max<std::size_t>(samples.streams, 1)};
   if (view.inputs == nullptr) {
     inputs_.resize(std::max(inputs_.size(), count * features));
-    bytes_to_floats(std::span(samples.bytes).subspan(first * features, count * features),
-                    inputs_.data());
+    floats_of_bytes(samples, first, count, inputs_.data());
     view.inputs = inputs_.data();
   }
   return view;
@@ -222,12 +233,11 @@ BatchView SampleBlock::gather(const Samples& samples, std::span<const std::uint3
   const std::size_t features = samples.features();
   const BatchView view = take(samples, indices, features);
   for (std::size_t i = 0; i < indices.size(); ++i) {
-    const std::size_t first = indices[i] * features;
     float* input = inputs_.data() + i * features;
     if (samples.bytes.empty()) {
-      std::ranges::copy(std::span(samples.values).subspan(first, features), input);
+      std::ranges::copy(std::span(samples.values).subspan(indices[i] * features, features), input);
     } else {
-      bytes_to_floats(std::span(samples.bytes).subspan(first, features), input);
+      floats_of_bytes(samples, indices[i], 1, input);
     }
   }
   return view;

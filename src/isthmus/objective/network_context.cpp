@@ -25,7 +25,7 @@ std::size_t block_for(const Network& network) {
 
 bool same_content(const Samples& a, const Samples& b) {
   return a.count == b.count && a.input_shape == b.input_shape && a.values == b.values &&
-         a.bytes == b.bytes && a.labels == b.labels && a.targets == b.targets;
+         a.bytes == b.bytes && a.byte_values == b.byte_values && a.labels == b.labels && a.targets == b.targets;
 }
 
 template <typename Value>
@@ -48,6 +48,7 @@ Samples permuted(const Samples& samples, std::span<const std::uint32_t> order) {
           .input_shape = samples.input_shape,
           .values = permuted(samples.values, order, samples.features()),
           .bytes = permuted(samples.bytes, order, samples.features()),
+          .byte_values = samples.byte_values,
           .labels = permuted(samples.labels, order, 1),
           .targets = permuted(samples.targets, order, samples.outputs())};
 }

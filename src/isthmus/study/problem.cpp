@@ -22,6 +22,20 @@ namespace {
 constexpr std::string_view two_gaussians = "two-gaussians";
 constexpr std::string_view permuted_points = "permuted-points";
 
+// The data as the problem's network sees them.
+Dataset read_data(const Problem& problem, const std::filesystem::path& folder) {
+  if (problem.is_text()) {
+    return window_dataset(load_ptb(folder), problem.streams, problem.window);
+  }
+  Dataset data = load_dataset(folder, problem.data);
+  if (problem.normalise) {
+    const Shape& shape = data.train.input_shape;
+    data.train.byte_values = byte_values(*problem.normalise, shape.size() == 3 ? shape[0] : 1);
+    data.test.byte_values = data.train.byte_values;
+  }
+  return data;
+}
+
 }  // namespace
 
 bool Problem::generated() const {
@@ -58,6 +72,10 @@ Json to_json(const Problem& problem) {
                        {"brightness", problem.augment->brightness},
                        {"contrast_least", problem.augment->contrast_least},
                        {"contrast_most", problem.augment->contrast_most}};
+  }
+  if (problem.normalise) {
+    json["normalise"] = {{"mean", problem.normalise->mean},
+                         {"deviation", problem.normalise->deviation}};
   }
   if (problem.is_text()) {
     json["streams"] = problem.streams;
@@ -103,6 +121,12 @@ Problem problem_from_json(const Json& json) {
                          .contrast_least = augment.at("contrast_least").get<double>(),
                          .contrast_most = augment.at("contrast_most").get<double>()};
     }
+    if (json.contains("normalise")) {
+      const Json& normalise = json.at("normalise");
+      problem.normalise = {.mean = normalise.at("mean").get<std::vector<double>>(),
+                           .deviation = normalise.at("deviation").get<std::vector<double>>()};
+      validate(*problem.normalise);
+    }
     if (problem.is_text()) {
       problem.streams = json.at("streams").get<std::size_t>();
       problem.window = json.at("window").get<std::size_t>();
@@ -118,13 +142,17 @@ Problem problem_from_json(const Json& json) {
 
 std::shared_ptr<const Dataset> load_data(const Problem& problem,
                                          const std::optional<std::filesystem::path>& data_folder) {
+  if (problem.normalise && (problem.generated() || problem.is_text() || problem.augment)) {
+    throw UsageError(fmt::format(
+        "normalise: expected a task whose inputs are images of bytes that nothing else is done to, "
+        "got {}",
+        problem.task));
+  }
   if (problem.generated()) {
     return nullptr;
   }
   const std::filesystem::path folder = find_dataset(problem.data, data_folder);
-  auto data = std::make_shared<const Dataset>(
-      problem.is_text() ? window_dataset(load_ptb(folder), problem.streams, problem.window)
-                        : load_dataset(folder, problem.data));
+  auto data = std::make_shared<const Dataset>(read_data(problem, folder));
   const std::size_t outputs = output_size(problem.network);
   const Shape seen = problem.augment
                          ? Augmentation(data->train.input_shape, *problem.augment).output_shape()

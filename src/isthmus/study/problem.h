@@ -14,6 +14,7 @@
 #include "isthmus/data/augment.h"
 #include "isthmus/data/dataset.h"
 #include "isthmus/data/generated.h"
+#include "isthmus/data/normalisation.h"
 #include "isthmus/net/engine.h"
 #include "isthmus/net/network.h"
 #include "isthmus/objective/objective.h"
@@ -54,6 +55,8 @@ struct Problem {
   Points points = equilateral_points();
   /// Images of bytes alone: cut to the network's input, and distorted in training.
   std::optional<AugmentOptions> augment{};
+  /// Images of bytes alone, without `augment`: what they go through before the network sees them.
+  std::optional<Normalisation> normalise{};
   /// Texts (ptb) alone: read as `streams` sequences side by side, `window` tokens of each a batch.
   std::size_t streams = 20;
   std::size_t window = 20;
@@ -70,11 +73,12 @@ struct Problem {
 
 Json to_json(const Problem& problem);
 /// Throws DataError that names the field. Without a field "penalty" there is none: files from
-/// before there were penalties.
+/// before there were penalties; likewise "normalise".
 Problem problem_from_json(const Json& json);
 
 /// Reads the data set of a problem; nothing for generated data. Throws MissingInput or
-/// DataError, and UsageError if the network's input or output does not fit the data.
+/// DataError, and UsageError if the network's input or output, or the normalisation, does not fit
+/// the data.
 std::shared_ptr<const Dataset> load_data(const Problem& problem,
                                          const std::optional<std::filesystem::path>& data_folder);
 

@@ -96,6 +96,27 @@ TEST(Problem, WithoutAFieldForItHasNoPenalty) {
   EXPECT_NEAR(value, 0.5 / 3.0 + 0.125 + 0.1, 1e-5);
 }
 
+TEST(Problem, KeepsItsNormalisation) {
+  StudyOptions options = default_options(task_of("mnist"), Protocol::strict);
+  EXPECT_FALSE(to_json(options.problem).contains("normalise"));
+  options.problem.normalise = Normalisation{{0.1307}, {0.3081}};
+  const Json json = to_json(options.problem);
+  EXPECT_EQ(json["normalise"].dump(), R"({"mean":[0.1307],"deviation":[0.3081]})");
+  EXPECT_EQ(problem_from_json(Json::parse(json.dump())).normalise, options.problem.normalise);
+  Json bad = json;
+  bad["normalise"]["deviation"] = {0.0};
+  expect_error<DataError>([&] { problem_from_json(bad); },
+                          {"problem", "normalise", "deviations 0"});
+  bad["normalise"].erase("mean");
+  EXPECT_THROW(problem_from_json(bad), DataError);
+  // Not of what is no image, nor of images that are whitened.
+  for (const char* task : {"quadratic", "ptb", "cifar10"}) {
+    Problem problem = default_options(task_of(task), Protocol::strict).problem;
+    problem.normalise = options.problem.normalise;
+    expect_error<UsageError>([&] { load_data(problem, std::nullopt); }, {"normalise", task});
+  }
+}
+
 TEST(Problem, TestSetsAreSharedByTenPairs) {
   StudyOptions options = default_options(task_of("cubic"), Protocol::strict);
   EXPECT_EQ(problem_of(options, 3).test_stream, problem_of(options, 30).test_stream);

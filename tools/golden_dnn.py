@@ -7,7 +7,7 @@ computed by PyTorch in double precision on inputs that are rounded to float32.
 
 PyTorch has no padding "same" with its strides, nor an average that leaves out the padding, in the form
 used here, so both are written out: zeros (or minus infinity) are put around the image explicitly, an
-odd total with its larger part at the end.
+odd total with its larger part at the end. A padding in numbers is PyTorch's own.
 """
 import json
 import pathlib
@@ -25,8 +25,13 @@ def same_padding(size, kernel, stride):
     return total // 2, total - total // 2
 
 
+def own_padding(layer):
+    """PyTorch's padding argument: none beside "same", which is written out."""
+    return 0 if isinstance(layer["padding"], str) else layer["padding"]
+
+
 def padded(x, layer, value):
-    if layer.get("padding", "valid") == "valid":
+    if layer["padding"] != "same":
         return x
     kernel, stride = layer["kernel"], layer["stride"]
     top, bottom = same_padding(x.shape[2], kernel, stride)
@@ -39,10 +44,14 @@ def apply(layer, x, parameters):
     if kind == "linear":
         return F.linear(x, parameters["weight"], parameters.get("bias"))
     if kind == "conv2d":
-        return F.conv2d(padded(x, layer, 0.0), parameters["weight"], parameters.get("bias"), layer["stride"])
+        return F.conv2d(padded(x, layer, 0.0), parameters["weight"], parameters.get("bias"), layer["stride"],
+                        own_padding(layer))
     if kind == "max_pool2d":
-        return F.max_pool2d(padded(x, layer, -torch.inf), layer["kernel"], layer["stride"])
+        return F.max_pool2d(padded(x, layer, -torch.inf), layer["kernel"], layer["stride"], own_padding(layer))
     if kind == "avg_pool2d":
+        if layer["padding"] != "same":
+            return F.avg_pool2d(x, layer["kernel"], layer["stride"], own_padding(layer),
+                                count_include_pad=layer.get("count_include_pad", True))
         sums = F.avg_pool2d(padded(x, layer, 0.0), layer["kernel"], layer["stride"])
         counts = F.avg_pool2d(padded(torch.ones_like(x), layer, 0.0), layer["kernel"], layer["stride"])
         return sums / counts
@@ -91,8 +100,8 @@ def conv(out_channels, kernel, stride=1, padding="valid", bias=True):
             "padding": padding, "bias": bias}
 
 
-def pool(kind, kernel, stride, padding="valid"):
-    return {"type": kind + "_pool2d", "kernel": kernel, "stride": stride, "padding": padding}
+def pool(kind, kernel, stride, padding="valid", **fields):
+    return {"type": kind + "_pool2d", "kernel": kernel, "stride": stride, "padding": padding, **fields}
 
 
 RELU, SIGMOID, TANH, SOFTMAX, FLATTEN = ({"type": t} for t in ("relu", "sigmoid", "tanh", "softmax", "flatten"))
@@ -136,6 +145,14 @@ CASES = [
      {"streams": 4, "state": True}),
     ("tied_language_model", [1], [embedding(6, 5), lstm(5), linear(6, True, True)], 9, "cross_entropy",
      {"streams": 3, "state": True}),
+    ("padding_in_numbers", [3, 7, 8], [conv(17, 3, 2, 1), RELU, pool("max", 3, 2, 1), conv(5, 2, 3, [0, 2], False), FLATTEN],
+     2, "squared"),
+    ("padding_beyond_the_kernel", [2, 4, 5], [conv(4, 2, 2, [3, 1]), TANH, conv(3, 1, 1, 1), FLATTEN, linear(2)], 2,
+     "cross_entropy"),
+    ("averages_over_padding", [2, 7, 6], [conv(16, 3, 1, [2, 1]), TANH, pool("avg", 3, 2, 1), pool("avg", 4, 1, [2, 1]),
+                                          FLATTEN, linear(3)], 3, "cross_entropy"),
+    ("averages_beside_padding", [2, 6, 7], [pool("avg", 3, 2, [1, 0], count_include_pad=False), conv(4, 2), RELU,
+                                            pool("max", 2, 1, [0, 1]), FLATTEN, linear(3)], 2, "squared"),
 ]
 
 

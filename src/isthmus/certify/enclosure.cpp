@@ -20,7 +20,8 @@ bool all_zero(const Lanes& row) {
 void average_pool(const Step& step, const Rows& in, Rows& out) {
   for (std::size_t p = 0; p < step.out_rows; ++p) {
     out[p] = {};
-    const auto count = static_cast<double>(step.first[p + 1] - step.first[p]);
+    const double count =
+        step.divisor > 0.0 ? step.divisor : static_cast<double>(step.first[p + 1] - step.first[p]);
     for (std::size_t k = step.first[p]; k < step.first[p + 1]; ++k) {
       const Lanes& row = in[step.terms[k].row];
       for (std::size_t lane = 0; lane < lane_count; ++lane) {

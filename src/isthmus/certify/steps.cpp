@@ -64,11 +64,11 @@ class StepMaker {
     made.outputs = conv.out_channels;
     made.inputs = channels * conv.kernel * conv.kernel;
     made.first = {0};
-    const Window window{conv.kernel, conv.stride, conv.padding};
+    const Window window = window_of(conv);
     for (std::size_t oy = 0; oy < out()[1]; ++oy) {
       for (std::size_t ox = 0; ox < out()[2]; ++ox) {
         for (std::size_t c = 0; c < channels; ++c) {
-          window.each(in(), out(), oy, ox, [&](auto y, auto x, auto row, auto column) {
+          window.each(in(), oy, ox, [&](auto y, auto x, auto row, auto column) {
             made.terms.push_back(
                 {.column =
                      static_cast<std::uint32_t>((c * conv.kernel + row) * conv.kernel + column),
@@ -86,11 +86,14 @@ class StepMaker {
     Step made =
         step(pool.kind == Pool2d::Kind::max ? Step::Kind::max_pool : Step::Kind::average_pool);
     made.first = {0};
-    const Window window{pool.kernel, pool.stride, pool.padding};
+    if (pool.count_padding) {
+      made.divisor = static_cast<double>(pool.kernel) * static_cast<double>(pool.kernel);
+    }
+    const Window window = window_of(pool);
     for (std::size_t c = 0; c < in()[0]; ++c) {
       for (std::size_t oy = 0; oy < out()[1]; ++oy) {
         for (std::size_t ox = 0; ox < out()[2]; ++ox) {
-          window.each(in(), out(), oy, ox, [&](auto y, auto x, auto, auto) {
+          window.each(in(), oy, ox, [&](auto y, auto x, auto, auto) {
             made.terms.push_back(
                 {.column = 0, .row = static_cast<std::uint32_t>((c * in()[1] + y) * in()[2] + x)});
           });

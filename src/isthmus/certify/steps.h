@@ -25,6 +25,9 @@ struct Step {
   std::vector<Term> terms;
   std::vector<std::size_t> first;
 
+  /// Average pooling: what the sum of a window is divided by; 0: the number of its terms.
+  double divisor = 0.0;
+
   /// Linear: output channel o at position p is row o * positions + p.
   std::size_t outputs = 0;
   std::size_t inputs = 0;  ///< columns of the weights

@@ -23,6 +23,30 @@ const Json* JsonFields::find(const std::string& name) {
   return found == object_->end() ? nullptr : &*found;
 }
 
+std::size_t JsonFields::required_size(const std::string& name,
+                                      std::size_t least,
+                                      std::size_t most) {
+  if (find(name) == nullptr) {
+    refuse_missing(name);
+  }
+  return optional_size(name, least, least, most);
+}
+
+std::size_t JsonFields::optional_size(const std::string& name,
+                                      std::size_t fallback,
+                                      std::size_t least,
+                                      std::size_t most) {
+  const Json* value = find(name);
+  if (value == nullptr) {
+    return fallback;
+  }
+  if (!value->is_number_unsigned() || value->get<std::size_t>() < least ||
+      value->get<std::size_t>() > most) {
+    refuse(name, fmt::format("a whole number in {}..{}", least, most));
+  }
+  return value->get<std::size_t>();
+}
+
 void JsonFields::finish() const {
   for (const auto& [name, value] : object_->items()) {
     if (!known_.contains(name)) {

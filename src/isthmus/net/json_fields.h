@@ -44,6 +44,13 @@ class JsonFields {
     return value->get<Value>();
   }
 
+  /// A size in `least`..`most`.
+  std::size_t required_size(const std::string& name, std::size_t least, std::size_t most);
+  std::size_t optional_size(const std::string& name,
+                            std::size_t fallback,
+                            std::size_t least,
+                            std::size_t most);
+
   /// A value of an enum by its name.
   template <HasNames Enum>
   Enum choice(const std::string& name, Enum fallback) {

@@ -74,14 +74,22 @@ struct Lstm {
   Initializer bias_init{};
 };
 
-enum class Padding {
-  valid,  ///< none
-  same,   ///< output = ceil(input / stride); an odd total puts the extra row or column at the end
+/// What lies around an image before a window goes over it: zeros for a convolution, nothing that
+/// can be largest for a maximum. `rows` above and below and `columns` on the left and the right, as
+/// PyTorch's padding=(rows, columns); or `same`, as much as gives ceil(input / stride) outputs, an
+/// odd total with the extra row or column at the end.
+struct Padding {
+  std::size_t rows = 0;
+  std::size_t columns = 0;
+  bool is_same = false;
+
+  static const Padding valid;  ///< none
+  static const Padding same;
+  bool operator==(const Padding&) const = default;
 };
 
-template <>
-inline constexpr auto enum_names<Padding> =
-    name_table<Padding>("padding", {{Padding::valid, "valid"}, {Padding::same, "same"}});
+inline constexpr Padding Padding::valid{};
+inline constexpr Padding Padding::same{.is_same = true};
 
 /// Cross-correlation with W of shape (out_channels, in_channels, kernel, kernel).
 struct Conv2d {
@@ -94,12 +102,15 @@ struct Conv2d {
   Initializer bias_init{};
 };
 
+/// The padding's rows and columns are at most half the kernel.
 struct Pool2d {
   enum class Kind { max, average };  ///< average: over the elements inside the image
   Kind kind = Kind::max;
   std::size_t kernel = 2;
   std::size_t stride = 2;
   Padding padding = Padding::valid;
+  /// An average divides by all kernel^2 places of its window, padding too (PyTorch's default).
+  bool count_padding = false;
 };
 
 template <>
@@ -154,8 +165,12 @@ struct Network {
   std::vector<Layer> layers;
 };
 
+/// The most that a size in a network, the numbers in a sample after any layer, and the parameters
+/// of all layers together may be.
+constexpr std::size_t largest_size = 2147483647;
+
 /// The shape of one sample after each layer; element 0 is the input, the last one the output.
-/// Throws UsageError naming the layer where shapes do not fit.
+/// Throws UsageError naming the layer where shapes do not fit, or a size is beyond its limit.
 std::vector<Shape> shapes(const Network& network);
 
 /// Numbers in the output of one sample.
@@ -179,7 +194,8 @@ bool is_perceptron(const Network& network);
 
 /// JSON form: {"input": [1, 28, 28], "layers": [{"type": "conv2d", "out_channels": 32, "kernel": 5,
 /// "padding": "same"}, {"type": "relu"}, {"type": "max_pool2d"}, {"type": "flatten"}, {"type":
-/// "linear", "out_features": 10}]}. Fields left out take the defaults above; "weight_init" and
+/// "linear", "out_features": 10}]}. Fields left out take the defaults above; a padding is "valid",
+/// "same", a number or [rows, columns]; "weight_init" and
 /// "bias_init" are {"kind": "truncated_normal", "scale": 0.1}.
 Json to_json(const Network& network);
 /// Throws DataError that names the layer and the field: unknown type or field, missing or wrong

@@ -35,9 +35,55 @@ Initializer initializer_from(JsonFields& fields,
   return init;
 }
 
+// "valid", "same", a number for all sides, or [rows, columns].
+Padding padding_from(JsonFields& fields) {
+  const Json* json = fields.find("padding");
+  if (json == nullptr || *json == "valid") {
+    return Padding::valid;
+  }
+  if (*json == "same") {
+    return Padding::same;
+  }
+  const auto is_size = [](const Json& value) {
+    return value.is_number_unsigned() && value.get<std::size_t>() <= largest_size;
+  };
+  if (is_size(*json)) {
+    return {.rows = json->get<std::size_t>(), .columns = json->get<std::size_t>()};
+  }
+  if (!json->is_array() || json->size() != 2 || !std::ranges::all_of(*json, is_size)) {
+    fields.refuse("padding",
+                  fmt::format("\"valid\" (none), \"same\" (as many outputs as input / stride), a "
+                              "whole number in 0..{} for all sides, or [rows, columns]",
+                              largest_size));
+  }
+  return {.rows = (*json)[0].get<std::size_t>(), .columns = (*json)[1].get<std::size_t>()};
+}
+
+bool has_numbers(const Padding& padding) {
+  return padding.rows > 0 || padding.columns > 0;
+}
+
+Json json_of(const Padding& padding) {
+  if (padding == Padding::valid || padding == Padding::same) {
+    return padding.is_same ? "same" : "valid";
+  }
+  if (padding.rows == padding.columns) {
+    return padding.rows;
+  }
+  return {padding.rows, padding.columns};
+}
+
+// A field that PyTorch has, and that only its default can be said for.
+void require_default(JsonFields& fields, const char* name, const Json& value) {
+  const Json* json = fields.find(name);
+  if (json != nullptr && *json != value) {
+    fields.refuse(name, fmt::format("{} (nothing else is covered)", value.dump()));
+  }
+}
+
 Layer linear_from(JsonFields& fields) {
   Linear linear;
-  linear.out_features = fields.required<std::size_t>("out_features");
+  linear.out_features = fields.required_size("out_features", 1, largest_size);
   linear.bias = fields.optional("bias", linear.bias);
   linear.tied = fields.optional("tied", linear.tied);
   linear.weight_init = initializer_from(fields, "weight_init");
@@ -47,10 +93,13 @@ Layer linear_from(JsonFields& fields) {
 
 Layer conv_from(JsonFields& fields) {
   Conv2d conv;
-  conv.out_channels = fields.required<std::size_t>("out_channels");
-  conv.kernel = fields.required<std::size_t>("kernel");
-  conv.stride = fields.optional("stride", conv.stride);
-  conv.padding = fields.choice("padding", conv.padding);
+  conv.out_channels = fields.required_size("out_channels", 1, largest_size);
+  conv.kernel = fields.required_size("kernel", 1, largest_size);
+  conv.stride = fields.optional_size("stride", conv.stride, 1, largest_size);
+  conv.padding = padding_from(fields);
+  require_default(fields, "dilation", 1);
+  require_default(fields, "groups", 1);
+  require_default(fields, "padding_mode", "zeros");
   conv.bias = fields.optional("bias", conv.bias);
   conv.weight_init = initializer_from(fields, "weight_init");
   conv.bias_init = initializer_from(fields, "bias_init");
@@ -60,15 +109,20 @@ Layer conv_from(JsonFields& fields) {
 template <Pool2d::Kind kind>
 Layer pool_from(JsonFields& fields) {
   Pool2d pool{.kind = kind};
-  pool.kernel = fields.optional("kernel", pool.kernel);
-  pool.stride = fields.optional("stride", pool.kernel);
-  pool.padding = fields.choice("padding", pool.padding);
+  pool.kernel = fields.optional_size("kernel", pool.kernel, 1, largest_size);
+  pool.stride = fields.optional_size("stride", pool.kernel, 1, largest_size);
+  pool.padding = padding_from(fields);
+  if (kind == Pool2d::Kind::average) {
+    pool.count_padding = fields.optional("count_include_pad", has_numbers(pool.padding));
+  }
+  require_default(fields, "dilation", 1);
+  require_default(fields, "ceil_mode", false);
   return pool;
 }
 
 Layer norm_from(JsonFields& fields) {
   LocalResponseNorm norm;
-  norm.size = fields.optional("size", norm.size);
+  norm.size = fields.optional_size("size", norm.size, 1, largest_size);
   norm.alpha = fields.optional("alpha", norm.alpha);
   norm.beta = fields.optional("beta", norm.beta);
   norm.k = fields.optional("k", norm.k);
@@ -77,15 +131,15 @@ Layer norm_from(JsonFields& fields) {
 
 Layer embedding_from(JsonFields& fields) {
   Embedding embedding;
-  embedding.tokens = fields.required<std::size_t>("tokens");
-  embedding.features = fields.required<std::size_t>("features");
+  embedding.tokens = fields.required_size("tokens", 1, largest_size);
+  embedding.features = fields.required_size("features", 1, largest_size);
   embedding.weight_init = initializer_from(fields, "weight_init", embedding.weight_init);
   return embedding;
 }
 
 Layer lstm_from(JsonFields& fields) {
   Lstm lstm;
-  lstm.features = fields.required<std::size_t>("features");
+  lstm.features = fields.required_size("features", 1, largest_size);
   lstm.weight_init = initializer_from(fields, "weight_init");
   lstm.bias_init = initializer_from(fields, "bias_init");
   return lstm;
@@ -161,17 +215,21 @@ Json json_of(const Conv2d& conv) {
           {"out_channels", conv.out_channels},
           {"kernel", conv.kernel},
           {"stride", conv.stride},
-          {"padding", name_of(conv.padding)},
+          {"padding", json_of(conv.padding)},
           {"bias", conv.bias},
           {"weight_init", json_of(conv.weight_init)},
           {"bias_init", json_of(conv.bias_init)}};
 }
 
 Json json_of(const Pool2d& pool) {
-  return {{"type", name_of(pool.kind)},
-          {"kernel", pool.kernel},
-          {"stride", pool.stride},
-          {"padding", name_of(pool.padding)}};
+  Json json{{"type", name_of(pool.kind)},
+            {"kernel", pool.kernel},
+            {"stride", pool.stride},
+            {"padding", json_of(pool.padding)}};
+  if (pool.count_padding || (pool.kind == Pool2d::Kind::average && has_numbers(pool.padding))) {
+    json["count_include_pad"] = pool.count_padding;
+  }
+  return json;
 }
 
 Json json_of(const LocalResponseNorm& norm) {
@@ -223,6 +281,11 @@ Network network_from_json(const Json& json) {
   Network network;
   network.input = fields.required<Shape>("input");
   const Json* layers = fields.find("layers");
+  if (json.contains("normalise")) {
+    fields.refuse("normalise",
+                  "no such field (the mean and deviation of the data are an option: "
+                  "--normalise MEAN:DEVIATION)");
+  }
   fields.finish();
   if (layers == nullptr || !layers->is_array() || layers->empty()) {
     throw DataError("network: field 'layers': expected a list of at least one layer");

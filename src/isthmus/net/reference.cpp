@@ -48,12 +48,12 @@ class Pass {
     const std::size_t k = conv.kernel;
     const double* const weight = take(out[0] * in[0] * k * k);
     const double* const bias = conv.bias ? take(out[0]) : nullptr;
-    const Window window{k, conv.stride, conv.padding};
+    const Window window = window_of(conv);
     each_output(out, [&](std::size_t channel, std::size_t oy, std::size_t ox) {
       double sum = bias ? bias[channel] : 0.0;
       for (std::size_t c = 0; c < in[0]; ++c) {
         const double* const filter = weight + (channel * in[0] + c) * k * k;
-        window.each(in, out, oy, ox, [&](auto y, auto x, auto row, auto column) {
+        window.each(in, oy, ox, [&](auto y, auto x, auto row, auto column) {
           sum += filter[row * k + column] * values_[(c * in[1] + y) * in[2] + x];
         });
       }
@@ -62,18 +62,19 @@ class Pass {
   }
 
   void apply(const Pool2d& pool, const Shape& in, const Shape& out) {
-    const Window window{pool.kernel, pool.stride, pool.padding};
+    const Window window = window_of(pool);
+    const auto places = static_cast<double>(pool.kernel) * static_cast<double>(pool.kernel);
     each_output(out, [&](std::size_t channel, std::size_t oy, std::size_t ox) {
       double sum = 0.0;
       double top = -std::numeric_limits<double>::infinity();
       double count = 0.0;
-      window.each(in, out, oy, ox, [&](auto y, auto x, auto, auto) {
+      window.each(in, oy, ox, [&](auto y, auto x, auto, auto) {
         const double value = values_[(channel * in[1] + y) * in[2] + x];
         sum += value;
         top = value > top || std::isnan(value) ? value : top;
         count += 1.0;
       });
-      return pool.kind == Pool2d::Kind::max ? top : sum / count;
+      return pool.kind == Pool2d::Kind::max ? top : sum / (pool.count_padding ? places : count);
     });
   }
 

@@ -2,12 +2,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "isthmus/core/error.h"
 #include "isthmus/net/network.h"
+#include "isthmus/net/window.h"
 
 namespace isthmus {
 namespace {
@@ -15,14 +18,32 @@ namespace {
 // Tokens travel as floats, which name every whole number up to here.
 constexpr std::size_t largest_vocabulary = std::size_t{1} << 24U;
 
-// One layer after another; `shape` is that of a sample before the layer at `index`.
+// The product, unless it is beyond largest_size.
+std::optional<std::size_t> limited_size(const Shape& shape) {
+  std::size_t size = 1;
+  for (const std::size_t extent : shape) {
+    if (extent > 0 && size > largest_size / extent) {
+      return std::nullopt;
+    }
+    size *= extent;
+  }
+  return size;
+}
+
+// One layer after another; in() is the shape of a sample before the layer at `index_`.
 class Walk {
  public:
   explicit Walk(const Network& network) : network_(network), shapes_{network.input} {}
 
   std::vector<Shape> through() {
     for (const Layer& layer : network_.layers) {
-      shapes_.push_back(std::visit([this](const auto& kind) { return after(kind); }, layer));
+      Shape out = std::visit([this](const auto& kind) { return after(kind); }, layer);
+      if (!limited_size(out)) {
+        refuse("expected at most {} numbers in the output of a sample, got ({})",
+               largest_size,
+               fmt::join(out, ", "));
+      }
+      shapes_.push_back(std::move(out));
       ++index_;
     }
     return std::move(shapes_);
@@ -31,28 +52,41 @@ class Walk {
  private:
   const Shape& in() const { return shapes_.back(); }
 
-  Shape after(const Linear& linear) const {
+  Shape after(const Linear& linear) {
     if (linear.tied) {
       check_tied(linear);
     }
     require_flat("linear");
-    require_positive("linear", "out_features", linear.out_features);
+    require_size("linear: expected out_features", linear.out_features);
+    count({linear.out_features, in()[0]}, linear.tied ? 0 : 1);
+    count({linear.out_features}, linear.bias ? 1 : 0);
     return {linear.out_features};
   }
 
-  Shape after(const Conv2d& conv) const {
+  Shape after(const Conv2d& conv) {
     require_image("conv2d");
-    require_positive("conv2d", "out_channels", conv.out_channels);
-    return {conv.out_channels, windowed(in()[1], conv), windowed(in()[2], conv)};
+    require_size("conv2d: expected out_channels", conv.out_channels);
+    require_window("conv2d", window_of(conv));
+    count({conv.out_channels, in()[0], conv.kernel, conv.kernel});
+    count({conv.out_channels}, conv.bias ? 1 : 0);
+    return windowed(conv.out_channels, window_of(conv));
   }
 
   Shape after(const Pool2d& pool) const {
     require_image("pooling");
-    return {in()[0], windowed(in()[1], pool), windowed(in()[2], pool)};
+    require_window("pooling", window_of(pool));
+    if (std::max(pool.padding.rows, pool.padding.columns) > pool.kernel / 2) {
+      refuse("pooling: expected a padding of at most {} (half the kernel), got ({}, {})",
+             pool.kernel / 2,
+             pool.padding.rows,
+             pool.padding.columns);
+    }
+    return windowed(in()[0], window_of(pool));
   }
 
   Shape after(const LocalResponseNorm& norm) const {
     require_image("local_response_norm");
+    require_size("local_response_norm: expected size", norm.size);
     if (norm.size % 2 == 0 || !(norm.alpha >= 0.0) || !(norm.beta > 0.0) || !(norm.k > 0.0) ||
         !std::isfinite(norm.alpha + norm.beta + norm.k)) {
       refuse(
@@ -66,7 +100,7 @@ class Walk {
     return in();
   }
 
-  Shape after(const Embedding& embedding) const {
+  Shape after(const Embedding& embedding) {
     if (index_ != 0 || in() != Shape{1}) {
       refuse(
           "embedding: expected to be the first layer of a network with input (1), got layer {} "
@@ -80,12 +114,17 @@ class Walk {
              embedding.tokens,
              embedding.features);
     }
+    require_size("embedding: expected features", embedding.features);
+    count({embedding.tokens, embedding.features});
     return {embedding.features};
   }
 
-  Shape after(const Lstm& lstm) const {
+  Shape after(const Lstm& lstm) {
     require_flat("lstm");
-    require_positive("lstm", "features", lstm.features);
+    require_size("lstm: expected features", lstm.features);
+    count({4, lstm.features, in()[0]});
+    count({4, lstm.features, lstm.features});
+    count({4, lstm.features});
     return {lstm.features};
   }
 
@@ -105,21 +144,50 @@ class Walk {
 
   Shape after(const Flatten&) const { return {size_of(in())}; }
 
-  // Extent of one spatial axis after the window of a convolution or a pooling layer.
-  template <class Windowed>
-  std::size_t windowed(std::size_t extent, const Windowed& layer) const {
-    if (layer.kernel == 0 || layer.stride == 0) {
-      refuse("expected kernel and stride >= 1, got {} and {}", layer.kernel, layer.stride);
+  void require_window(const char* kind, const Window& window) const {
+    if (window.kernel == 0 || window.stride == 0) {
+      refuse(
+          "{}: expected kernel and stride >= 1, got {} and {}", kind, window.kernel, window.stride);
     }
-    if (layer.padding == Padding::same) {
-      return (extent + layer.stride - 1) / layer.stride;
+    if (window.stride > largest_size || window.kernel > largest_size ||
+        std::max(window.padding.rows, window.padding.columns) > largest_size) {
+      refuse("{}: expected kernel, stride and padding of at most {}, got {}, {} and ({}, {})",
+             kind,
+             largest_size,
+             window.kernel,
+             window.stride,
+             window.padding.rows,
+             window.padding.columns);
     }
-    if (extent < layer.kernel) {
-      refuse("a window of {} does not fit an input of {} (padding 'same' would)",
-             layer.kernel,
-             extent);
+    const std::size_t room =
+        std::min(in()[1] + 2 * window.padding.rows, in()[2] + 2 * window.padding.columns);
+    if (!window.padding.is_same && window.kernel > room) {
+      refuse(
+          "{}: expected a kernel of at most {} (what the input ({}) and its padding have room "
+          "for; padding \"same\" makes room), got {}",
+          kind,
+          room,
+          fmt::join(in(), ", "),
+          window.kernel);
     }
-    return (extent - layer.kernel) / layer.stride + 1;
+  }
+
+  Shape windowed(std::size_t channels, const Window& window) const {
+    return {channels, window.rows(in()[1]).output, window.columns(in()[2]).output};
+  }
+
+  // Adds `times` tensors of that shape to the parameters.
+  void count(const Shape& tensor, std::size_t times = 1) {
+    const std::optional<std::size_t> size = limited_size(tensor);
+    if (times > 0 && (!size || *size > largest_size - parameters_)) {
+      refuse(
+          "expected at most {} parameters in all layers up to here, got {} before a tensor of "
+          "({})",
+          largest_size,
+          parameters_,
+          fmt::join(tensor, ", "));
+    }
+    parameters_ += times * size.value_or(0);
   }
 
   // A tied layer is the transpose of the embedding that the network begins with.
@@ -141,9 +209,9 @@ class Walk {
     }
   }
 
-  void require_positive(const char* kind, const char* field, std::size_t value) const {
-    if (value == 0) {
-      refuse("{}: expected {} >= 1, got 0", kind, field);
+  void require_size(const char* expected, std::size_t size) const {
+    if (size == 0 || size > largest_size) {
+      refuse("{} in 1..{}, got {}", expected, largest_size, size);
     }
   }
 
@@ -171,14 +239,17 @@ class Walk {
   const Network& network_;
   std::vector<Shape> shapes_;
   std::size_t index_ = 0;
+  std::size_t parameters_ = 0;  // of the layers so far
 };
 
 }  // namespace
 
 std::vector<Shape> shapes(const Network& network) {
-  if (network.input.empty() || size_of(network.input) == 0) {
-    throw UsageError(fmt::format("network: expected an input shape of positive extents, got ({})",
-                                 fmt::join(network.input, ", ")));
+  if (network.input.empty() || limited_size(network.input).value_or(0) == 0) {
+    throw UsageError(fmt::format(
+        "network: expected an input shape of positive extents and at most {} numbers, got ({})",
+        largest_size,
+        fmt::join(network.input, ", ")));
   }
   return Walk(network).through();
 }

@@ -57,6 +57,18 @@ std::vector<Case> cases() {
                       Linear{.out_features = 3}}};
   const Network images{{2, 8, 8},
                        {conv, relu, max_pool, stride, relu, Flatten{}, Dropout{0.5}, ten}};
+  const Network padded{
+      {2, 7, 7},
+      {Conv2d{.out_channels = 4, .kernel = 2, .stride = 2, .padding = {2, 1}},
+       relu,
+       Pool2d{.kind = Pool2d::Kind::max, .kernel = 3, .stride = 2, .padding = {1, 0}},
+       Pool2d{.kind = Pool2d::Kind::average,
+              .kernel = 2,
+              .stride = 1,
+              .padding = {1, 1},
+              .count_padding = true},
+       Flatten{},
+       ten}};
   const Network pools{{1, 9, 9},
                       {mean_pool, conv, tanh, mean_pool, conv, relu, max_same, Flatten{}, ten}};
   const Network sigmoids{{1},
@@ -76,6 +88,7 @@ std::vector<Case> cases() {
       {"perceptron_cross_entropy", perceptron, Loss::cross_entropy},
       {"images_cross_entropy", images, Loss::cross_entropy},
       {"pools_cross_entropy", pools, Loss::cross_entropy},
+      {"padded_cross_entropy", padded, Loss::cross_entropy},
       {"linear_cross_entropy", {{6}, {ten}}, Loss::cross_entropy},
       {"deep_squared", deep, Loss::squared},
       {"deep_absolute", deep, Loss::absolute},

@@ -35,6 +35,8 @@ Network random_network(Rng& rng) {
     const Shape shape = shapes(network).back();
     const std::size_t smallest = std::min(shape[1], shape[2]);
     const auto padding = one_of(rng, {Padding::same, Padding::valid});
+    const Padding around{.rows = rng.below(4), .columns = rng.below(4)};
+    const bool in_numbers = rng.below(3) == 0;
     const std::size_t kernel = 1 + rng.below(std::min<std::size_t>(smallest, 5));
     const std::size_t stride = 1 + rng.below(3);
     if (rng.below(5) == 0) {
@@ -47,7 +49,7 @@ Network random_network(Rng& rng) {
           Conv2d{.out_channels = one_of<std::size_t>(rng, {1, 3, 8, 16, 20}),
                  .kernel = kernel,
                  .stride = stride,
-                 .padding = padding,
+                 .padding = in_numbers ? around : padding,
                  .bias = rng.below(4) > 0});
       if (rng.below(4) > 0) {
         network.layers.emplace_back(random_activation(rng));
@@ -57,7 +59,10 @@ Network random_network(Rng& rng) {
           Pool2d{.kind = one_of(rng, {Pool2d::Kind::max, Pool2d::Kind::average}),
                  .kernel = kernel,
                  .stride = stride,
-                 .padding = padding});
+                 .padding = in_numbers ? Padding{.rows = std::min(around.rows, kernel / 2),
+                                                 .columns = std::min(around.columns, kernel / 2)}
+                                       : padding,
+                 .count_padding = rng.below(2) == 0});
     }
   }
   network.layers.emplace_back(Flatten{});

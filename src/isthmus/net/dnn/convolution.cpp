@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "isthmus/net/dnn/parameter.h"
+#include "isthmus/net/window.h"
 
 namespace isthmus::dnn {
 namespace {
@@ -15,46 +16,32 @@ using Tag = dnnl::memory::format_tag;
 constexpr auto f32 = memory::data_type::f32;
 
 // The extents of one convolution as oneDNN wants them.
-struct Window {
+struct Extents {
   memory::dims weight;
   memory::dims strides;
   memory::dims before;  // padding above and to the left
   memory::dims after;
 };
 
-// Padding of one axis, before and after. An odd total has the larger part at the end.
-std::pair<memory::dim, memory::dim> padding_of(const Conv2d& conv,
-                                               std::size_t input,
-                                               std::size_t output) {
-  if (conv.padding == Padding::valid) {
-    return {0, 0};
-  }
-  const std::size_t reach = (output - 1) * conv.stride + conv.kernel;
-  const std::size_t total = reach > input ? reach - input : 0;
-  return {extent(total / 2), extent(total - total / 2)};
-}
-
-Window window_of(const Conv2d& conv, const Blob& input, const Blob& output) {
-  const auto [top, bottom] = padding_of(conv, input.height, output.height);
-  const auto [left, right] = padding_of(conv, input.width, output.width);
+Extents extents_of(const Conv2d& conv, const Blob& input) {
+  const Window window = window_of(conv);
+  const Window::Axis rows = window.rows(input.height);
+  const Window::Axis columns = window.columns(input.width);
   return {.weight = {extent(conv.out_channels),
                      extent(input.channels),
                      extent(conv.kernel),
                      extent(conv.kernel)},
           .strides = {extent(conv.stride), extent(conv.stride)},
-          .before = {top, left},
-          .after = {bottom, right}};
+          .before = {extent(rows.before), extent(columns.before)},
+          .after = {extent(rows.after), extent(columns.after)}};
 }
 
 Blob shape_after(const Conv2d& conv, const Blob& input) {
-  const auto along = [&](std::size_t size) {
-    return conv.padding == Padding::same ? (size + conv.stride - 1) / conv.stride
-                                         : (size - conv.kernel) / conv.stride + 1;
-  };
+  const Window window = window_of(conv);
   Blob output = input;
   output.channels = conv.out_channels;
-  output.height = along(input.height);
-  output.width = along(input.width);
+  output.height = window.rows(input.height).output;
+  output.width = window.columns(input.width).output;
   output.order = Tag::nchw;  // until the primitives are chosen
   return output;
 }
@@ -76,7 +63,7 @@ Ordered order(Workspace& workspace, const memory& plain, const memory::desc& wan
 
 // The shape of a convolution in oneDNN's terms, with the orders in memory left open.
 struct Question {
-  Window window;
+  Extents window;
   memory::desc weight;
   memory::desc bias;  // empty if there is none
   const Blob& output;
@@ -204,7 +191,7 @@ Convolution::Convolution(const Site& site, const Conv2d& conv, bool gradient_mas
     fused_ = site.fused;
   }
   const Blob shape = shape_after(conv, site.input);
-  const Window window = window_of(conv, site.input, shape);
+  const Extents window = extents_of(conv, site.input);
   const Question question{.window = window,
                           .weight = {window.weight, f32, Tag::any},
                           .bias = site.bias != nullptr

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "isthmus/net/dnn/stage.h"
+#include "isthmus/net/window.h"
 
 namespace isthmus::dnn {
 namespace {
@@ -48,6 +49,11 @@ class Pool final : public Stage {
   std::size_t input_plane() const { return input_.height * input_.width * input_.block; }
   std::size_t output_plane() const { return output_.height * output_.width * output_.block; }
   Clip clip(std::size_t row, std::size_t column) const;
+  // What the average over a window divides by.
+  float places(const Clip& clip) const {
+    const auto side = static_cast<float>(pool_.kernel);
+    return pool_.count_padding ? side * side : clip.size();
+  }
   // Calls visit(clip, output offset) for every window of one plane.
   template <class Visit>
   void for_each_window(std::size_t plane, const Visit& visit) const;
@@ -70,33 +76,23 @@ class Pool final : public Stage {
   std::vector<std::int32_t> winners_;
 };
 
-std::size_t pad_before(const Pool2d& pool, std::size_t input, std::size_t output) {
-  if (pool.padding == Padding::valid) {
-    return 0;
-  }
-  const std::size_t reach = (output - 1) * pool.stride + pool.kernel;
-  return reach > input ? (reach - input) / 2 : 0;
-}
-
-std::size_t along(const Pool2d& pool, std::size_t size) {
-  return pool.padding == Padding::same ? (size + pool.stride - 1) / pool.stride
-                                       : (size - pool.kernel) / pool.stride + 1;
-}
-
 Pool::Pool(const Site& site, const Pool2d& pool, bool mask)
     : pool_(pool),
       mask_(mask),
       keep_winners_(site.training() && site.propagate && pool.kind == Pool2d::Kind::max),
       input_(site.input) {
   Blob shape = input_;
-  shape.height = along(pool, input_.height);
-  shape.width = along(pool, input_.width);
+  const Window window = window_of(pool);
+  const Window::Axis rows = window.rows(input_.height);
+  const Window::Axis columns = window.columns(input_.width);
+  shape.height = rows.output;
+  shape.width = columns.output;
   output_ = make_blob(
       site.workspace, shape, image_desc(shape, shape.order), site.training() && site.propagate);
-  pad_top_ = pad_before(pool, input_.height, output_.height);
-  pad_left_ = pad_before(pool, input_.width, output_.width);
-  tiles_ = pool.stride == pool.kernel && input_.height % pool.kernel == 0 &&
-           input_.width % pool.kernel == 0;
+  pad_top_ = rows.before;
+  pad_left_ = columns.before;
+  tiles_ = pool.stride == pool.kernel && pad_top_ == 0 && pad_left_ == 0 &&
+           input_.height % pool.kernel == 0 && input_.width % pool.kernel == 0;
   if (keep_winners_) {
     winners_.resize(output_.size());
   }
@@ -212,7 +208,7 @@ void Pool::forward_average() const {
         }
       }
       for (std::size_t lane = 0; lane < block; ++lane) {
-        mean[lane] /= clip.size();
+        mean[lane] /= places(clip);
       }
     });
   }
@@ -225,7 +221,7 @@ void Pool::backward_average() const {
     std::fill_n(in, input_plane(), 0.0F);
     for_each_window(plane, [&](const Clip& clip, std::size_t output) {
       for (std::size_t lane = 0; lane < block; ++lane) {
-        const float share = output_.gradients()[output + lane] / clip.size();
+        const float share = output_.gradients()[output + lane] / places(clip);
         for (std::size_t y = clip.top; y < clip.bottom; ++y) {
           for (std::size_t x = clip.left; x < clip.right; ++x) {
             in[(y * input_.width + x) * block + lane] += share;

@@ -11,6 +11,7 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/train/update_kernels.h"
 
 namespace isthmus {
 namespace {
@@ -225,7 +226,8 @@ std::string refusal(const OptimizerOptions& options) {
 TEST(Optimizer, RefusesValuesOutOfRangeAndNamesThem) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(refusal(Sgd{.learning_rate = 0.0}), "sgd learning_rate: expected a value > 0, got 0");
-  EXPECT_EQ(refusal(Sgd{.learning_rate = nan}), "sgd learning_rate: expected a finite value > 0, got nan");
+  EXPECT_EQ(refusal(Sgd{.learning_rate = nan}),
+            "sgd learning_rate: expected a finite value > 0, got nan");
   EXPECT_EQ(refusal(Sgd{.momentum = 1.0}), "sgd momentum: expected a value in [0, 1), got 1");
   EXPECT_EQ(refusal(Sgd{.nesterov = true}),
             "sgd nesterov: expected a momentum > 0 with it, got momentum 0");

@@ -70,8 +70,10 @@ sanitize:
 tsan:
 	cmake --workflow --preset tsan
 
+# Says at its end whether the tree is clean, and how long it took.
 lint:
-	scripts/lint
+	@scripts/install-packages build test bench lint
+	@scripts/lint
 
 format:
 	git ls-files '*.h' '*.cpp' | xargs clang-format -i

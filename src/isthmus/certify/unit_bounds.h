@@ -98,6 +98,8 @@ ISTHMUS_BODY Bounds bound_smooth(double z0, double z1, Bounds z, Bounds slope, B
 
 }  // namespace unit_bounds
 
+// NOLINTBEGIN(google-build-using-namespace): inside functions that are formulas of these alone
+
 ISTHMUS_BODY double relu_of(double z) {
   return z < 0.0 ? 0.0 : z;  // NaN stays
 }
@@ -218,5 +220,7 @@ class LargestUnit {
   Numbers low_at_left_, low_at_right_;
   Numbers scale_;
 };
+
+// NOLINTEND(google-build-using-namespace)
 
 }  // namespace isthmus

@@ -2,14 +2,19 @@
 #include "isthmus/core/run_schema.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <set>
+#include <span>
 #include <tuple>
 #include <utility>
+#include <variant>
 
 #include "isthmus/core/csv.h"
 #include "isthmus/core/error.h"
@@ -18,48 +23,138 @@
 namespace isthmus {
 namespace {
 
-// The bits of a number, all NaNs alike.
-std::uint64_t bits(double value) {
-  return std::isnan(value) ? ~std::uint64_t{0} : std::bit_cast<std::uint64_t>(value);
+// A column: its heading and what it shows of a row. What the tables are written, read and compared
+// by, in the order of the files.
+template <class Row>
+struct Column {
+  std::string_view heading;
+  std::variant<double Row::*, std::uint64_t Row::*, std::string Row::*, Verdict Row::*> member;
+  bool may_be_empty = false;  // rather than "nan"
+};
+
+constexpr std::array<Column<CellRow>, 18> cell_columns{{
+    {"threshold", &CellRow::threshold},
+    {"pair", &CellRow::pair},
+    {"seed", &CellRow::seed},
+    {"verdict", &CellRow::verdict},
+    {"max_metric", &CellRow::max_metric},
+    {"max_t", &CellRow::max_t},
+    {"normalized_length", &CellRow::normalized_length},
+    {"normalized_length_weights", &CellRow::normalized_length_weights},
+    {"beads", &CellRow::beads},
+    {"beads_inserted", &CellRow::beads_inserted},
+    {"rounds", &CellRow::rounds},
+    {"gradient_samples_endpoints", &CellRow::gradient_samples_endpoints},
+    {"gradient_samples_beads", &CellRow::gradient_samples_beads},
+    {"forward_samples_checks", &CellRow::forward_samples_checks},
+    {"max_metric_train", &CellRow::max_metric_train},
+    {"proof", &CellRow::proof},
+    {"bound", &CellRow::bound, true},
+    {"check_evaluations", &CellRow::check_evaluations},
+}};
+
+// Tables of earlier versions end here.
+constexpr std::size_t columns_without_proofs = 15;
+
+constexpr std::array<Column<CurveRow>, 9> curve_columns{{
+    {"threshold", &CurveRow::threshold},
+    {"pairs", &CurveRow::pairs},
+    {"connected", &CurveRow::connected},
+    {"length_mean", &CurveRow::length_mean},
+    {"length_sem", &CurveRow::length_sem},
+    {"length_weights_mean", &CurveRow::length_weights_mean},
+    {"length_weights_sem", &CurveRow::length_weights_sem},
+    {"beads_mean", &CurveRow::beads_mean},
+    {"beads_sem", &CurveRow::beads_sem},
+}};
+
+template <class Row>
+std::vector<std::string_view> headings(std::span<const Column<Row>> columns) {
+  std::vector<std::string_view> all;
+  std::ranges::transform(columns, std::back_inserter(all), &Column<Row>::heading);
+  return all;
 }
 
-auto key(const CellRow& row) {
-  return std::tuple(bits(row.threshold),
-                    row.pair,
-                    row.seed,
-                    row.verdict,
-                    bits(row.max_metric),
-                    bits(row.max_t),
-                    bits(row.normalized_length),
-                    bits(row.normalized_length_weights),
-                    row.beads,
-                    row.beads_inserted,
-                    row.rounds,
-                    row.gradient_samples_endpoints,
-                    row.gradient_samples_beads,
-                    row.forward_samples_checks,
-                    bits(row.max_metric_train),
-                    row.proof,
-                    bits(row.bound),
-                    bits(row.check_evaluations));
+std::string field(double value, bool may_be_empty) {
+  return may_be_empty && std::isnan(value) ? "" : csv_number(value);
+}
+std::string field(std::uint64_t value, bool) {
+  return fmt::to_string(value);
+}
+std::string field(const std::string& value, bool) {
+  return value;
+}
+std::string field(Verdict value, bool) {
+  return std::string(name_of(value));
 }
 
-auto key(const CurveRow& row) {
-  return std::tuple(bits(row.threshold),
-                    row.pairs,
-                    row.connected,
-                    bits(row.length_mean),
-                    bits(row.length_sem),
-                    bits(row.length_weights_mean),
-                    bits(row.length_weights_sem),
-                    bits(row.beads_mean),
-                    bits(row.beads_sem));
+template <class Row>
+std::string to_csv(std::span<const Row> rows, std::span<const Column<Row>> columns) {
+  std::string text = csv_line(headings(columns));
+  std::vector<std::string> fields;
+  for (const Row& row : rows) {
+    fields.clear();
+    for (const Column<Row>& column : columns) {
+      fields.push_back(std::visit(
+          [&](auto member) { return field(row.*member, column.may_be_empty); }, column.member));
+    }
+    text += fmt::format("{}\n", fmt::join(fields, ","));
+  }
+  return text;
 }
 
-std::vector<std::string_view> all_cell_columns() {
-  std::vector<std::string_view> columns(cell_columns.begin(), cell_columns.end());
-  columns.insert(columns.end(), proof_columns.begin(), proof_columns.end());
-  return columns;
+// Fields of a table into the members of a row.
+class FieldReader {
+ public:
+  FieldReader(const CsvTable& table, std::size_t row, std::size_t column)
+      : table_(table), row_(row), column_(column) {}
+
+  void read(double& value) const { value = table_.number(row_, column_); }
+  void read(std::uint64_t& value) const { value = table_.integer(row_, column_); }
+  void read(std::string& value) const { value = table_.text(row_, column_); }
+  void read(Verdict& value) const {
+    const std::optional<Verdict> verdict = find_named<Verdict>(table_.text(row_, column_));
+    if (!verdict) {
+      table_.refuse(row_, column_, "\"connected\", \"not_connected\" or \"endpoint_not_reached\"");
+    }
+    value = *verdict;
+  }
+
+ private:
+  const CsvTable& table_;
+  std::size_t row_;
+  std::size_t column_;
+};
+
+template <class Row>
+Row row_of(const CsvTable& table, std::size_t index, std::span<const Column<Row>> columns) {
+  Row row;
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    const FieldReader reader(table, index, column);
+    std::visit([&](auto member) { reader.read(row.*member); }, columns[column].member);
+  }
+  // The threshold is the one real number that may not be missing.
+  if (std::isnan(row.threshold)) {
+    table.refuse(index, 0, "a finite number");
+  }
+  return row;
+}
+
+// Equal bit for bit, all NaNs alike.
+bool same(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) ||
+         (std::isnan(a) && std::isnan(b));
+}
+template <class Value>
+bool same(const Value& a, const Value& b) {
+  return a == b;
+}
+
+template <class Row>
+bool same_row(const Row& a, const Row& b, std::span<const Column<Row>> columns) {
+  return std::ranges::all_of(columns, [&](const Column<Row>& column) {
+    return std::visit([&](auto member) { return same(a.*member, b.*member); }, column.member);
+  });
 }
 
 bool is_proof(std::string_view text) {
@@ -68,15 +163,6 @@ bool is_proof(std::string_view text) {
            text.find_first_not_of("0123456789", how.size()) == std::string_view::npos;
   };
   return text.empty() || text == "proven" || is_grid("sampled:") || is_grid("screened:");
-}
-
-// The threshold of a row: the one real number that may not be missing.
-double threshold_of(const CsvTable& table, std::size_t row) {
-  const double value = table.number(row, 0);
-  if (std::isnan(value)) {
-    table.refuse(row, 0, "a finite number");
-  }
-  return value;
 }
 
 CurveRow summarize(double threshold, const CellRow* first, const CellRow* last) {
@@ -111,11 +197,11 @@ std::string path_file_name(double threshold, std::size_t pair) {
 }
 
 bool CellRow::operator==(const CellRow& other) const {
-  return key(*this) == key(other);
+  return same_row<CellRow>(*this, other, cell_columns);
 }
 
 bool CurveRow::operator==(const CurveRow& other) const {
-  return key(*this) == key(other);
+  return same_row<CurveRow>(*this, other, curve_columns);
 }
 
 void sort_cells(std::vector<CellRow>& cells) {
@@ -126,85 +212,27 @@ void sort_cells(std::vector<CellRow>& cells) {
 
 std::string to_csv(std::vector<CellRow> cells) {
   sort_cells(cells);
-  const std::vector<std::string_view> columns = all_cell_columns();
-  std::string text = csv_line(columns);
-  for (const CellRow& row : cells) {
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
-                        csv_number(row.threshold),
-                        row.pair,
-                        row.seed,
-                        name_of(row.verdict),
-                        csv_number(row.max_metric),
-                        csv_number(row.max_t),
-                        csv_number(row.normalized_length),
-                        csv_number(row.normalized_length_weights),
-                        row.beads,
-                        row.beads_inserted,
-                        row.rounds,
-                        row.gradient_samples_endpoints,
-                        row.gradient_samples_beads,
-                        row.forward_samples_checks,
-                        csv_number(row.max_metric_train),
-                        row.proof,
-                        std::isnan(row.bound) ? "" : csv_number(row.bound),
-                        csv_number(row.check_evaluations));
-  }
-  return text;
+  return to_csv<CellRow>(cells, cell_columns);
 }
 
 std::string to_csv(const std::vector<CurveRow>& curve) {
-  std::string text = csv_line(curve_columns);
-  for (const CurveRow& row : curve) {
-    text += fmt::format("{},{},{},{},{},{},{},{},{}\n",
-                        csv_number(row.threshold),
-                        row.pairs,
-                        row.connected,
-                        csv_number(row.length_mean),
-                        csv_number(row.length_sem),
-                        csv_number(row.length_weights_mean),
-                        csv_number(row.length_weights_sem),
-                        csv_number(row.beads_mean),
-                        csv_number(row.beads_sem));
-  }
-  return text;
+  return to_csv<CurveRow>(curve, curve_columns);
 }
 
 std::vector<CellRow> parse_cells(std::string_view text, const std::string& name) {
-  CsvTable table = CsvTable::parse(text, name, cell_columns);
-  const bool with_proofs = table.columns() > cell_columns.size();
-  if (with_proofs) {
-    table = CsvTable::parse(text, name, all_cell_columns());
+  const std::vector<std::string_view> all = headings<CellRow>(cell_columns);
+  std::span<const Column<CellRow>> columns = std::span(cell_columns).first(columns_without_proofs);
+  CsvTable table = CsvTable::parse(text, name, std::span(all).first(columns_without_proofs));
+  if (table.columns() > columns_without_proofs) {
+    columns = cell_columns;
+    table = CsvTable::parse(text, name, all);
   }
   std::vector<CellRow> cells;
   std::set<std::pair<double, std::size_t>> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
-    const std::optional<Verdict> verdict = find_named<Verdict>(table.text(i, 3));
-    if (!verdict) {
-      table.refuse(i, 3, "\"connected\", \"not_connected\" or \"endpoint_not_reached\"");
-    }
-    cells.push_back({.threshold = threshold_of(table, i),
-                     .pair = table.integer(i, 1),
-                     .seed = table.integer(i, 2),
-                     .verdict = *verdict,
-                     .max_metric = table.number(i, 4),
-                     .max_t = table.number(i, 5),
-                     .normalized_length = table.number(i, 6),
-                     .normalized_length_weights = table.number(i, 7),
-                     .beads = table.integer(i, 8),
-                     .beads_inserted = table.integer(i, 9),
-                     .rounds = table.integer(i, 10),
-                     .gradient_samples_endpoints = table.integer(i, 11),
-                     .gradient_samples_beads = table.integer(i, 12),
-                     .forward_samples_checks = table.integer(i, 13),
-                     .max_metric_train = table.number(i, 14)});
-    if (with_proofs) {
-      const std::size_t first = cell_columns.size();
-      cells.back().proof = table.text(i, first);
-      if (!is_proof(cells.back().proof)) {
-        table.refuse(i, first, "\"proven\", \"screened:N\" or \"sampled:N\"");
-      }
-      cells.back().bound = table.number(i, first + 1);
-      cells.back().check_evaluations = table.number(i, first + 2);
+    cells.push_back(row_of(table, i, columns));
+    if (!is_proof(cells.back().proof)) {
+      table.refuse(i, columns_without_proofs, "\"proven\", \"screened:N\" or \"sampled:N\"");
     }
     if (!seen.emplace(cells.back().threshold, cells.back().pair).second) {
       table.refuse(i, 1, "each pair once at a threshold");
@@ -214,19 +242,11 @@ std::vector<CellRow> parse_cells(std::string_view text, const std::string& name)
 }
 
 std::vector<CurveRow> parse_curve(std::string_view text, const std::string& name) {
-  const CsvTable table = CsvTable::parse(text, name, curve_columns);
+  const CsvTable table = CsvTable::parse(text, name, headings<CurveRow>(curve_columns));
   std::vector<CurveRow> curve;
   std::set<double> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
-    curve.push_back({.threshold = threshold_of(table, i),
-                     .pairs = table.integer(i, 1),
-                     .connected = table.integer(i, 2),
-                     .length_mean = table.number(i, 3),
-                     .length_sem = table.number(i, 4),
-                     .length_weights_mean = table.number(i, 5),
-                     .length_weights_sem = table.number(i, 6),
-                     .beads_mean = table.number(i, 7),
-                     .beads_sem = table.number(i, 8)});
+    curve.push_back(row_of<CurveRow>(table, i, curve_columns));
     if (!seen.insert(curve.back().threshold).second) {
       table.refuse(i, 0, "each threshold once");
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -35,36 +34,6 @@ inline constexpr std::string_view endpoints = "endpoints";  ///< a folder: state
 
 /// "THRESHOLD_PAIR.safetensors", e.g. "0.01_3.safetensors".
 std::string path_file_name(double threshold, std::size_t pair);
-
-inline constexpr std::array<std::string_view, 15> cell_columns{"threshold",
-                                                               "pair",
-                                                               "seed",
-                                                               "verdict",
-                                                               "max_metric",
-                                                               "max_t",
-                                                               "normalized_length",
-                                                               "normalized_length_weights",
-                                                               "beads",
-                                                               "beads_inserted",
-                                                               "rounds",
-                                                               "gradient_samples_endpoints",
-                                                               "gradient_samples_beads",
-                                                               "forward_samples_checks",
-                                                               "max_metric_train"};
-
-/// Columns behind these, which tables of earlier versions do not have.
-inline constexpr std::array<std::string_view, 3> proof_columns{
-    "proof", "bound", "check_evaluations"};
-
-inline constexpr std::array<std::string_view, 9> curve_columns{"threshold",
-                                                               "pairs",
-                                                               "connected",
-                                                               "length_mean",
-                                                               "length_sem",
-                                                               "length_weights_mean",
-                                                               "length_weights_sem",
-                                                               "beads_mean",
-                                                               "beads_sem"};
 
 /// A number that a row does not have.
 inline constexpr double no_value = std::numeric_limits<double>::quiet_NaN();

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include "isthmus/report/frame.h"
 #include "isthmus/report/svg.h"
@@ -74,7 +75,8 @@ std::vector<Mark> their_marks(const FigureData& data,
 }
 
 double largest(const std::vector<double>& values) {
-  return values.empty() ? -INFINITY : *std::max_element(values.begin(), values.end());
+  return values.empty() ? -std::numeric_limits<double>::infinity()
+                        : *std::max_element(values.begin(), values.end());
 }
 
 std::vector<double> extent(const Panel& panel) {
@@ -292,6 +294,7 @@ std::string unconnected(const FigureData& data) {
     return row.connected == 0;
   });
   std::vector<std::string> list;
+  list.reserve(rows.size());
   for (const CurveRow& row : rows) {
     list.push_back(with_unit(row.threshold, data.metric));
   }

@@ -20,14 +20,14 @@ set(CPACK_DEBIAN_COMMAND_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_COMMAND_PACKAGE_SUGGESTS dataset-fashion-mnist)
 set(CPACK_COMPONENT_COMMAND_DESCRIPTION "Answers whether two trained networks are joined by a path of weights along
- which the loss never exceeds a threshold, how long that path is and how many
- networks it needs: Dynamic String Sampling (Freeman and Bruna, ICLR 2017).
- Computes on a CPU and needs no framework.")
+which the loss never exceeds a threshold, how long that path is and how many
+networks it needs: Dynamic String Sampling (Freeman and Bruna, ICLR 2017).
+Computes on a CPU and needs no framework.")
 
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${library_package})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "libfmt-dev, nlohmann-json3-dev, libssl-dev, zlib1g-dev, liblzma-dev, \
 libcurl4-openssl-dev, libdnnl-dev")
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "Static libraries, headers and the files of find_package(isthmus) for programs
- that join networks by paths of low loss under objectives of their own.")
+that join networks by paths of low loss under objectives of their own.")
 include(CPack)

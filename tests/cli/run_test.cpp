@@ -601,6 +601,9 @@ TEST(Connect, ShowsWhatMadeAPathFail) {
   for (int pair = 0; pair < 6; ++pair) {
     const Json cell =
         Json::parse(bytes_of(folder / ("run/cells/0.02_" + std::to_string(pair) + ".json")));
+    if (cell["row"]["verdict"] == "connected") {
+      continue;
+    }
     const Json& details = cell["details"];
     EXPECT_GT(cell["row"]["max_metric"], 0.02) << pair;
     const double end =

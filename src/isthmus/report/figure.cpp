@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 
 #include "isthmus/report/frame.h"
 #include "isthmus/report/svg.h"
@@ -74,7 +75,7 @@ std::vector<Mark> their_marks(const FigureData& data,
 }
 
 double largest(const std::vector<double>& values) {
-  double most = -INFINITY;
+  double most = -std::numeric_limits<double>::infinity();
   for (const double value : values) {
     most = value > most ? value : most;  // a NaN has no place on an axis
   }
@@ -296,6 +297,7 @@ std::string unconnected(const FigureData& data) {
     return row.connected == 0;
   });
   std::vector<std::string> list;
+  list.reserve(rows.size());
   for (const CurveRow& row : rows) {
     list.push_back(with_unit(row.threshold, data.metric));
   }

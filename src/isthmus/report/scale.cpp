@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "isthmus/core/error.h"
 
@@ -102,7 +103,8 @@ std::vector<Tick> Scale::ticks(std::size_t at_most) const {
 
 Range range_of(ScaleKind kind, const std::vector<double>& values) {
   const bool logarithmic = kind == ScaleKind::log;
-  Range range{INFINITY, -INFINITY};
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Range range{infinity, -infinity};
   for (const double value : values) {
     if (std::isfinite(value) && (!logarithmic || value > 0)) {
       range.low = std::min(range.low, value);

@@ -934,16 +934,20 @@ TEST(Greedy, NamesWhatIsWrongWithItsOptions) {
     return "no UsageError";
   };
   using O = GreedyOptions;
-  EXPECT_EQ(message([](O& o) { o.threshold = 0.0; }), "threshold: expected a number > 0, got 0");
-  EXPECT_EQ(message([](O& o) { o.threshold = nan; }), "threshold: expected a number > 0, got nan");
+  EXPECT_EQ(message([](O& o) { o.threshold = 0.0; }),
+            "threshold: expected a finite number > 0, got 0");
+  EXPECT_EQ(message([](O& o) { o.threshold = nan; }),
+            "threshold: expected a finite number > 0, got nan");
   EXPECT_EQ(message([](O& o) { o.alpha = 1.5; }), "alpha: expected a number in (0, 1], got 1.5");
   EXPECT_EQ(message([](O& o) { o.alpha = 0.0; }), "alpha: expected a number in (0, 1], got 0");
-  EXPECT_EQ(message([](O& o) { o.tolerance = 0.5; }), "tolerance: expected a number >= 1, got 0.5");
+  EXPECT_EQ(message([](O& o) { o.tolerance = 0.5; }),
+            "tolerance: expected a finite number >= 1, got 0.5");
   EXPECT_EQ(message([](O& o) { o.max_rounds = 0; }), "max-rounds: expected at least 1, got 0");
   EXPECT_EQ(message([](O& o) { o.max_beads = 1; }), "max-beads: expected at least 2, got 1");
   EXPECT_EQ(message([](O& o) { o.max_seconds = nan; }),
             "max-seconds: expected a number > 0, got nan");
-  EXPECT_EQ(message([](O& o) { o.grid.points = 1; }), "points: expected at least 2, got 1");
+  EXPECT_EQ(message([](O& o) { o.grid.points = 1; }),
+            "points: expected at least 2 and at most " + std::to_string(most_points) + ", got 1");
   EXPECT_NE(message([](O& o) { o.training.max_steps = 0; }), "no UsageError");
   EXPECT_THROW(on.connect(Theta{1.0f}, ring_b, options_for(0.05)), UsageError);
   EXPECT_EQ(on.objective.looks(), 0u);

@@ -132,8 +132,7 @@ TEST(LinearPath, WithARidgeStaysWithinTheLevelOfItsEnds) {
   }
 }
 
-// Minimising in turn over the factors is an oracle for reduced-rank regression where the widths
-// are narrower than inputs and outputs.
+// By hand: targets whose singular values are 3 and 2, or half of them out of sight.
 TEST(LinearLoss, MinimumOfNarrowNetworks) {
   // Inputs with covariance 1 / 2: the minimum is the energy beyond the first singular value.
   const std::vector<double> inputs{1, 0, 0, 1};

@@ -11,6 +11,7 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/train/update_kernels.h"
 
 namespace isthmus {
 namespace {

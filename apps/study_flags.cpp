@@ -10,7 +10,9 @@
 
 #include "isthmus/certify/lower_bound.h"
 #include "isthmus/core/error.h"
-#include "isthmus/objective/penalty.h"
+#include "isthmus/strings/option_table.h"
+#include "isthmus/study/option_table.h"
+#include "isthmus/train/option_table.h"
 
 namespace isthmus::app {
 namespace {
@@ -22,29 +24,8 @@ void set(Value& target, const std::optional<Value>& given) {
   }
 }
 
-double learning_rate_of(const OptimizerOptions& optimizer) {
-  return std::visit([](const auto& kind) { return kind.learning_rate; }, optimizer);
-}
-
 void set_learning_rate(OptimizerOptions& optimizer, double rate) {
   std::visit([rate](auto& kind) { kind.learning_rate = rate; }, optimizer);
-}
-
-OptimizerOptions optimizer_of(const std::string& name, double rate) {
-  if (name == "adam") {
-    return Adam{.learning_rate = rate};
-  }
-  if (name == "rmsprop") {
-    return RmsProp{.learning_rate = rate};
-  }
-  if (name == "sgd") {
-    return Sgd{.learning_rate = rate};
-  }
-  if (name == "momentum") {
-    return Sgd{.learning_rate = rate, .momentum = 0.9};
-  }
-  throw UsageError(
-      fmt::format("optimizer: expected adam, rmsprop, sgd or momentum, got '{}'", name));
 }
 
 // TENSOR:STRENGTH,...
@@ -63,33 +44,6 @@ std::vector<WeightDecay> weight_decay_of(const std::string& text) {
     decays.push_back(std::move(decay));
   }
   return decays;
-}
-
-// KIND[:EVERY[:FACTOR]], e.g. "staircase:1000:0.5".
-Schedule schedule_of(const std::string& text) {
-  const auto fields = CLI::detail::split(text, ':');
-  Schedule schedule;
-  std::size_t expected = 1;
-  if (fields[0] == "staircase" || fields[0] == "exponential") {
-    schedule.kind =
-        fields[0] == "staircase" ? Schedule::Kind::staircase : Schedule::Kind::exponential;
-    expected = 3;
-  } else if (fields[0] == "cosine") {
-    schedule.kind = Schedule::Kind::cosine;
-    expected = 2;
-  } else if (fields[0] != "constant") {
-    expected = 0;
-  }
-  bool good = fields.size() == expected;
-  good = good && (expected < 2 || CLI::detail::lexical_cast(fields[1], schedule.every));
-  good = good && (expected < 3 || CLI::detail::lexical_cast(fields[2], schedule.factor));
-  if (!good || !(schedule.every > 0.0) || !(schedule.factor > 0.0)) {
-    throw UsageError(fmt::format(
-        "schedule: expected constant, staircase:EVERY:FACTOR, exponential:EVERY:FACTOR or "
-        "cosine:EVERY with numbers > 0, got '{}'",
-        text));
-  }
-  return schedule;
 }
 
 // A point is an input and a target, and everything that is computed of it while a network trains.
@@ -131,6 +85,41 @@ std::size_t worker_count(std::size_t threads) {
   return threads > 0 ? threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
 }
 
+template <class S>
+void StudyFlags::add(CLI::App& command,
+                     const Option<S>& option,
+                     const std::string& help,
+                     const std::string& prefix,
+                     const std::string& group) {
+  const std::string flag = prefix + std::string(option.text.flag);
+  command
+      .add_option_function<std::string>(
+          "--" + flag, [this, flag](const std::string& text) { given_[flag] = text; }, help)
+      ->type_name(std::string(option.type))
+      ->group(group);
+}
+
+template <class S>
+void StudyFlags::add_all(CLI::App& command, const OptionTable<S>& table, const std::string& group) {
+  for (const Option<S>& option : table) {
+    if (!option.text.flag.empty() && option.text.group == group) {
+      add(command, option, option_help(option.text, option.range), "", group);
+    }
+  }
+}
+
+template <class S>
+void StudyFlags::apply(const OptionTable<S>& table,
+                       std::type_identity_t<S>& values,
+                       const std::string& prefix) const {
+  for (const Option<S>& option : table) {
+    const auto text = given_.find(prefix + std::string(option.text.flag));
+    if (!option.text.flag.empty() && text != given_.end()) {
+      option.parse(values, text->second);
+    }
+  }
+}
+
 void StudyFlags::add_problem(CLI::App& command) {
   command.add_option(
       "task",
@@ -166,9 +155,6 @@ void StudyFlags::add_problem(CLI::App& command) {
           "the user's data folder, the system's package folder")
       ->type_name("DIR")
       ->group(group);
-  command.add_option("--seed", seed, "Equal seeds give equal files")
-      ->capture_default_str()
-      ->group(group);
   command
       .add_option(
           "--protocol",
@@ -197,25 +183,8 @@ void StudyFlags::add_problem(CLI::App& command) {
                   "permuted-points: a file of three lines \"x y\" [the corners of an equilateral "
                   "triangle]")
       ->group(group);
-  command
-      .add_option(
-          "--split", split, "The split whose metric defines the level set: test or train [test]")
-      ->group(group);
-  command
-      .add_option(
-          "--metric",
-          metric,
-          "What the threshold bounds: mean_absolute_error, mean_squared_error, cross_entropy, "
-          "error_rate (a fraction), perplexity [the task's]")
-      ->group(group);
-  command
-      .add_option("--penalty",
-                  penalty,
-                  "A term on top of the training loss and of those metrics that are losses (not of "
-                  "error_rate and perplexity): l1:STRENGTH (sum of magnitudes) or l2:STRENGTH (sum "
-                  "of squares), of all parameters, or with :weights behind it of all but biases "
-                  "(l2:0.0001:weights) [none]")
-      ->group(group);
+  add_all(command, study_option_table(), group);
+  add_all(command, string_option_table(), group);
   command
       .add_flag("--double-softmax",
                 double_softmax,
@@ -230,25 +199,12 @@ void StudyFlags::add_problem(CLI::App& command) {
 
 void StudyFlags::add_training(CLI::App& command) {
   const auto group = "Training";
-  command.add_option("--optimizer", optimizer, "adam, rmsprop, sgd or momentum (sgd, 0.9)")
-      ->group(group);
+  add_all(command, train_option_table(), group);
   command
       .add_option(
           "--learning-rate", learning_rate, "Of beads (and of end points, unless given apart)")
       ->group(group);
   command.add_option("--endpoint-learning-rate", endpoint_learning_rate, "Of end points")
-      ->group(group);
-  command.add_option("--batch-size", batch_size, "Samples a step; 0: all")->group(group);
-  command
-      .add_option("--check-every", check_every, "Steps between two looks at the full-split metric")
-      ->group(group);
-  command.add_option("--clip-norm", clip_norm, "Largest norm of a gradient; 0: no clipping")
-      ->group(group);
-  command
-      .add_option("--schedule",
-                  schedule,
-                  "Factor on the learning rate: constant, staircase:EVERY:FACTOR, "
-                  "exponential:EVERY:FACTOR or cosine:EVERY (EVERY in steps)")
       ->group(group);
   command
       .add_option(
@@ -270,67 +226,28 @@ void StudyFlags::add_training(CLI::App& command) {
           "Texts: begin every window of training with a state of zero, instead of that of the "
           "window before")
       ->group(group);
-  command
-      .add_option(
-          "--endpoint-max-steps", endpoint_max_steps, "Budget of one end point, gradient steps")
-      ->group(group);
+  add(command,
+      from_key(train_option_table(), "max_steps").front(),
+      "Budget of one end point, gradient steps",
+      "endpoint-",
+      group);
 }
 
 void StudyFlags::add_string(CLI::App& command) {
   const auto group = "String";
-  command
-      .add_option(
-          "--alpha", alpha, "A bead trains until its metric is at most alpha * L0, in (0, 1]")
-      ->group(group);
-  command
-      .add_option("--tolerance",
-                  tolerance,
-                  "A segment passes below tolerance * L0; >= 1 [1; paper: 1.1, 1.02]")
-      ->group(group);
-  command
-      .add_option(
-          "--points", points, "Grid points of a segment, both ends included [101; image tasks 21]")
-      ->group(group);
-  command
-      .add_option(
-          "--check",
-          check,
-          "What a segment must pass: certified, a proof for all of it (docs/certificate.md); "
-          "sampled, every grid point; screened, every grid point on the samples that can matter "
-          "(error rates, docs/checks.md) [strict: certified for perceptrons, screened for other "
-          "error rates; else sampled]")
-      ->group(group);
-  command
-      .add_option("--max-evaluations",
-                  max_evaluations,
-                  "Budget of one proof, in full passes over the split [100]")
-      ->group(group);
-  command
-      .add_option("--t-star", t_star, "Where a bead goes: half, or argmax of the segment's grid")
-      ->group(group);
-  command.add_option("--max-rounds", max_rounds, "Rounds of inserting beads [12; paper: 10]")
-      ->group(group);
-  command.add_option("--max-beads", max_beads, "Beads of one string, end points included")
-      ->group(group);
-  command.add_option("--max-steps", max_steps, "Budget of one bead, gradient steps")->group(group);
-  command
-      .add_option("--max-total-steps",
-                  max_total_steps,
-                  "Budget of all beads of a string, gradient steps; each round shares what is left "
-                  "evenly among its beads")
-      ->group(group);
-  command
-      .add_option("--max-seconds",
-                  max_seconds,
-                  "No round of a string starts after this time (depends on the machine)")
-      ->group(group);
-  command
-      .add_option(
-          "--other-split",
-          other_split,
-          "Where the other split is looked at along a path: grid, dangerous (the worst point "
-          "of each segment), none")
-      ->group(group);
+  add_all(command, string_option_table(), group);
+  add_all(command, greedy_option_table(), group);
+  add_all(command, train_option_table(), group);
+  add_all(command, study_option_table(), group);
+}
+
+void StudyFlags::add_pairs(CLI::App& command) {
+  const Option<StudyOptions>& pairs = study_option_table().front();
+  add(command, pairs, option_help(pairs.text, pairs.range));
+}
+
+void StudyFlags::add_points(CLI::App& command, const std::string& help) {
+  add(command, from_key(string_option_table(), "points").front(), help);
 }
 
 StudyOptions StudyFlags::options() const {
@@ -347,11 +264,10 @@ StudyOptions StudyFlags::options() const {
     const Task& known = task_of(task);
     study = default_options(known, rules, double_softmax);
   }
-  study.seed = seed;
   if (normalise) {
     study.problem.normalise = normalisation_of(*normalise);
   }
-  set(study.pairs, pairs);
+  apply(study_option_table(), study);
   if (threshold && thresholds) {
     throw UsageError("give --threshold or --thresholds, not both");
   }
@@ -365,6 +281,15 @@ StudyOptions StudyFlags::options() const {
   if (study.thresholds.empty()) {
     throw UsageError("threshold: a network of your own has no default; give --threshold");
   }
+  set_problem(study);
+  apply(string_option_table(), study.string);
+  apply(greedy_option_table(), study.string);
+  set_check(study);
+  set_training(study);
+  return study;
+}
+
+void StudyFlags::set_problem(StudyOptions& study) const {
   if (study.problem.has_risk()) {
     study.problem.risk = risk ? named<Risk>(*risk) : Risk::oracle;
     study.problem.risk_points =
@@ -376,7 +301,7 @@ StudyOptions StudyFlags::options() const {
   if (study.problem.data == "two-gaussians") {
     set(study.problem.covariance, covariance);
     set(study.problem.risk_points, risk_points);
-    study.problem.test_seed = seed;
+    study.problem.test_seed = study.seed;
   } else if (covariance) {
     throw UsageError(
         fmt::format("--covariance: only two-gaussians has one, not {}", study.problem.task));
@@ -393,59 +318,37 @@ StudyOptions StudyFlags::options() const {
   if (points_file) {
     study.problem.points = read_points(*points_file);
   }
-  if (split) {
-    study.string.grid.split = named<Split>(*split);
-  }
-  if (metric) {
-    study.string.grid.metric = named<Metric>(*metric);
-  }
-  if (penalty) {
-    study.problem.penalty = penalty_of(*penalty);
-  }
-  set(study.string.alpha, alpha);
-  set(study.string.tolerance, tolerance);
-  set(study.string.grid.points, points);
-  if (check) {
-    study.string.check = named<CheckKind>(*check);
-    if (const auto reason = reason_not_covered(study.problem.network, study.string.grid.metric);
-        reason && study.string.check == CheckKind::certified) {
-      throw UsageError(fmt::format("--check certified: {}; use --check sampled", *reason));
-    }
-    if (study.string.check == CheckKind::screened &&
-        (study.string.grid.metric != Metric::error_rate || study.problem.is_text())) {
-      throw UsageError(fmt::format(
-          "--check screened: expected an error rate of samples that stand alone, got {}; use "
-          "--check sampled",
-          name_of(study.string.grid.metric)));
-    }
-  } else {
+}
+
+void StudyFlags::set_check(StudyOptions& study) const {
+  if (!given("check")) {
     study.string.check =
         default_check(study.problem.network, study.string.grid.metric, study.protocol);
+    return;
   }
-  set(study.string.max_evaluations, max_evaluations);
-  if (t_star) {
-    study.string.t_star = named<TStar>(*t_star);
+  if (const auto reason = reason_not_covered(study.problem.network, study.string.grid.metric);
+      reason && study.string.check == CheckKind::certified) {
+    throw UsageError(fmt::format("--check certified: {}; use --check sampled", *reason));
   }
-  set(study.string.max_rounds, max_rounds);
-  set(study.string.max_beads, max_beads);
-  set(study.string.max_total_steps, max_total_steps);
-  set(study.string.max_seconds, max_seconds);
-  set(study.string.training.max_steps, max_steps);
-  set(study.endpoints.max_steps, endpoint_max_steps);
+  if (study.string.check == CheckKind::screened &&
+      (study.string.grid.metric != Metric::error_rate || study.problem.is_text())) {
+    throw UsageError(fmt::format(
+        "--check screened: expected an error rate of samples that stand alone, got {}; use "
+        "--check sampled",
+        name_of(study.string.grid.metric)));
+  }
+}
+
+void StudyFlags::set_training(StudyOptions& study) const {
+  const std::size_t endpoint_steps = study.endpoints.max_steps;
   for (TrainOptions* training : {&study.endpoints, &study.string.training}) {
-    if (optimizer) {
-      training->optimizer = optimizer_of(*optimizer, learning_rate_of(training->optimizer));
-    }
+    apply(train_option_table(), *training);
     if (learning_rate) {
       set_learning_rate(training->optimizer, *learning_rate);
     }
-    set(training->batch_size, batch_size);
-    set(training->check_every, check_every);
-    set(training->clip_norm, clip_norm);
-    if (schedule) {
-      training->schedule = schedule_of(*schedule);
-    }
   }
+  study.endpoints.max_steps = endpoint_steps;  // --max-steps is of beads
+  apply(train_option_table(), study.endpoints, "endpoint-");
   if (endpoint_weight_decay) {
     study.endpoints.weight_decay = weight_decay_of(*endpoint_weight_decay);
   }
@@ -457,7 +360,7 @@ StudyOptions StudyFlags::options() const {
     set(study.problem.streams, streams);
     set(study.problem.window, window);
     study.problem.carry_state = !fresh_state;
-    if (!batch_size) {
+    if (!given("batch-size")) {
       study.endpoints.batch_size = study.problem.streams * study.problem.window;
       study.string.training.batch_size = study.endpoints.batch_size;
     }
@@ -465,10 +368,6 @@ StudyOptions StudyFlags::options() const {
   if (endpoint_learning_rate) {
     set_learning_rate(study.endpoints.optimizer, *endpoint_learning_rate);
   }
-  if (other_split) {
-    study.other_split = named<OtherSplit>(*other_split);
-  }
-  return study;
 }
 
 std::size_t StudyFlags::worker_count() const {

@@ -3,11 +3,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstddef>
-#include <cstdint>
+#include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "isthmus/core/options.h"
 #include "isthmus/study/task.h"
 
 namespace isthmus::app {
@@ -26,41 +29,18 @@ struct StudyFlags {
   std::optional<std::string> data;
   std::optional<double> threshold;
   std::optional<std::string> thresholds;  ///< A,B,...
-  std::optional<std::size_t> pairs;
-  std::uint64_t seed = 1;
   std::string protocol = "strict";
   std::optional<std::string> risk;
   std::optional<std::size_t> risk_points;
   std::optional<double> covariance;
   std::optional<std::string> points_file;
-  std::optional<std::string> split;
-  std::optional<std::string> metric;
-  std::optional<std::string> penalty;    ///< see penalty_of()
   std::optional<std::string> normalise;  ///< see normalisation_of()
-  std::optional<double> alpha;
-  std::optional<double> tolerance;
-  std::optional<std::size_t> points;
-  std::optional<std::string> check;
-  std::optional<double> max_evaluations;
-  std::optional<std::string> t_star;
-  std::optional<std::size_t> max_rounds;
-  std::optional<std::size_t> max_beads;
-  std::optional<std::size_t> max_steps;
-  std::optional<std::size_t> max_total_steps;
-  std::optional<double> max_seconds;
-  std::optional<std::size_t> endpoint_max_steps;
-  std::optional<std::string> optimizer;
   std::optional<double> learning_rate;
   std::optional<double> endpoint_learning_rate;
-  std::optional<std::size_t> batch_size;
-  std::optional<std::size_t> check_every;
-  std::optional<double> clip_norm;
-  std::optional<std::string> schedule;
   std::optional<std::string> endpoint_weight_decay;
   std::optional<std::size_t> streams;
   std::optional<std::size_t> window;
   bool fresh_state = false;
-  std::optional<std::string> other_split;
   bool double_softmax = false;
   std::size_t threads = 0;  ///< 0: as many as the machine has
 
@@ -70,12 +50,36 @@ struct StudyFlags {
   void add_training(CLI::App& command);
   /// Everything about strings.
   void add_string(CLI::App& command);
+  /// Single ones of those.
+  void add_pairs(CLI::App& command);
+  void add_points(CLI::App& command, const std::string& help);
 
   /// The options of a study: the task's defaults, overridden by what was given. Throws UsageError,
   /// DataError or MissingInput (the network's file).
   StudyOptions options() const;
   std::size_t worker_count() const;
   std::optional<std::filesystem::path> data_folder() const;
+
+ private:
+  template <class S>
+  void add(CLI::App& command,
+           const Option<S>& option,
+           const std::string& help,
+           const std::string& prefix = "",
+           const std::string& group = "Options");
+  template <class S>
+  void add_all(CLI::App& command, const OptionTable<S>& table, const std::string& group);
+  template <class S>
+  void apply(const OptionTable<S>& table,
+             std::type_identity_t<S>& values,
+             const std::string& prefix = "") const;
+  bool given(const std::string& flag) const { return given_.contains(flag); }
+
+  void set_problem(StudyOptions& study) const;
+  void set_check(StudyOptions& study) const;
+  void set_training(StudyOptions& study) const;
+
+  std::map<std::string, std::string> given_;  // the texts behind the flags of the tables of options
 };
 
 }  // namespace isthmus::app

@@ -245,8 +245,7 @@ void add_align(Context& context) {
   parser
       ->add_option("--samples", command->align.samples, "activations: training samples to look at")
       ->capture_default_str();
-  parser->add_option(
-      "--points", command->flags.points, "Points of the straight lines [the task's]");
+  command->flags.add_points(*parser, "Points of the straight lines [the task's]");
   parser->add_option("--out", command->out, "Where to write the aligned copy of B");
   parser->add_flag("--json", command->json, "Print JSON");
   parser->callback([&context, command] {

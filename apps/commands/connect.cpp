@@ -104,7 +104,7 @@ void add_study(Context& context,
   parser->add_option(
       "--threshold", flags.threshold, "L0, in the metric's unit; an error rate of 2 % is 0.02");
   parser->add_option("--thresholds", flags.thresholds, "Several: A,B,...");
-  parser->add_option("--pairs", flags.pairs, "Pairs of end points at each threshold");
+  flags.add_pairs(*parser);
   if (end_points) {
     parser->add_option(
         "--from", command->from, "End point A: a safetensors file (docs/networks.md)");

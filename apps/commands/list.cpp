@@ -6,7 +6,10 @@
 
 #include "context.h"
 #include "isthmus/core/json.h"
+#include "isthmus/strings/option_table.h"
+#include "isthmus/study/option_table.h"
 #include "isthmus/study/task.h"
+#include "isthmus/train/option_table.h"
 
 namespace isthmus::app {
 namespace {
@@ -40,14 +43,58 @@ void run_command(bool json) {
   }
 }
 
+// One row for each option: the table in docs/options.md.
+template <class S>
+void add_rows(Json& list, std::string_view of, const OptionTable<S>& table) {
+  for (const Option<S>& option : table) {
+    const OptionText& text = option.text;
+    list.push_back({{"key", option.key},
+                    {"flag", text.flag.empty() ? "" : fmt::format("--{}", text.flag)},
+                    {"of", of},
+                    {"range", option.range},
+                    {"unit", text.unit},
+                    {"default", text.preset},
+                    {"help", text.help}});
+  }
+}
+
+void list_options(bool json) {
+  Json list = Json::array();
+  add_rows(list, "study", study_option_table());
+  add_rows(list, "string", string_option_table());
+  add_rows(list, "greedy string", greedy_option_table());
+  add_rows(list, "training", train_option_table());
+  if (json) {
+    fmt::print("{}\n", list.dump(2));
+    return;
+  }
+  fmt::print(
+      "# Options\n\nWhat a study may be told, as `isthmus list --options` prints it. The key is "
+      "that "
+      "of `config.json`; options\nof training are there twice, for `endpoints` and for `beads`.\n\n"
+      "| key | flag | of | range | unit | default | what |\n|---|---|---|---|---|---|---|\n");
+  for (const Json& row : list) {
+    for (const auto& [name, value] : row.items()) {
+      const auto text = value.get<std::string>();
+      const bool code = name == "key" || (name == "flag" && !text.empty());
+      fmt::print("| {0}{1}{0} ", code ? "`" : "", text);
+    }
+    fmt::print("|\n");
+  }
+}
+
 }  // namespace
 
 void add_list(Context& context) {
   auto json = std::make_shared<bool>(false);
+  auto options = std::make_shared<bool>(false);
   CLI::App* parser = context.parser->add_subcommand(
       "list", "List the tasks: network, metric, default and published thresholds.");
   parser->add_flag("--json", *json, "Print JSON");
-  parser->callback([&context, json] { context.chosen = [json] { run_command(*json); }; });
+  parser->add_flag("--options", *options, "List the options of a study instead (docs/options.md)");
+  parser->callback([&context, json, options] {
+    context.chosen = [json, options] { *options ? list_options(*json) : run_command(*json); };
+  });
 }
 
 }  // namespace isthmus::app

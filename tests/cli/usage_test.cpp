@@ -2,6 +2,7 @@
 // What a user types wrongly, and what the command says of itself.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "command.h"
@@ -45,6 +46,16 @@ TEST(List, IsJson) {
   EXPECT_EQ(tasks[0]["name"], "quadratic");
   EXPECT_EQ(tasks[4]["parameters"], 26506);
   EXPECT_TRUE(Json::parse(run(folder.path(), {"data", "list", "--json"}).out).is_array());
+}
+
+TEST(List, OptionsAreThoseOfTheDocs) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(expect_run(folder.path(), {"list", "--options"}, 0).out,
+            testing::bytes_of(std::filesystem::path(ISTHMUS_SOURCE_FOLDER) / "docs/options.md"))
+      << "refresh it: isthmus list --options > docs/options.md";
+  const Json options =
+      Json::parse(expect_run(folder.path(), {"list", "--options", "--json"}, 0).out);
+  EXPECT_EQ(options[0]["flag"], "--pairs");
 }
 
 TEST(Usage, Commands) {
@@ -115,7 +126,7 @@ TEST(Usage, OptionsOfConnect) {
       {{"quadratic", "--risk-points", "100000000000"}, {"risk-points", "at most 10000000"}},
       {{"two-gaussians", "--risk-points", "80000000000"}, {"risk-points", "at most 10000000"}},
       {{"quadratic", "--learning-rate", "inf"}, {"learning_rate", "finite", "got inf"}},
-      {{"quadratic", "--clip-norm", "inf"}, {"clip_norm", "finite", "got inf"}},
+      {{"quadratic", "--clip-norm", "inf"}, {"clip-norm", "finite", "got inf"}},
       {{"quadratic", "--tolerance", "inf"}, {"tolerance", "finite", "got inf"}},
       {{"quadratic", "--max-evaluations", "inf"}, {"max-evaluations", "finite", "got inf"}},
       {{"mnist", "--threshold", "2"}, {"threshold", "a fraction", "2 % is 0.02", "got 2"}},

@@ -4,34 +4,21 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <limits>
 #include <span>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/objective/penalty.h"
+#include "isthmus/strings/option_table.h"
+#include "isthmus/study/option_table.h"
+#include "isthmus/train/option_table.h"
 
 namespace isthmus {
 namespace {
 
 // Each pair and threshold is a row and two files of a run.
 constexpr std::size_t max_pairs = 1'000'000;
-
-Json to_json(const Schedule& schedule) {
-  const std::string hold = schedule.hold > 0.0 ? fmt::format(" from step {}", schedule.hold) : "";
-  switch (schedule.kind) {
-    case Schedule::Kind::constant:
-      return "constant";
-    case Schedule::Kind::cosine:
-      return fmt::format("cosine:{}{}", schedule.every, hold);
-    case Schedule::Kind::staircase:
-      return fmt::format("staircase:{}:{}{}", schedule.every, schedule.factor, hold);
-    case Schedule::Kind::exponential:
-      return fmt::format("exponential:{}:{}{}", schedule.every, schedule.factor, hold);
-  }
-  return nullptr;
-}
 
 // A run belongs to the numbers of its end points, not only to the names of their files.
 Json to_json(const GivenEndPoint& point) {
@@ -41,19 +28,23 @@ Json to_json(const GivenEndPoint& point) {
 }
 
 Json to_json(const TrainOptions& training) {
-  Json json{{"optimizer", to_json(training.optimizer)},
-            {"schedule", to_json(training.schedule)},
-            {"batch_size", training.batch_size},
-            {"check_every", training.check_every},
-            {"skip_first_check", training.skip_first_check},
-            {"loss_window", training.loss_window},
-            {"max_steps", training.max_steps},
-            {"clip_norm", training.clip_norm},
-            {"comparison", training.comparison == Comparison::below ? "below" : "at_most"}};
+  Json json;
+  put_options(json, std::span(train_option_table()), training);
   for (const WeightDecay& decay : training.weight_decay) {
     json["weight_decay"][decay.tensor] = decay.strength;
   }
   return json;
+}
+
+TrainOptions training_from_json(const Json& json) {
+  TrainOptions training;
+  take_options(json, std::span(train_option_table()), training);
+  if (json.contains("weight_decay")) {
+    for (const auto& [tensor, strength] : json["weight_decay"].items()) {
+      training.weight_decay.push_back({.tensor = tensor, .strength = strength.get<double>()});
+    }
+  }
+  return training;
 }
 
 }  // namespace
@@ -81,9 +72,7 @@ void StudyOptions::validate() const {
           fmt::format("thresholds: expected different ones, got {} twice", thresholds[i]));
     }
   }
-  if (pairs == 0 || pairs > max_pairs) {
-    throw UsageError(fmt::format("pairs: expected 1 to {}, got {}", max_pairs, pairs));
-  }
+  check_options(study_option_table(), *this);
   if (from.has_value() != to.has_value()) {
     throw UsageError("--from and --to: give both end points, or neither");
   }
@@ -106,38 +95,67 @@ void StudyOptions::validate() const {
   isthmus::validate(problem.penalty);
 }
 
+// clang-format off: one option a line
+const OptionTable<StudyOptions>& study_option_table() {
+  using S = StudyOptions;
+  static const OptionTable<S> table{
+      number_option<S>("pairs",
+                       [](auto& s) -> auto& { return s.pairs; },
+                       Range::between(1, max_pairs),
+                       {.flag = "pairs",
+                        .help = "Pairs of end points at each threshold",
+                        .preset = "1",
+                        .group = "Options"}),
+      number_option<S>("seed",
+                       [](auto& s) -> auto& { return s.seed; },
+                       Range{},
+                       {.flag = "seed",
+                        .help = "Equal seeds give equal files",
+                        .preset = "1",
+                        .group = "Problem"}),
+      text_option<S>(
+          "penalty",
+          [](const S& s) { return text_of(s.problem.penalty); },
+          [](S& s, std::string_view text) { s.problem.penalty = penalty_of(text); },
+          "none, l1:STRENGTH or l2:STRENGTH, and :weights behind it",
+          {.flag = "penalty",
+           .help = "A term on top of the training loss and of those metrics that are losses (not "
+                   "of error_rate and perplexity): l1:STRENGTH (sum of magnitudes) or l2:STRENGTH "
+                   "(sum of squares), of all parameters, or with :weights behind it of all but "
+                   "biases (l2:0.0001:weights)",
+           .preset = "none",
+           .group = "Problem"}),
+      name_option<S>("other_split",
+                     [](auto& s) -> auto& { return s.other_split; },
+                     {.flag = "other-split",
+                      .help = "Where the other split is looked at along a path: grid, dangerous "
+                              "(the worst point of each segment), none",
+                      .preset = "the task's"}),
+  };
+  return table;
+}
+// clang-format on
+
 Json to_json(const StudyOptions& options) {
+  const auto& study = study_option_table();
+  const auto& string = string_option_table();
+  const auto limits = from_key(string, "max_rounds");
+  const auto budgets = from_key(string, "max_total_steps");
   Json json{{"task", options.problem.task},
             {"protocol", name_of(options.protocol)},
-            {"thresholds", options.thresholds},
-            {"pairs", options.pairs},
-            {"seed", options.seed},
-            {"metric", name_of(options.string.grid.metric)},
-            {"split", name_of(options.string.grid.split)},
-            {"alpha", options.string.alpha},
-            {"tolerance", options.string.tolerance},
-            {"points", options.string.grid.points},
-            {"include_end", options.string.grid.include_end},
-            {"check", name_of(options.string.check)},
-            {"max_evaluations", options.string.max_evaluations},
-            {"t_star", name_of(options.string.t_star)},
-            {"always_insert", options.string.always_insert},
-            {"max_rounds", options.string.max_rounds},
-            {"max_beads", options.string.max_beads}};
+            {"thresholds", options.thresholds}};
+  put_options(json, before_key(study, "penalty"), options);
+  put_options(json, before_key(string, "max_rounds"), options.string);
+  put_options(json, std::span(greedy_option_table()), options.string);
+  put_options(json, limits.first(limits.size() - budgets.size()), options.string);
   if (options.problem.penalty.any()) {
     json["penalty"] = text_of(options.problem.penalty);
   }
   if (options.problem.has_risk()) {
     json["risk"] = name_of(options.problem.risk);
   }
-  // Limits that are off have no JSON number; null says so.
-  json["max_total_steps"] =
-      options.string.max_total_steps == std::numeric_limits<std::size_t>::max()
-          ? Json(nullptr)
-          : Json(options.string.max_total_steps);
-  json["max_seconds"] =
-      std::isfinite(options.string.max_seconds) ? Json(options.string.max_seconds) : Json(nullptr);
-  json["other_split"] = name_of(options.other_split);
+  put_options(json, budgets, options.string);
+  put_options(json, from_key(study, "other_split"), options);
   json["endpoints"] = to_json(options.endpoints);
   json["beads"] = to_json(options.string.training);
   if (options.from) {
@@ -146,6 +164,26 @@ Json to_json(const StudyOptions& options) {
   }
   json["problem"] = to_json(options.problem);
   return json;
+}
+
+StudyOptions options_from_json(const Json& json) {
+  try {
+    StudyOptions options;
+    options.problem = problem_from_json(json.at("problem"));
+    options.protocol = named<Protocol>(json.at("protocol").get<std::string>());
+    options.thresholds = json.at("thresholds").get<std::vector<double>>();
+    take_options(json, std::span(study_option_table()), options);
+    take_options(json, std::span(string_option_table()), options.string);
+    take_options(json, std::span(greedy_option_table()), options.string);
+    options.endpoints = training_from_json(json.at("endpoints"));
+    options.string.training = training_from_json(json.at("beads"));
+    return options;
+  } catch (const Json::exception& error) {
+    throw DataError(
+        fmt::format("configuration: a field is missing or malformed ({})", error.what()));
+  } catch (const UsageError& error) {
+    throw DataError(fmt::format("configuration: {}", error.what()));
+  }
 }
 
 }  // namespace isthmus

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/core/json_fwd.h"
+#include "isthmus/core/names.h"
 #include "isthmus/core/state_file.h"
 
 namespace isthmus {
@@ -74,6 +75,14 @@ struct Schedule {
 
   double at(std::size_t step) const;
 };
+
+template <>
+inline constexpr auto enum_names<Schedule::Kind> =
+    name_table<Schedule::Kind>("schedule",
+                               {{Schedule::Kind::constant, "constant"},
+                                {Schedule::Kind::staircase, "staircase"},
+                                {Schedule::Kind::exponential, "exponential"},
+                                {Schedule::Kind::cosine, "cosine"}});
 
 /// The state of one optimizer for one parameter vector: moments and step count. Arithmetic is in
 /// float32, element by element, with the same bits on every processor. Not safe to share between

@@ -27,6 +27,10 @@ enum class Comparison {
   below,    ///< value < target (the published scripts)
 };
 
+template <>
+inline constexpr auto enum_names<Comparison> = name_table<Comparison>(
+    "comparison", {{Comparison::at_most, "at_most"}, {Comparison::below, "below"}});
+
 inline bool reaches(double value, double target, Comparison comparison) {
   return comparison == Comparison::at_most ? value <= target : value < target;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "isthmus/core/error.h"
+#include "isthmus/train/option_table.h"
 #include "isthmus/train/train.h"
 
 namespace isthmus {
@@ -35,21 +36,12 @@ void validate(const Schedule& schedule) {
 }  // namespace
 
 void TrainOptions::validate() const {
-  const Optimizer checked(optimizer, 0);
   isthmus::validate(schedule);
-  if (!(clip_norm >= 0.0) || !std::isfinite(clip_norm)) {
-    refuse("clip_norm", ">= 0", clip_norm);
-  }
+  check_options(train_option_table(), *this);
   for (const WeightDecay& decay : weight_decay) {
     if (!(decay.strength >= 0.0) || !std::isfinite(decay.strength)) {
       refuse("weight_decay of " + decay.tensor, ">= 0", decay.strength);
     }
-  }
-  if (check_every == 0) {
-    refuse("check_every", ">= 1", check_every);
-  }
-  if (max_steps == 0) {
-    refuse("max_steps", ">= 1", max_steps);
   }
   if (!(divergence_factor >= 0.0) || !std::isfinite(divergence_factor)) {
     refuse("divergence_factor", ">= 0", divergence_factor);

@@ -392,13 +392,13 @@ TEST(Train, DecaysTheTensorsThatAreNamed) {
 TEST(Train, RefusesInvalidOptions) {
   TrainOptions options = walking();
   options.check_every = 0;
-  EXPECT_EQ(refusal(options), "check_every: expected a value >= 1, got 0");
+  EXPECT_EQ(refusal(options), "check-every: expected at least 1, got 0");
   options = walking();
   options.max_steps = 0;
-  EXPECT_EQ(refusal(options), "max_steps: expected a value >= 1, got 0");
+  EXPECT_EQ(refusal(options), "max-steps: expected at least 1, got 0");
   options = walking();
   options.clip_norm = -1.0;
-  EXPECT_EQ(refusal(options), "clip_norm: expected a value >= 0, got -1");
+  EXPECT_EQ(refusal(options), "clip-norm: expected a finite number >= 0, got -1");
   options = walking();
   options.divergence_factor = std::numeric_limits<double>::infinity();
   EXPECT_EQ(refusal(options), "divergence_factor: expected a finite value >= 0, got inf");

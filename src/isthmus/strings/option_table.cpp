@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/strings/option_table.h"
+
+namespace isthmus {
+
+using S = StringOptions;
+
+// clang-format off: one option a line
+const OptionTable<StringOptions>& string_option_table() {
+  static const OptionTable<StringOptions> table{
+      name_option<S>("metric",
+                     [](auto& s) -> auto& { return s.grid.metric; },
+                     {.flag = "metric",
+                      .help = "What the threshold bounds; an error rate is a fraction",
+                      .preset = "the task's",
+                      .group = "Problem"}),
+      name_option<S>("split",
+                     [](auto& s) -> auto& { return s.grid.split; },
+                     {.flag = "split",
+                      .help = "The split whose metric defines the level set",
+                      .preset = "test",
+                      .group = "Problem"}),
+      number_option<S>("alpha",
+                       [](auto& s) -> auto& { return s.alpha; },
+                       {.most = 1.0, .above_least = true},
+                       {.flag = "alpha",
+                        .help = "A bead trains until its metric is at most alpha * L0",
+                        .preset = "0.95; image tasks and texts 0.98"}),
+      number_option<S>("tolerance",
+                       [](auto& s) -> auto& { return s.tolerance; },
+                       Range::at_least(1.0),
+                       {.flag = "tolerance",
+                        .help = "A segment passes below tolerance * L0",
+                        .preset = "1; paper: 1.1, 1.02"}),
+      number_option<S>("points",
+                       [](auto& s) -> auto& { return s.grid.points; },
+                       Range::between(2, most_points),
+                       {.flag = "points",
+                        .help = "Grid points of a segment, both ends included",
+                        .preset = "101; image tasks 21; texts 11"}),
+      flag_option<S>("include_end",
+                     [](auto& s) -> auto& { return s.grid.include_end; },
+                     {.flag = "",
+                      .help = "Whether the grid of a segment has its end, t = 1",
+                      .preset = "true; paper: false"}),
+      name_option<S>(
+          "check",
+          [](auto& s) -> auto& { return s.check; },
+          {.flag = "check",
+           .help = "What a segment must pass: certified, a proof for all of it "
+                   "(docs/certificate.md); screened, every grid point on the samples that can "
+                   "matter (error rates, docs/checks.md); sampled, every grid point",
+           .preset =
+               "strict: certified for perceptrons, screened for other error rates; else sampled"}),
+      number_option<S>("max_evaluations",
+                       [](auto& s) -> auto& { return s.max_evaluations; },
+                       Range::positive(),
+                       {.flag = "max-evaluations",
+                        .help = "Budget of one proof",
+                        .unit = "full passes over the split",
+                        .preset = "100"}),
+      number_option<S>(
+          "max_rounds",
+          [](auto& s) -> auto& { return s.max_rounds; },
+          Range::at_least(1),
+          {.flag = "max-rounds", .help = "Rounds of inserting beads", .preset = "12; paper: 10"}),
+      number_option<S>("max_beads",
+                       [](auto& s) -> auto& { return s.max_beads; },
+                       Range::at_least(2),
+                       {.flag = "max-beads",
+                        .help = "Beads of one string, end points included",
+                        .preset = "4096"}),
+      number_option<S>("max_total_steps",
+                       [](auto& s) -> auto& { return s.max_total_steps; },
+                       Range{}.or_infinity(),
+                       {.flag = "max-total-steps",
+                        .help = "Budget of all beads of a string; each round shares what is left "
+                                "evenly among its beads",
+                        .unit = "gradient steps",
+                        .preset = "no limit"}),
+      number_option<S>(
+          "max_seconds",
+          [](auto& s) -> auto& { return s.max_seconds; },
+          Range::positive().or_infinity(),
+          {.flag = "max-seconds",
+           .help = "No round of a string starts after this time (depends on the machine)",
+           .unit = "seconds",
+           .preset = "no limit"}),
+  };
+  return table;
+}
+
+const OptionTable<GreedyOptions>& greedy_option_table() {
+  static const OptionTable<GreedyOptions> table{
+      name_option<GreedyOptions>(
+          "t_star",
+          [](auto& s) -> auto& { return s.t_star; },
+          {.flag = "t-star",
+           .help = "Where a bead goes: half, or argmax of the segment's grid",
+           .preset = "half; mnist under paper: argmax"}),
+      flag_option<GreedyOptions>(
+          "always_insert",
+          [](auto& s) -> auto& { return s.always_insert; },
+          {.flag = "",
+           .help = "Whether the first bead is put in without a look at the straight line",
+           .preset = "false; paper: true"}),
+  };
+  return table;
+}
+// clang-format on
+
+}  // namespace isthmus

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "isthmus/core/options.h"
+#include "isthmus/study/options.h"
+
+namespace isthmus {
+
+/// What a study is told beside its problem, its thresholds, and the tables of training and strings.
+const OptionTable<StudyOptions>& study_option_table();
+
+/// Reads back what to_json(StudyOptions) wrote, but for given end points, of which it keeps no more
+/// than a checksum. Throws DataError that names the option.
+StudyOptions options_from_json(const Json& json);
+
+}  // namespace isthmus

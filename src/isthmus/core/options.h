@@ -152,7 +152,8 @@ Option<S> number_option(std::string_view key, Member member, const Range& range,
       member(values) = unlimited;
       return;
     }
-    if (whole ? !json.is_number_unsigned() : !json.is_number()) {
+    const bool natural = json.is_number_integer() && (json.is_number_unsigned() || json >= 0);
+    if (whole ? !natural : !json.is_number()) {
       refuse(json);
     }
     const Value value = json.get<Value>();

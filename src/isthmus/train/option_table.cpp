@@ -98,6 +98,9 @@ Option<T> optimizer_option(OptionText text) {
       t.optimizer = optimizer_of(json.get<std::string>(), learning_rate_of(t.optimizer));
       return;
     }
+    if (!json.is_object()) {
+      throw UsageError(fmt::format("optimizer: expected a name or an object, got {}", json.dump()));
+    }
     try {
       t.optimizer = optimizer_from_json(json);
     } catch (const Json::exception& error) {

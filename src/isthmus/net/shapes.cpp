@@ -18,6 +18,10 @@ namespace {
 // Tokens travel as floats, which name every whole number up to here.
 constexpr std::size_t largest_vocabulary = std::size_t{1} << 24U;
 
+// Windows and strides up to here are let be, whatever the image: deep layers may see a single
+// pixel.
+constexpr std::size_t small_window = 16;
+
 // The product, unless it is beyond largest_size.
 std::optional<std::size_t> limited_size(const Shape& shape) {
   std::size_t size = 1;
@@ -159,16 +163,30 @@ class Walk {
              window.padding.rows,
              window.padding.columns);
     }
-    const std::size_t room =
-        std::min(in()[1] + 2 * window.padding.rows, in()[2] + 2 * window.padding.columns);
-    if (!window.padding.is_same && window.kernel > room) {
+    const std::size_t height = in()[1] + 2 * window.padding.rows;
+    const std::size_t width = in()[2] + 2 * window.padding.columns;
+    // A larger window of padding "same" sees nothing more, from wherever it looks.
+    const std::size_t room = window.padding.is_same
+                                 ? std::max({small_window, 2 * height + 1, 2 * width + 1})
+                                 : std::min(height, width);
+    if (window.kernel > room) {
       refuse(
           "{}: expected a kernel of at most {} (what the input ({}) and its padding have room "
-          "for; padding \"same\" makes room), got {}",
+          "for), got {}",
           kind,
           room,
           fmt::join(in(), ", "),
           window.kernel);
+    }
+    const std::size_t farthest = std::max({small_window, window.kernel, height, width});
+    if (window.stride > farthest) {
+      refuse(
+          "{}: expected a stride of at most {} (the kernel, or the input ({}) with its padding), "
+          "got {}",
+          kind,
+          farthest,
+          fmt::join(in(), ", "),
+          window.stride);
     }
   }
 

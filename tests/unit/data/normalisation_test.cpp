@@ -44,10 +44,11 @@ TEST(Normalisation, WrongOnesAreNamed) {
 }
 
 TEST(Normalisation, SamplesOfBytesReadTheirValuesFromTheTable) {
-  Samples samples{.count = 2,
-                  .input_shape = {2, 1, 2},
-                  .bytes = {0, 255, 51, 102, 1, 2, 3, 4},
-                  .byte_values = byte_values({{0.25, 0.5}, {0.5, 0.1}}, 2)};
+  Samples samples;
+  samples.count = 2;
+  samples.input_shape = {2, 1, 2};
+  samples.bytes = {0, 255, 51, 102, 1, 2, 3, 4};
+  samples.byte_values = byte_values({{0.25, 0.5}, {0.5, 0.1}}, 2);
   std::vector<float> input(4);
   samples.copy_input(0, input.data());
   // (byte / 255 - mean) / deviation in double, rounded once.

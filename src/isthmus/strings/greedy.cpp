@@ -21,6 +21,25 @@ std::vector<Cut> cuts_of(const GrowingString& string, TStar t_star) {
 
 }  // namespace
 
+StringSummary grow_greedily(GrowingString& string,
+                            TStar t_star,
+                            const std::function<void(std::span<const std::size_t>)>& train) {
+  while (!string.passes()) {
+    const std::vector<Cut> cuts = cuts_of(string, t_star);
+    if (const std::optional<Ending> limit = string.limit_met(cuts.size())) {
+      return string.finish(*limit);
+    }
+    string.start_round();
+    const std::vector<std::size_t> fresh = string.insert(cuts);
+    train(fresh);
+    if (const std::optional<Ending> stuck = string.stuck_among(fresh)) {
+      return string.finish(*stuck);
+    }
+    string.check_segments();
+  }
+  return string.finish(string.ending(Ending::Kind::connected));
+}
+
 StringSummary connect_greedy(Evaluators& evaluators,
                              std::span<const float> a,
                              std::span<const float> b,
@@ -36,20 +55,9 @@ StringSummary connect_greedy(Evaluators& evaluators,
   if (!options.always_insert) {
     string.check_segments();
   }
-  while (!string.passes()) {
-    const std::vector<Cut> cuts = cuts_of(string, options.t_star);
-    if (const std::optional<Ending> limit = string.limit_met(cuts.size())) {
-      return string.finish(*limit);
-    }
-    string.start_round();
-    const std::vector<std::size_t> fresh = string.insert(cuts);
+  return grow_greedily(string, options.t_star, [&](std::span<const std::size_t> fresh) {
     string.train_beads(fresh);
-    if (const std::optional<Ending> stuck = string.stuck_among(fresh)) {
-      return string.finish(*stuck);
-    }
-    string.check_segments();
-  }
-  return string.finish(string.ending(Ending::Kind::connected));
+  });
 }
 
 }  // namespace isthmus

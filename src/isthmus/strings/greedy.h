@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "isthmus/core/names.h"
@@ -27,6 +28,13 @@ struct GreedyOptions : StringOptions {
   /// not reach the threshold (the published scripts).
   bool always_insert = false;
 };
+
+/// The rounds of greedy sampling on a string that is under way: a bead into every segment that
+/// fails, `train` (which may train them in a way of its own), new checks, until every segment
+/// passes or a limit is met. Returns the finished string.
+StringSummary grow_greedily(GrowingString& string,
+                            TStar t_star,
+                            const std::function<void(std::span<const std::size_t> places)>& train);
 
 /// Joins two end points. a and b (P) stay as they are, and are the first and the last bead. Beads
 /// and segments of a round run in parallel; the result does not depend on the number of workers.

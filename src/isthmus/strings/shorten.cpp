@@ -11,6 +11,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/strings/gauss_newton.h"
+#include "isthmus/strings/greedy.h"
 #include "isthmus/strings/relax.h"
 
 namespace isthmus {
@@ -91,23 +92,9 @@ class Shortener {
     }
     train_across(string, high);
     string.check_segments();
-    while (!string.passes()) {
-      std::vector<Cut> cuts;
-      for (const std::size_t segment : string.open_segments()) {
-        cuts.push_back({.segment = segment, .t = 0.5});
-      }
-      if (const std::optional<Ending> limit = string.limit_met(cuts.size())) {
-        return string.finish(*limit);
-      }
-      string.start_round();
-      const std::vector<std::size_t> fresh = string.insert(cuts);
+    return grow_greedily(string, TStar::half, [&](std::span<const std::size_t> fresh) {
       train_across(string, fresh);
-      if (const std::optional<Ending> stuck = string.stuck_among(fresh)) {
-        return string.finish(*stuck);
-      }
-      string.check_segments();
-    }
-    return string.finish(string.ending(Ending::Kind::connected));
+    });
   }
 
   // From every bead straight to the farthest one that a passing segment reaches: twice as far each

@@ -92,6 +92,13 @@ void StudyFlags::add(CLI::App& command,
                      const std::string& prefix,
                      const std::string& group) {
   const std::string flag = prefix + std::string(option.text.flag);
+  if (option.type == "BOOL") {
+    command
+        .add_flag_callback(
+            "--" + flag, [this, flag] { given_[flag] = "true"; }, help)
+        ->group(group);
+    return;
+  }
   command
       .add_option_function<std::string>(
           "--" + flag, [this, flag](const std::string& text) { given_[flag] = text; }, help)
@@ -237,6 +244,10 @@ void StudyFlags::add_string(CLI::App& command) {
   const auto group = "String";
   add_all(command, string_option_table(), group);
   add_all(command, greedy_option_table(), group);
+  add_all(command, method_option_table(), group);
+  for_each_terms(StudyOptions{}.string,
+                 [&](const auto& table, const auto&, Method) { add_all(command, table, group); });
+  add_all(command, shorten_option_table(), group);
   add_all(command, train_option_table(), group);
   add_all(command, study_option_table(), group);
 }
@@ -284,6 +295,14 @@ StudyOptions StudyFlags::options() const {
   set_problem(study);
   apply(string_option_table(), study.string);
   apply(greedy_option_table(), study.string);
+  set_method(study.string);
+  apply(shorten_option_table(), study.shortening);
+  for (const Option<ShortenTerms>& option : shorten_option_table()) {
+    if (!study.shorten && given(std::string(option.text.flag))) {
+      throw UsageError(
+          fmt::format("--{}: an option of --shorten, which is not given", option.text.flag));
+    }
+  }
   set_check(study);
   set_training(study);
   return study;
@@ -318,6 +337,21 @@ void StudyFlags::set_problem(StudyOptions& study) const {
   if (points_file) {
     study.problem.points = read_points(*points_file);
   }
+}
+
+void StudyFlags::set_method(MethodOptions& string) const {
+  apply(method_option_table(), string);
+  for_each_terms(string, [&](const auto& table, auto& terms, Method method) {
+    apply(table, terms);
+    for (const auto& option : table) {
+      if (method != string.method && given(std::string(option.text.flag))) {
+        throw UsageError(fmt::format("--{}: an option of --method {}, not of {}",
+                                     option.text.flag,
+                                     name_of(method),
+                                     name_of(string.method)));
+      }
+    }
+  });
 }
 
 void StudyFlags::set_check(StudyOptions& study) const {

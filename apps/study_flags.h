@@ -76,6 +76,7 @@ struct StudyFlags {
   bool given(const std::string& flag) const { return given_.contains(flag); }
 
   void set_problem(StudyOptions& study) const;
+  void set_method(MethodOptions& string) const;
   void set_check(StudyOptions& study) const;
   void set_training(StudyOptions& study) const;
 

@@ -63,6 +63,11 @@ void list_options(bool json) {
   add_rows(list, "study", study_option_table());
   add_rows(list, "string", string_option_table());
   add_rows(list, "greedy string", greedy_option_table());
+  add_rows(list, "string", method_option_table());
+  for_each_terms(StudyOptions{}.string, [&](const auto& table, const auto&, Method method) {
+    add_rows(list, fmt::format("{} string", name_of(method)), table);
+  });
+  add_rows(list, "shortening", shorten_option_table());
   add_rows(list, "training", train_option_table());
   if (json) {
     fmt::print("{}\n", list.dump(2));

@@ -4,10 +4,14 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "context.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
+#include "isthmus/strings/option_table.h"
 #include "isthmus/study/shorten_path.h"
 #include "path_files.h"
 #include "study_flags.h"
@@ -19,14 +23,11 @@ struct ShortenCommand {
   std::string target;
   std::optional<std::string> out;
   std::optional<std::string> data;
+  std::vector<std::pair<const Option<ShortenTerms>*, std::string>> terms;  // as they were given
   ShortenPathOptions options;
   std::size_t threads = 0;
   bool json = false;
 };
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json();
-}
 
 Json to_json(const std::filesystem::path& file,
              const std::filesystem::path& written,
@@ -37,10 +38,11 @@ Json to_json(const std::filesystem::path& file,
       {"written", result.shorter ? Json(written.string()) : Json()},
       {"length_before", result.length_before},
       {"length_after", result.length_after},
+      {"length_estimate", result.estimate ? Json(result.estimate->ratio) : Json()},
       {"beads_before", result.beads_before},
       {"beads_after", result.beads_after},
-      {"max_metric", number(result.string.max_metric)},
-      {"bound", number(result.string.bound)},
+      {"max_metric", number_or_null(result.string.max_metric)},
+      {"bound", number_or_null(result.string.bound)},
       {"gradient_samples", result.cost.gradient_samples_beads},
       {"forward_samples", result.cost.forward_samples_beads + result.cost.forward_samples_checks}};
 }
@@ -50,11 +52,13 @@ void print(const std::filesystem::path& file,
            const Shortening& result) {
   const double bound = result.string.bound;
   fmt::print(
-      "{}: length {:.4f} -> {:.4f}, {} -> {} beads, {}; {:.3g} gradient and {:.3g} forward "
+      "{}: length {:.4f} -> {:.4f}{}, {} -> {} beads, {}; {:.3g} gradient and {:.3g} forward "
       "samples; {}\n",
       file.filename().string(),
       result.length_before,
       result.length_after,
+      result.estimate ? fmt::format(" (at least about {:.3f}: an estimate)", result.estimate->ratio)
+                      : "",
       result.beads_before,
       result.beads_after,
       std::isnan(bound) ? fmt::format("max {:.6g} on the grid", result.string.max_metric)
@@ -67,6 +71,9 @@ void print(const std::filesystem::path& file,
 ExitCode run_command(const ShortenCommand& command, const Stop& stop) {
   const std::filesystem::path target = command.target;
   ShortenPathOptions options = command.options;
+  for (const auto& [option, text] : command.terms) {
+    option->parse(options.terms, text);
+  }
   if (command.data) {
     options.data_folder = *command.data;
   }
@@ -136,17 +143,16 @@ void add_shorten(Context& context) {
                    "Folder for the shorter paths [RUN/shortened; of a file: beside it, as "
                    "NAME.short.safetensors]")
       ->type_name("DIR");
-  parser->add_option(
-      "--relax-beads",
-      command->options.relax_beads,
-      "Beads of the relaxed polyline, at least 3 [as many as the path has, 12 to 64]");
-  parser->add_option("--relax-iterations",
-                     command->options.relax_iterations,
-                     "Iterations against the hinge [1000]");
-  parser->add_option(
-      "--gauss-newton",
-      command->options.gauss_newton_iterations,
-      "Gauss-Newton iterations before them, for networks of one input; 0: none [200]");
+  for (const Option<ShortenTerms>& option : shorten_option_table()) {
+    parser
+        ->add_option_function<std::string>(
+            "--" + std::string(option.text.flag),
+            [command, &option](const std::string& text) {
+              command->terms.emplace_back(&option, text);
+            },
+            option_help(option.text, option.range))
+        ->type_name(std::string(option.type));
+  }
   parser->add_option("--seed", command->options.seed, "Equal seeds give equal files")
       ->capture_default_str();
   parser->add_option("--data", command->data, "Folder with data sets")->type_name("DIR");

@@ -59,10 +59,10 @@ TEST(Run, FilesAreThoseOfTheContract) {
             "threshold,pair,seed,verdict,max_metric,max_t,normalized_length,"
             "normalized_length_weights,beads,beads_inserted,rounds,gradient_samples_endpoints,"
             "gradient_samples_beads,forward_samples_checks,max_metric_train,proof,bound,"
-            "check_evaluations");
+            "check_evaluations,joined,tries,aligned");
   EXPECT_EQ(first_line(folder / "run/curve.csv"),
             "threshold,pairs,connected,length_mean,length_sem,length_weights_mean,"
-            "length_weights_sem,beads_mean,beads_sem");
+            "length_weights_sem,beads_mean,beads_sem,direct");
   const auto cells = read_table(folder / "run/cells.csv");
   ASSERT_EQ(cells.size(), 7u);
   EXPECT_EQ(cells[1][0], "0.2") << "thresholds descending";

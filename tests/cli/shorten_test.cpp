@@ -52,5 +52,46 @@ TEST(Shorten, SaysWhatIsNoPathOfThatKind) {
   EXPECT_NE(above.err.find("at or below 0.01"), std::string::npos) << above.err;
 }
 
+TEST(Shorten, ConnectShortensWhatItJoins) {
+  const TemporaryFolder folder;
+  const Outcome run = expect_run(folder.path(),
+                                 {"connect",
+                                  "quadratic",
+                                  "--threshold",
+                                  "0.1",
+                                  "--pairs",
+                                  "2",
+                                  "--shorten",
+                                  "--relax-iterations",
+                                  "300",
+                                  "--out",
+                                  "run"},
+                                 0);
+  EXPECT_NE(run.out.find("Shortened: 2 of 2 paths"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("an estimate, not proven"), std::string::npos) << run.out;
+  const Json cell = Json::parse(bytes_of(folder / "run/cells/0.1_0.json"));
+  const Json& numbers = cell["details"]["shortening"];
+  EXPECT_LT(numbers["length_after"], numbers["length_before"]);
+  EXPECT_LE(numbers["length_estimate"], numbers["length_after"]);
+  EXPECT_EQ(cell["row"]["normalized_length"], numbers["length_after"]);
+  EXPECT_EQ(cell["row"]["proof"], "proven");
+}
+
+TEST(Shorten, OptionsOfWhatIsNotAskedForAreRefused) {
+  const TemporaryFolder folder;
+  const auto refused = [&](std::vector<std::string> more, const std::string& why) {
+    more.insert(more.begin(), {"connect", "quadratic", "--threshold", "0.1"});
+    const Outcome outcome = expect_run(folder.path(), more, 64);
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+  };
+  refused({"--relax-beads", "9"}, "--relax-beads: an option of --shorten, which is not given");
+  refused({"--shorten", "--relax-beads", "2"}, "relax-beads: expected 0 or at least 3, got 2");
+  refused({"--shorten", "--protocol", "paper"}, "--shorten: expected the strict protocol");
+  refused({"--zeta", "1"}, "--zeta: an option of --method constrained, not of greedy");
+  refused({"--method", "constrained", "--kappa", "-1"},
+          "kappa: expected a finite number >= 0, got -1");
+  refused({"--method", "straight"}, "method: expected");
+}
+
 }  // namespace
 }  // namespace isthmus::testing

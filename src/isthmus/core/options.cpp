@@ -66,6 +66,9 @@ Json option_value(std::string_view type, std::string_view name, std::string_view
     }
     return number;
   }
+  if (type == "BOOL" && (text == "true" || text == "false")) {
+    return text == "true";
+  }
   return copy;
 }
 

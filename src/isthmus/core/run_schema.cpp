@@ -32,7 +32,7 @@ struct Column {
   bool may_be_empty = false;  // rather than "nan"
 };
 
-constexpr std::array<Column<CellRow>, 18> cell_columns{{
+constexpr std::array<Column<CellRow>, 21> cell_columns{{
     {"threshold", &CellRow::threshold},
     {"pair", &CellRow::pair},
     {"seed", &CellRow::seed},
@@ -51,12 +51,18 @@ constexpr std::array<Column<CellRow>, 18> cell_columns{{
     {"proof", &CellRow::proof},
     {"bound", &CellRow::bound, true},
     {"check_evaluations", &CellRow::check_evaluations},
+    {"joined", &CellRow::joined},
+    {"tries", &CellRow::tries},
+    {"aligned", &CellRow::aligned},
 }};
 
 // Tables of earlier versions end here.
-constexpr std::size_t columns_without_proofs = 15;
+constexpr std::size_t proof_column = 15;
+constexpr std::size_t joined_column = 18;
+constexpr std::array<std::size_t, 2> earlier_cell_columns{15, 18};  // without proofs; repair
+constexpr std::array<std::size_t, 1> earlier_curve_columns{9};      // without repair
 
-constexpr std::array<Column<CurveRow>, 9> curve_columns{{
+constexpr std::array<Column<CurveRow>, 10> curve_columns{{
     {"threshold", &CurveRow::threshold},
     {"pairs", &CurveRow::pairs},
     {"connected", &CurveRow::connected},
@@ -66,6 +72,7 @@ constexpr std::array<Column<CurveRow>, 9> curve_columns{{
     {"length_weights_sem", &CurveRow::length_weights_sem},
     {"beads_mean", &CurveRow::beads_mean},
     {"beads_sem", &CurveRow::beads_sem},
+    {"direct", &CurveRow::direct},
 }};
 
 template <class Row>
@@ -140,6 +147,22 @@ Row row_of(const CsvTable& table, std::size_t index, std::span<const Column<Row>
   return row;
 }
 
+// A table, and those of the columns that it has: all, or as many as an earlier version wrote.
+template <class Row>
+std::pair<CsvTable, std::span<const Column<Row>>> read_table(std::string_view text,
+                                                             const std::string& name,
+                                                             std::span<const Column<Row>> columns,
+                                                             std::span<const std::size_t> earlier) {
+  const std::vector<std::string_view> all = headings<Row>(columns);
+  std::size_t count = earlier.front();
+  const std::size_t there = CsvTable::parse(text, name, std::span(all).first(count)).columns();
+  for (const std::size_t known : earlier) {
+    count = there >= known ? known : count;
+  }
+  count = there > earlier.back() ? all.size() : count;
+  return {CsvTable::parse(text, name, std::span(all).first(count)), columns.first(count)};
+}
+
 // Equal bit for bit, all NaNs alike.
 bool same(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) ||
@@ -165,15 +188,21 @@ bool is_proof(std::string_view text) {
   return text.empty() || text == "proven" || is_grid("sampled:") || is_grid("screened:");
 }
 
+bool is_joined(std::string_view text) {
+  return text.empty() || text == "direct" || text == "repaired" || text == "symmetry";
+}
+
 CurveRow summarize(double threshold, const CellRow* first, const CellRow* last) {
   std::vector<double> length;
   std::vector<double> length_weights;
   std::vector<double> beads;
+  std::size_t direct = 0;
   for (const CellRow* cell = first; cell != last; ++cell) {
     if (cell->verdict == Verdict::connected) {
       length.push_back(cell->normalized_length);
       length_weights.push_back(cell->normalized_length_weights);
       beads.push_back(static_cast<double>(cell->beads));
+      direct += cell->joined == "direct" ? 1 : 0;
     }
   }
   const MeanError all = mean_error(length);
@@ -187,7 +216,8 @@ CurveRow summarize(double threshold, const CellRow* first, const CellRow* last) 
           .length_weights_mean = weights.mean,
           .length_weights_sem = weights.error,
           .beads_mean = count.mean,
-          .beads_sem = count.error};
+          .beads_sem = count.error,
+          .direct = direct};
 }
 
 }  // namespace
@@ -220,19 +250,23 @@ std::string to_csv(const std::vector<CurveRow>& curve) {
 }
 
 std::vector<CellRow> parse_cells(std::string_view text, const std::string& name) {
-  const std::vector<std::string_view> all = headings<CellRow>(cell_columns);
-  std::span<const Column<CellRow>> columns = std::span(cell_columns).first(columns_without_proofs);
-  CsvTable table = CsvTable::parse(text, name, std::span(all).first(columns_without_proofs));
-  if (table.columns() > columns_without_proofs) {
-    columns = cell_columns;
-    table = CsvTable::parse(text, name, all);
-  }
+  const auto [table, columns] = read_table<CellRow>(text, name, cell_columns, earlier_cell_columns);
   std::vector<CellRow> cells;
   std::set<std::pair<double, std::size_t>> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
     cells.push_back(row_of(table, i, columns));
     if (!is_proof(cells.back().proof)) {
-      table.refuse(i, columns_without_proofs, "\"proven\", \"screened:N\" or \"sampled:N\"");
+      table.refuse(i, proof_column, "\"proven\", \"screened:N\" or \"sampled:N\"");
+    }
+    CellRow& cell = cells.back();
+    if (columns.size() < cell_columns.size()) {
+      cell.joined = cell.verdict == Verdict::connected ? "direct" : "";
+    }
+    if (!is_joined(cell.joined)) {
+      table.refuse(i, joined_column, "\"direct\", \"repaired\", \"symmetry\" or nothing");
+    }
+    if (cell.aligned != "raw" && cell.aligned != "aligned") {
+      table.refuse(i, joined_column + 2, "\"raw\" or \"aligned\"");
     }
     if (!seen.emplace(cells.back().threshold, cells.back().pair).second) {
       table.refuse(i, 1, "each pair once at a threshold");
@@ -242,13 +276,20 @@ std::vector<CellRow> parse_cells(std::string_view text, const std::string& name)
 }
 
 std::vector<CurveRow> parse_curve(std::string_view text, const std::string& name) {
-  const CsvTable table = CsvTable::parse(text, name, headings<CurveRow>(curve_columns));
+  const auto [table, columns] =
+      read_table<CurveRow>(text, name, curve_columns, earlier_curve_columns);
   std::vector<CurveRow> curve;
   std::set<double> seen;
   for (std::size_t i = 0; i < table.rows(); ++i) {
-    curve.push_back(row_of<CurveRow>(table, i, curve_columns));
+    curve.push_back(row_of<CurveRow>(table, i, columns));
+    if (columns.size() < curve_columns.size()) {
+      curve.back().direct = curve.back().connected;
+    }
     if (!seen.insert(curve.back().threshold).second) {
       table.refuse(i, 0, "each threshold once");
+    }
+    if (curve.back().direct > curve.back().connected) {
+      table.refuse(i, 9, fmt::format("at most the {} connected ones", curve.back().connected));
     }
     if (curve.back().connected > curve.back().pairs) {
       table.refuse(i, 2, fmt::format("at most the {} pairs tried", curve.back().pairs));

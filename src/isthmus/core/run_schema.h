@@ -59,6 +59,10 @@ struct CellRow {
   std::string proof{};  ///< "proven", or "screened:N" or "sampled:N" with N grid points a segment
   double bound = no_value;              ///< proven: the metric is nowhere larger on the path
   double check_evaluations = no_value;  ///< forward_samples_checks in passes over the split
+  /// Connected: "direct" by the method, "repaired" by a way around, "symmetry" of equal networks.
+  std::string joined{};
+  std::uint64_t tries = 0;     ///< of repair
+  std::string aligned{"raw"};  ///< or "aligned": end point B is the copy of B that is nearest to A
 
   /// Equal bit for bit, NaN equal to NaN.
   bool operator==(const CellRow& other) const;
@@ -76,6 +80,7 @@ struct CurveRow {
   double length_weights_sem = no_value;
   double beads_mean = no_value;
   double beads_sem = no_value;
+  std::size_t direct = 0;  ///< of the connected ones, without repair
 
   bool operator==(const CurveRow& other) const;
 };

@@ -167,10 +167,6 @@ std::string subtitle(const PathProfile& profile) {
                      profile.split.empty() ? "" : fmt::format(" \u00b7 {} split", profile.split));
 }
 
-double number_or_nan(const Json& value) {
-  return value.is_null() ? no_value : value.get<double>();
-}
-
 std::vector<ProfileSample> samples_of(const Json& points) {
   std::vector<ProfileSample> samples;
   for (const Json& point : points) {

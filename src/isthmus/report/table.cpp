@@ -260,6 +260,24 @@ std::string total_cost_line(const RunRecord& run) {
       human_count(static_cast<double>(totals.checks)));
 }
 
+// Of a run whose paths were shortened.
+std::vector<std::string> shortening_lines(const RunRecord& run) {
+  if (!run.summary.is_object() || !run.summary.contains("shortening")) {
+    return {};
+  }
+  const Json& all = run.summary["shortening"];
+  const double estimate = number_or_nan(all.at("length_estimate_mean"));
+  return {fmt::format("Shortened: {} of {} paths; mean length {} before, {} after{}.",
+                      all.at("shorter").get<std::size_t>(),
+                      all.at("tried").get<std::size_t>(),
+                      fixed(number_or_nan(all.at("length_before_mean")), length_decimals),
+                      fixed(number_or_nan(all.at("length_after_mean")), length_decimals),
+                      std::isnan(estimate)
+                          ? ""
+                          : fmt::format(" (at least about {}: an estimate, not proven)",
+                                        fixed(estimate, length_decimals)))};
+}
+
 Json to_json(const ComparedValue& value) {
   return {{"value", value.published},
           {"half_width", value.half_width},
@@ -272,6 +290,7 @@ Json threshold_json(const RunRecord& run, const CurveRow& row) {
   return {{"threshold", row.threshold},
           {"pairs", row.pairs},
           {"connected", row.connected},
+          {"direct", row.direct},
           {"not_connected", totals.not_connected},
           {"endpoint_not_reached", totals.endpoint_not_reached},
           {"length_mean", row.length_mean},
@@ -303,7 +322,10 @@ Json cell_json(const CellRow& cell) {
           {"max_metric_train", cell.max_metric_train},
           {"proof", cell.proof},
           {"bound", cell.bound},
-          {"check_evaluations", cell.check_evaluations}};
+          {"check_evaluations", cell.check_evaluations},
+          {"joined", cell.joined},
+          {"tries", cell.tries},
+          {"aligned", cell.aligned}};
 }
 
 // JSON has no NaN. The library writes null for one, but a value in memory should say so too.
@@ -331,6 +353,7 @@ std::string report_text(const RunRecord& run, TableForm form) {
                   "Means and standard errors (s.e.) are over connected pairs. Length: of the "
                   "path, divided by the distance of the end points. Beads: end points counted."},
                  form);
+  text += notes_text(shortening_lines(run), form);
   const std::vector<ComparedThreshold> compared = compare_with_published(run);
   text += section("Beside the published values (Freeman and Bruna 2017, figure 1; weights only)",
                   comparison_table(run, compared),

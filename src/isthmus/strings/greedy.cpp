@@ -21,9 +21,7 @@ std::vector<Cut> cuts_of(const GrowingString& string, TStar t_star) {
 
 }  // namespace
 
-StringSummary grow_greedily(GrowingString& string,
-                            TStar t_star,
-                            const std::function<void(std::span<const std::size_t>)>& train) {
+StringSummary grow_greedily(GrowingString& string, TStar t_star, const TrainRound& train) {
   while (!string.passes()) {
     const std::vector<Cut> cuts = cuts_of(string, t_star);
     if (const std::optional<Ending> limit = string.limit_met(cuts.size())) {
@@ -31,7 +29,11 @@ StringSummary grow_greedily(GrowingString& string,
     }
     string.start_round();
     const std::vector<std::size_t> fresh = string.insert(cuts);
-    train(fresh);
+    if (train) {
+      train(string, fresh);
+    } else {
+      string.train_beads(fresh);
+    }
     if (const std::optional<Ending> stuck = string.stuck_among(fresh)) {
       return string.finish(*stuck);
     }
@@ -44,7 +46,8 @@ StringSummary connect_greedy(Evaluators& evaluators,
                              std::span<const float> a,
                              std::span<const float> b,
                              const GreedyOptions& options,
-                             const StringCallbacks& callbacks) {
+                             const StringCallbacks& callbacks,
+                             const TrainRound& train) {
   StringOptions common = options;
   common.grid.stop_at_failure = options.t_star == TStar::half;
   GrowingString string(evaluators, common, callbacks, std::array{a, b});
@@ -55,9 +58,7 @@ StringSummary connect_greedy(Evaluators& evaluators,
   if (!options.always_insert) {
     string.check_segments();
   }
-  return grow_greedily(string, options.t_star, [&](std::span<const std::size_t> fresh) {
-    string.train_beads(fresh);
-  });
+  return grow_greedily(string, options.t_star, train);
 }
 
 }  // namespace isthmus

@@ -29,12 +29,13 @@ struct GreedyOptions : StringOptions {
   bool always_insert = false;
 };
 
+/// How the beads of a round are trained, by their places; none: GrowingString::train_beads.
+using TrainRound = std::function<void(GrowingString& string, std::span<const std::size_t> places)>;
+
 /// The rounds of greedy sampling on a string that is under way: a bead into every segment that
-/// fails, `train` (which may train them in a way of its own), new checks, until every segment
-/// passes or a limit is met. Returns the finished string.
-StringSummary grow_greedily(GrowingString& string,
-                            TStar t_star,
-                            const std::function<void(std::span<const std::size_t> places)>& train);
+/// fails, its training, new checks, until every segment passes or a limit is met. Returns the
+/// finished string.
+StringSummary grow_greedily(GrowingString& string, TStar t_star, const TrainRound& train = {});
 
 /// Joins two end points. a and b (P) stay as they are, and are the first and the last bead. Beads
 /// and segments of a round run in parallel; the result does not depend on the number of workers.
@@ -45,6 +46,7 @@ StringSummary connect_greedy(Evaluators& evaluators,
                              std::span<const float> a,
                              std::span<const float> b,
                              const GreedyOptions& options,
-                             const StringCallbacks& callbacks = {});
+                             const StringCallbacks& callbacks = {},
+                             const TrainRound& train = {});
 
 }  // namespace isthmus

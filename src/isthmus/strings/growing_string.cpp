@@ -248,9 +248,9 @@ std::size_t GrowingString::share_of_steps(std::size_t beads) const {
 }
 
 TrainJob GrowingString::job_of(std::size_t place, std::size_t max_steps) {
-  Bead& bead = beads_[place];
+  const Bead& bead = beads_[place];
   TrainJob job;
-  job.theta = std::move(bead.theta);
+  job.theta = bead.theta;  // the bead's own stays for those that look at their neighbours
   job.targets = {options_.target()};
   job.seed = options_.seed;
   job.stream = stream_name({options_.stream, bead_purpose, bead.number});

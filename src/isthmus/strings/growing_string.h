@@ -77,6 +77,8 @@ class GrowingString {
   /// The limit of the options that keeps the next round, which would add and train some beads, from
   /// starting.
   std::optional<Ending> limit_met(std::size_t more_beads) const;
+  /// Whether too few gradient steps are left for that many beads.
+  bool steps_are_spent(std::size_t beads) const { return share_of_steps(beads) == 0; }
   /// Counts a round, and tells so.
   void start_round();
   /// Puts beads on some segments, given in order. Returns their places.

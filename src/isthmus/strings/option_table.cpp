@@ -107,6 +107,78 @@ const OptionTable<GreedyOptions>& greedy_option_table() {
   };
   return table;
 }
+
+const OptionTable<MethodOptions>& method_option_table() {
+  static const OptionTable<MethodOptions> table{
+      name_option<MethodOptions>("method",
+                                 [](auto& s) -> auto& { return s.method; },
+                                 {.flag = "method",
+                                  .help = "How two networks are joined (docs/strings.md)",
+                                  .preset = "greedy"}),
+  };
+  return table;
+}
+
+const OptionTable<ConstrainedTerms>& constrained_option_table() {
+  using T = ConstrainedTerms;
+  static const OptionTable<T> table{
+      number_option<T>("zeta",
+                       [](auto& t) -> auto& { return t.zeta; },
+                       Range{},
+                       {.flag = "zeta",
+                        .help = "Constrained: strength of the springs to a bead's neighbours",
+                        .unit = "loss per length",
+                        .preset = "0.003"}),
+      number_option<T>("kappa",
+                       [](auto& t) -> auto& { return t.kappa; },
+                       Range{},
+                       {.flag = "kappa",
+                        .help = "Constrained: strength of the hyperplane halfway between them",
+                        .unit = "loss per length",
+                        .preset = "0.03"}),
+      number_option<T>("halving",
+                       [](auto& t) -> auto& { return t.halving; },
+                       Range::at_least(1),
+                       {.flag = "halving",
+                        .help = "Constrained: both are half as strong after so many steps",
+                        .unit = "gradient steps",
+                        .preset = "500"}),
+      name_option<T>("hyperplane",
+                     [](auto& t) -> auto& { return t.hyperplane; },
+                     {.flag = "hyperplane",
+                      .help = "Constrained: a penalty, or exact: the bead trains inside it",
+                      .preset = "penalty"}),
+  };
+  return table;
+}
+
+const OptionTable<ShortenTerms>& shorten_option_table() {
+  using T = ShortenTerms;
+  static const OptionTable<T> table{
+      number_option<T>(
+          "relax_beads",
+          [](auto& t) -> auto& { return t.relax_beads; },
+          Range::between(0, 1'000'000),
+          {.flag = "relax-beads",
+           .help =
+               "Shortening: beads of the relaxed polyline, 3 or more; 0: as the path has, 12 to 64",
+           .preset = "0"}),
+      number_option<T>("relax_iterations",
+                       [](auto& t) -> auto& { return t.relax_iterations; },
+                       Range::at_least(1),
+                       {.flag = "relax-iterations",
+                        .help = "Shortening: iterations against the hinge",
+                        .preset = "1000"}),
+      number_option<T>("gauss_newton",
+                       [](auto& t) -> auto& { return t.gauss_newton_iterations; },
+                       Range{},
+                       {.flag = "gauss-newton",
+                        .help = "Shortening: Gauss-Newton iterations before them, for networks of "
+                                "one input; 0: none",
+                        .preset = "200"}),
+  };
+  return table;
+}
 // clang-format on
 
 }  // namespace isthmus

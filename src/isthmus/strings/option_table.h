@@ -2,7 +2,8 @@
 #pragma once
 
 #include "isthmus/core/options.h"
-#include "isthmus/strings/greedy.h"
+#include "isthmus/strings/method.h"
+#include "isthmus/strings/shorten.h"
 
 namespace isthmus {
 
@@ -12,5 +13,20 @@ const OptionTable<StringOptions>& string_option_table();
 
 /// What greedy sampling alone is told.
 const OptionTable<GreedyOptions>& greedy_option_table();
+
+/// Which method it is.
+const OptionTable<MethodOptions>& method_option_table();
+
+/// What constrained strings are told beside that.
+const OptionTable<ConstrainedTerms>& constrained_option_table();
+
+/// What shortening is told.
+const OptionTable<ShortenTerms>& shorten_option_table();
+
+/// Calls `use(table, terms, method)` for the terms of every method that has some of its own.
+template <class Options, class Use>
+void for_each_terms(Options&& options, const Use& use) {
+  use(constrained_option_table(), options.constrained, Method::constrained);
+}
 
 }  // namespace isthmus

@@ -12,6 +12,8 @@
 #include "isthmus/core/rng.h"
 #include "isthmus/strings/gauss_newton.h"
 #include "isthmus/strings/greedy.h"
+#include "isthmus/strings/hyperplane.h"
+#include "isthmus/strings/option_table.h"
 #include "isthmus/strings/relax.h"
 
 namespace isthmus {
@@ -92,9 +94,10 @@ class Shortener {
     }
     train_across(string, high);
     string.check_segments();
-    return grow_greedily(string, TStar::half, [&](std::span<const std::size_t> fresh) {
-      train_across(string, fresh);
-    });
+    return grow_greedily(
+        string, TStar::half, [&](GrowingString&, std::span<const std::size_t> fresh) {
+          train_across(string, fresh);
+        });
   }
 
   // From every bead straight to the farthest one that a passing segment reaches: twice as far each
@@ -171,27 +174,10 @@ class Shortener {
   // Beads train inside the hyperplane normal to the string: they do not slide along it.
   void train_across(GrowingString& string, std::span<const std::size_t> places) {
     string.train_beads(places, [&](std::size_t place, TrainJob& job) {
-      std::vector<float> normal(job.theta.size());
-      const std::vector<float>& left = string.bead(place - 1).theta;
-      const std::vector<float>& right = string.bead(place + 1).theta;
-      double square = 0.0;
-      for (std::size_t p = 0; p < normal.size(); ++p) {
-        normal[p] = right[p] - left[p];
-        square += static_cast<double>(normal[p]) * static_cast<double>(normal[p]);
-      }
-      if (!(square > 0.0)) {
-        return;
-      }
-      job.modify_gradient = [normal = std::move(normal), square](
+      const NormalHyperplane across(string.bead(place - 1).theta, string.bead(place + 1).theta);
+      job.modify_gradient = [across](
                                 std::size_t, std::span<const float>, std::span<float> gradient) {
-        double along = 0.0;
-        for (std::size_t p = 0; p < gradient.size(); ++p) {
-          along += static_cast<double>(gradient[p]) * static_cast<double>(normal[p]);
-        }
-        const auto factor = static_cast<float>(along / square);
-        for (std::size_t p = 0; p < gradient.size(); ++p) {
-          gradient[p] -= factor * normal[p];
-        }
+        across.take_off(across.along(gradient), gradient);
       };
     });
   }
@@ -205,11 +191,9 @@ class Shortener {
 
 void ShortenOptions::validate() const {
   StringOptions::validate();
+  check_options(shorten_option_table(), static_cast<const ShortenTerms&>(*this));
   if (relax_beads == 1 || relax_beads == 2) {
     throw UsageError(fmt::format("relax-beads: expected 0 or at least 3, got {}", relax_beads));
-  }
-  if (relax_iterations < 1) {
-    throw UsageError("relax-iterations: expected at least 1, got 0");
   }
 }
 
@@ -234,6 +218,9 @@ Shortening shorten(Evaluators& evaluators,
   if (path.size() == 2) {
     return result;
   }
+  result.estimate = estimate_length(
+      evaluators, path.bead(0), path.bead(path.size() - 1), options, {}, callbacks.stop);
+  result.cost.gradient_samples_beads += result.estimate ? result.estimate->gradient_samples : 0;
   StringSummary mended;
   for (const bool newton : {true, false}) {
     if (newton && !shortener.has_newton()) {
@@ -255,6 +242,26 @@ Shortening shorten(Evaluators& evaluators,
     result.length_after = length;
     result.beads_after = now.path.size();
     result.string = std::move(now);
+  }
+  return result;
+}
+
+Shortening shorten_grown(Evaluators& evaluators,
+                         StringSummary& string,
+                         const ShortenOptions& options,
+                         const StringCallbacks& callbacks) {
+  Shortening result = shorten(evaluators, string.path, options, callbacks);
+  StringSummary now = std::exchange(result.string, {});
+  string.cost += result.cost;
+  if (result.shorter) {
+    now.value_a = string.value_a;
+    now.value_b = string.value_b;
+    now.ending = string.ending;
+    now.beads_inserted += string.beads_inserted;
+    now.beads_unreached += string.beads_unreached;
+    now.rounds = string.rounds;
+    now.cost = string.cost;
+    string = std::move(now);
   }
   return result;
 }

@@ -19,10 +19,6 @@ namespace {
 // Studies of at most this many cells keep the metric along each path.
 constexpr std::size_t profile_cells = 50;
 
-Json finite(double value) {
-  return std::isfinite(value) ? Json(value) : Json();
-}
-
 // Between end points that miss the threshold the whole grid is looked at.
 std::string proof_of(const StringSummary& summary, const GreedyOptions& string) {
   if (!std::isnan(summary.bound)) {
@@ -40,24 +36,36 @@ Json details_of(const StringSummary& summary,
                 double other) {
   const Barrier barrier = barrier_of(profile, length.length, summary.value_a, summary.value_b);
   return {{"reason", sentence(summary.ending)},
-          {"metric_a", finite(summary.value_a)},
-          {"metric_b", finite(summary.value_b)},
+          {"metric_a", number_or_null(summary.value_a)},
+          {"metric_b", number_or_null(summary.value_b)},
           {"path_length", length.length},
           {"endpoint_distance", length.endpoint_distance},
           {"path_length_weights", weights.length},
           {"endpoint_distance_weights", weights.endpoint_distance},
-          {"barrier_over_max", finite(barrier.over_max)},
-          {"barrier_over_mean", finite(barrier.over_mean)},
-          {"barrier_over_linear", finite(barrier.over_linear)},
-          {"max_metric_other_split", finite(other)},
+          {"barrier_over_max", number_or_null(barrier.over_max)},
+          {"barrier_over_mean", number_or_null(barrier.over_mean)},
+          {"barrier_over_linear", number_or_null(barrier.over_linear)},
+          {"max_metric_other_split", number_or_null(other)},
           {"beads_unreached", summary.beads_unreached},
           {"forward_samples_beads", summary.cost.forward_samples_beads}};
+}
+
+Json to_json(const Shortening& shortening) {
+  return {{"shorter", shortening.shorter},
+          {"length_before", number_or_null(shortening.length_before)},
+          {"length_after", number_or_null(shortening.length_after)},
+          {"beads_before", shortening.beads_before},
+          {"beads_after", shortening.beads_after},
+          {"gradient_samples", shortening.cost.gradient_samples_beads},
+          {"forward_samples",
+           shortening.cost.forward_samples_beads + shortening.cost.forward_samples_checks},
+          {"length_estimate", shortening.estimate ? Json(shortening.estimate->ratio) : Json()}};
 }
 
 Json to_json(std::span<const ProfilePoint> profile) {
   Json points = Json::array();
   for (const ProfilePoint& point : profile) {
-    points.push_back({point.segment, point.t, point.arc_length, finite(point.value)});
+    points.push_back({point.segment, point.t, point.arc_length, number_or_null(point.value)});
   }
   return points;
 }
@@ -98,6 +106,7 @@ CellRow row_of(const StudyOptions& options,
   row.forward_samples_checks = summary.cost.forward_samples_checks;
   row.proof = proof_of(summary, grown.options);
   row.bound = summary.bound;
+  row.joined = summary.verdict == Verdict::connected ? "direct" : "";
   return row;
 }
 
@@ -129,7 +138,10 @@ Cell measure_cell(const StudyOptions& options,
   Json& details = cell.record.details;
   details = details_of(summary, length, weights, profile, other.value);
   if (summary.worst.undecided) {
-    details["undecided_bound"] = finite(summary.max_metric);
+    details["undecided_bound"] = number_or_null(summary.max_metric);
+  }
+  if (grown.shortening) {
+    details["shortening"] = to_json(*grown.shortening);
   }
   if (options.thresholds.size() * options.pairs <= profile_cells) {
     details["profile"] = to_json(profile);

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 #include "isthmus/core/stop.h"
 #include "isthmus/path/path_file.h"
+#include "isthmus/strings/shorten.h"
 #include "isthmus/study/end_point_trainer.h"
 #include "isthmus/study/options.h"
 #include "isthmus/study/run_directory.h"
-#include "isthmus/strings/greedy.h"
 
 namespace isthmus {
 
@@ -18,6 +19,7 @@ struct GrownString {
   const GreedyOptions& options;  ///< with its threshold
   const EndPoint& a;
   const EndPoint& b;
+  std::optional<Shortening> shortening{};  ///< where it was tried
 };
 
 /// What a run keeps of one pair at one threshold.

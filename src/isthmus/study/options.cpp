@@ -88,9 +88,15 @@ void StudyOptions::validate() const {
   if (from && pairs != 1) {
     throw UsageError(fmt::format("pairs: two given end points are 1 pair, got {}", pairs));
   }
-  GreedyOptions one = string;
+  MethodOptions one = string;
   one.threshold = thresholds.front();
   one.validate();
+  if (shorten && protocol == Protocol::paper) {
+    throw UsageError(
+        "--shorten: expected the strict protocol; strings under paper stay as its scripts leave "
+        "them");
+  }
+  ShortenOptions(one, shortening).validate();
   endpoints.validate();
   isthmus::validate(problem.penalty);
 }
@@ -131,6 +137,11 @@ const OptionTable<StudyOptions>& study_option_table() {
                       .help = "Where the other split is looked at along a path: grid, dangerous "
                               "(the worst point of each segment), none",
                       .preset = "the task's"}),
+      flag_option<S>("shorten",
+                     [](auto& s) -> auto& { return s.shorten; },
+                     {.flag = "shorten",
+                      .help = "Make every connected path shorter at its level (docs/strings.md)",
+                      .preset = "false"}),
   };
   return table;
 }
@@ -143,10 +154,16 @@ Json to_json(const StudyOptions& options) {
   const auto budgets = from_key(string, "max_total_steps");
   Json json{{"task", options.problem.task},
             {"protocol", name_of(options.protocol)},
+            {"method", name_of(options.string.method)},
             {"thresholds", options.thresholds}};
   put_options(json, before_key(study, "penalty"), options);
   put_options(json, before_key(string, "max_rounds"), options.string);
   put_options(json, std::span(greedy_option_table()), options.string);
+  for_each_terms(options.string, [&](const auto& table, const auto& terms, Method method) {
+    if (method == options.string.method) {
+      put_options(json, std::span(table), terms);
+    }
+  });
   put_options(json, limits.first(limits.size() - budgets.size()), options.string);
   if (options.problem.penalty.any()) {
     json["penalty"] = text_of(options.problem.penalty);
@@ -156,6 +173,9 @@ Json to_json(const StudyOptions& options) {
   }
   put_options(json, budgets, options.string);
   put_options(json, from_key(study, "other_split"), options);
+  if (options.shorten) {
+    put_options(json, std::span(shorten_option_table()), options.shortening);
+  }
   json["endpoints"] = to_json(options.endpoints);
   json["beads"] = to_json(options.string.training);
   if (options.from) {
@@ -175,6 +195,11 @@ StudyOptions options_from_json(const Json& json) {
     take_options(json, std::span(study_option_table()), options);
     take_options(json, std::span(string_option_table()), options.string);
     take_options(json, std::span(greedy_option_table()), options.string);
+    take_options(json, std::span(method_option_table()), options.string);
+    for_each_terms(options.string, [&](const auto& table, auto& terms, Method) {
+      take_options(json, std::span(table), terms);
+    });
+    take_options(json, std::span(shorten_option_table()), options.shortening);
     options.endpoints = training_from_json(json.at("endpoints"));
     options.string.training = training_from_json(json.at("beads"));
     return options;

@@ -10,7 +10,8 @@
 #include "isthmus/core/json_fwd.h"
 #include "isthmus/core/names.h"
 #include "isthmus/path/measures.h"
-#include "isthmus/strings/greedy.h"
+#include "isthmus/strings/method.h"
+#include "isthmus/strings/shorten.h"
 #include "isthmus/study/problem.h"
 #include "isthmus/train/train.h"
 
@@ -46,7 +47,10 @@ struct StudyOptions {
   std::size_t pairs = 1;
   std::uint64_t seed = 1;
   /// All but threshold, seed and stream, which each cell sets.
-  GreedyOptions string{};
+  MethodOptions string{};
+  /// Whether connected strings are made shorter, which the strict protocol alone has, and how.
+  bool shorten = false;
+  ShortenTerms shortening{};
   /// Of the end points; its metric and split are those of the string's grid.
   TrainOptions endpoints{};
   OtherSplit other_split = OtherSplit::grid;

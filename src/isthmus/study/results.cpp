@@ -65,4 +65,26 @@ Json summary_of(const StudyOptions& options, const std::vector<CellRow>& cells) 
           {"forward_samples_checks", checks}};
 }
 
+Json shortening_of(const std::vector<std::optional<CellRecord>>& cells) {
+  std::vector<double> before;
+  std::vector<double> after;
+  std::vector<double> estimates;
+  std::size_t shorter = 0;
+  for (const std::optional<CellRecord>& cell : cells) {
+    if (!cell || !cell->details.contains("shortening")) {
+      continue;
+    }
+    const Json& one = cell->details["shortening"];
+    before.push_back(number_or_nan(one["length_before"]));
+    after.push_back(number_or_nan(one["length_after"]));
+    estimates.push_back(number_or_nan(one["length_estimate"]));
+    shorter += one["shorter"].get<bool>() ? 1 : 0;
+  }
+  return {{"tried", before.size()},
+          {"shorter", shorter},
+          {"length_before_mean", number_or_null(mean_error(before).mean)},
+          {"length_after_mean", number_or_null(mean_error(after).mean)},
+          {"length_estimate_mean", number_or_null(mean_error(estimates).mean)}};
+}
+
 }  // namespace isthmus

@@ -22,14 +22,6 @@
 namespace isthmus {
 namespace {
 
-// JSON has no NaN: null stands for it.
-Json number_or_null(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-double number_or_nan(const Json& value) {
-  return value.is_null() ? no_value : value.get<double>();
-}
-
 Json to_json(const CellRow& row) {
   return {{"threshold", row.threshold},
           {"pair", row.pair},
@@ -48,7 +40,10 @@ Json to_json(const CellRow& row) {
           {"max_metric_train", number_or_null(row.max_metric_train)},
           {"proof", row.proof},
           {"bound", number_or_null(row.bound)},
-          {"check_evaluations", row.check_evaluations}};
+          {"check_evaluations", row.check_evaluations},
+          {"joined", row.joined},
+          {"tries", row.tries},
+          {"aligned", row.aligned}};
 }
 
 CellRow row_from_json(const Json& json) {
@@ -75,6 +70,9 @@ CellRow row_from_json(const Json& json) {
   row.proof = json.at("proof").get<std::string>();
   row.bound = number_or_nan(json.at("bound"));
   row.check_evaluations = json.at("check_evaluations").get<double>();
+  row.joined = json.at("joined").get<std::string>();
+  row.tries = json.at("tries").get<std::uint64_t>();
+  row.aligned = json.at("aligned").get<std::string>();
   return row;
 }
 

@@ -17,8 +17,7 @@ StudyOptions defaults_of(const Problem& problem) {
 }
 
 ShortenOptions options_of(const SavedPath& saved, const ShortenPathOptions& given) {
-  ShortenOptions options;
-  static_cast<StringOptions&>(options) = defaults_of(saved.problem).string;
+  ShortenOptions options(defaults_of(saved.problem).string, given.terms);
   options.threshold = saved.threshold;
   options.tolerance = saved.tolerance;
   options.grid.points = saved.points;
@@ -31,10 +30,6 @@ ShortenOptions options_of(const SavedPath& saved, const ShortenPathOptions& give
   }
   options.seed = given.seed;
   options.stream = stream_name({0x73686f7274});  // "short"
-  options.relax_beads = given.relax_beads.value_or(options.relax_beads);
-  options.relax_iterations = given.relax_iterations.value_or(options.relax_iterations);
-  options.gauss_newton_iterations =
-      given.gauss_newton_iterations.value_or(options.gauss_newton_iterations);
   return options;
 }
 

@@ -11,11 +11,9 @@
 
 namespace isthmus {
 
-/// What shortening a saved path is told; what is not given takes the default of ShortenOptions.
+/// What shortening a saved path is told.
 struct ShortenPathOptions {
-  std::optional<std::size_t> relax_beads;
-  std::optional<std::size_t> relax_iterations;
-  std::optional<std::size_t> gauss_newton_iterations;
+  ShortenTerms terms{};
   std::uint64_t seed = 1;
   std::optional<std::filesystem::path> data_folder;
 };

@@ -190,7 +190,7 @@ class StudyRun {
   void run_cell(
       Bench& bench, std::size_t pair, double threshold, const EndPoint& a, const EndPoint& b) {
     const auto start = Clock::now();
-    GreedyOptions string = options_.string;
+    MethodOptions string = options_.string;
     string.threshold = threshold;
     string.seed = options_.seed;
     string.stream = stream_name({string_purpose, pair, std::bit_cast<std::uint64_t>(threshold)});
@@ -199,12 +199,13 @@ class StudyRun {
       // The numbers of the straight line between what there is.
       string.always_insert = false;
       string.tolerance = 1.0;
+      string.method = Method::greedy;
     }
     std::unique_ptr<StringJournal> journal;
     if (reached && is_kept_in_pieces(*bench.objective)) {
       journal = run_.journal(threshold, pair);
     }
-    StringSummary summary = connect_greedy(
+    StringSummary summary = connect(
         *bench.evaluators,
         a.theta,
         b.theta,
@@ -215,11 +216,12 @@ class StudyRun {
                  .threshold = threshold,
                  .string = event});
          }});
-    const Cell done = measure_cell(options_,
-                                   *bench.evaluators,
-                                   {.pair = pair, .options = string, .a = a, .b = b},
-                                   std::move(summary),
-                                   stop_);
+    GrownString grown{.pair = pair, .options = string, .a = a, .b = b};
+    if (options_.shorten && summary.verdict == Verdict::connected) {
+      grown.shortening = shorten_grown(
+          *bench.evaluators, summary, ShortenOptions(string, options_.shortening), {.stop = stop_});
+    }
+    const Cell done = measure_cell(options_, *bench.evaluators, grown, std::move(summary), stop_);
     run_.obey(stop_);
     run_.keep_cell(done.record, done.path);
     row_finished(done.record);
@@ -248,7 +250,11 @@ class StudyRun {
   void write_results(const StudyResult& result) {
     run_.write_tables(result.cells);
     run_.write(run_files::manifest, manifest_of(options_, data_.get()));
-    run_.write(run_files::summary, summary_of(options_, result.cells));
+    Json summary = summary_of(options_, result.cells);
+    if (options_.shorten) {
+      summary["shortening"] = shortening_of(cells_);
+    }
+    run_.write(run_files::summary, summary);
     Json seconds = Json::object();
     for (const auto& [name, value] : cell_seconds_) {
       seconds[name] = value;

@@ -30,7 +30,8 @@ CellRow cell(
           .forward_samples_checks = 40'000,
           .max_metric_train = 0.5 * threshold,
           .proof = "sampled:101",
-          .check_evaluations = 40};
+          .check_evaluations = 40,
+          .joined = verdict == Verdict::connected ? "direct" : ""};
 }
 
 std::vector<CellRow> some_cells() {
@@ -65,9 +66,39 @@ TEST(RunSchema, CellsHaveTheAgreedForm) {
       to_csv(std::vector<CellRow>{cell(0.5, 3, Verdict::connected, 1.25, 4)}),
       "threshold,pair,seed,verdict,max_metric,max_t,normalized_length,normalized_length_weights,"
       "beads,beads_inserted,rounds,gradient_samples_endpoints,gradient_samples_beads,"
-      "forward_samples_checks,max_metric_train,proof,bound,check_evaluations\n"
+      "forward_samples_checks,max_metric_train,proof,bound,check_evaluations,joined,tries,"
+      "aligned\n"
       "0.5,3,1003,connected,0.375,0.5,1.25,1.375,4,2,1,1000000,250000,40000,0.25,sampled:101,,"
-      "40\n");
+      "40,direct,0,raw\n");
+}
+
+TEST(RunSchema, ReadsTablesOfEarlierVersions) {
+  const CellRow row = cell(0.5, 3, Verdict::connected, 1.25, 4);
+  const auto first_fields = [](const std::string& text, std::size_t count) {
+    std::string cut;
+    std::size_t field = 0;
+    for (const char c : text) {
+      field = c == '\n' ? 0 : field + (c == ',' ? 1 : 0);
+      cut += field < count || c == '\n' ? std::string(1, c) : "";
+    }
+    return cut;
+  };
+  const std::string text = to_csv(std::vector<CellRow>{row});
+  EXPECT_EQ(parse_cells(first_fields(text, 18), "cells.csv").at(0), row);
+  CellRow without_proof = row;
+  without_proof.proof = "";
+  without_proof.check_evaluations = no_value;
+  EXPECT_EQ(parse_cells(first_fields(text, 15), "cells.csv").at(0), without_proof);
+  const std::vector<CurveRow> curve = curve_of({row});
+  EXPECT_EQ(parse_curve(first_fields(to_csv(curve), 9), "curve.csv"), curve);
+}
+
+TEST(RunSchema, TheCurveTellsDirectOnes) {
+  CellRow repaired = cell(0.1, 1, Verdict::connected, 1.5, 4);
+  repaired.joined = "repaired";
+  const CurveRow row = curve_of({cell(0.1, 0, Verdict::connected, 1, 3), repaired}).at(0);
+  EXPECT_EQ(row.connected, 2u);
+  EXPECT_EQ(row.direct, 1u);
 }
 
 TEST(RunSchema, KnowsWhatAPathWasCheckedBy) {
@@ -167,10 +198,11 @@ TEST(RunSchema, RefusesDamagedCells) {
 
 TEST(RunSchema, RefusesDamagedCurves) {
   const std::string head = to_csv(std::vector<CurveRow>{});
-  EXPECT_THROW(parse_curve(head + "0.1,2,3,1,1,1,1,1,1\n", "curve.csv"), DataError);
-  EXPECT_THROW(parse_curve(head + "0.1,2,1,1,1,1,1,1,1\n0.1,2,1,1,1,1,1,1,1\n", "curve.csv"),
+  EXPECT_THROW(parse_curve(head + "0.1,2,3,1,1,1,1,1,1,1\n", "curve.csv"), DataError);
+  EXPECT_THROW(parse_curve(head + "0.1,2,1,1,1,1,1,1,1,2\n", "curve.csv"), DataError);
+  EXPECT_THROW(parse_curve(head + "0.1,2,1,1,1,1,1,1,1,1\n0.1,2,1,1,1,1,1,1,1,1\n", "curve.csv"),
                DataError);
-  EXPECT_NO_THROW(parse_curve(head + "0.1,2,1,1,,1,nan,1,\n", "curve.csv"));
+  EXPECT_NO_THROW(parse_curve(head + "0.1,2,1,1,,1,nan,1,,1\n", "curve.csv"));
 }
 
 TEST(RunSchema, PathFilesAreNamedByThresholdAndPair) {

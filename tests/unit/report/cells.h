@@ -29,6 +29,7 @@ inline CellRow cell(double threshold, std::size_t pair, double length, std::uint
   row.forward_samples_checks = 40'000;
   row.proof = "sampled:101";
   row.check_evaluations = 40;
+  row.joined = row.verdict == Verdict::connected ? "direct" : "";
   row.max_metric_train = 0.5 * threshold;
   return row;
 }

@@ -46,6 +46,10 @@ TEST(OptionTables, HoldTheirDefaultsAndRefuseTheRest) {
   walk(train_option_table(), TrainOptions{});
   walk(string_option_table(), StringOptions{});
   walk(greedy_option_table(), GreedyOptions{});
+  walk(method_option_table(), MethodOptions{});
+  walk(shorten_option_table(), ShortenTerms{});
+  for_each_terms(MethodOptions{},
+                 [](const auto& table, const auto& terms, Method) { walk(table, terms); });
   walk(study_option_table(), default_options(task_of("quadratic"), Protocol::strict));
 }
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/strings/method.h"
+
+#include "isthmus/strings/option_table.h"
+
+namespace isthmus {
+
+void MethodOptions::validate() const {
+  GreedyOptions::validate();
+  for_each_terms(*this,
+                 [](const auto& table, const auto& terms, Method) { check_options(table, terms); });
+}
+
+StringSummary connect(Evaluators& evaluators,
+                      std::span<const float> a,
+                      std::span<const float> b,
+                      const MethodOptions& options,
+                      const StringCallbacks& callbacks) {
+  switch (options.method) {
+    case Method::greedy:
+      break;
+    case Method::constrained:
+      return connect_constrained(evaluators, a, b, options, options.constrained, callbacks);
+  }
+  return connect_greedy(evaluators, a, b, options, callbacks);
+}
+
+}  // namespace isthmus

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "isthmus/core/names.h"
+#include "isthmus/strings/constrained.h"
+#include "isthmus/strings/greedy.h"
+
+namespace isthmus {
+
+/// The ways to join two end points (docs/strings.md).
+enum class Method {
+  greedy,
+  constrained,
+};
+
+template <>
+inline constexpr auto enum_names<Method> = name_table<Method>(
+    "method", {{Method::greedy, "greedy"}, {Method::constrained, "constrained"}});
+
+/// A method, and what each of them is told; the terms of others are without effect.
+struct MethodOptions : GreedyOptions {
+  Method method = Method::greedy;
+  ConstrainedTerms constrained{};
+
+  /// Throws UsageError that names the option, its value and its range.
+  void validate() const;
+};
+
+/// Joins two end points by the method of the options; as connect_greedy.
+StringSummary connect(Evaluators& evaluators,
+                      std::span<const float> a,
+                      std::span<const float> b,
+                      const MethodOptions& options,
+                      const StringCallbacks& callbacks = {});
+
+}  // namespace isthmus

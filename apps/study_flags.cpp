@@ -339,12 +339,19 @@ void StudyFlags::set_problem(StudyOptions& study) const {
   }
 }
 
+bool StudyFlags::compare() const {
+  const auto method = given_.find("method");
+  return method != given_.end() && method->second == "compare";
+}
+
 void StudyFlags::set_method(MethodOptions& string) const {
-  apply(method_option_table(), string);
+  if (!compare()) {
+    apply(method_option_table(), string);
+  }
   for_each_terms(string, [&](const auto& table, auto& terms, Method method) {
     apply(table, terms);
     for (const auto& option : table) {
-      if (method != string.method && given(std::string(option.text.flag))) {
+      if (!compare() && method != string.method && given(std::string(option.text.flag))) {
         throw UsageError(fmt::format("--{}: an option of --method {}, not of {}",
                                      option.text.flag,
                                      name_of(method),

@@ -57,6 +57,8 @@ struct StudyFlags {
   /// The options of a study: the task's defaults, overridden by what was given. Throws UsageError,
   /// DataError or MissingInput (the network's file).
   StudyOptions options() const;
+  /// --method compare: all of them; options() is then that of the first.
+  bool compare() const;
   std::size_t worker_count() const;
   std::optional<std::filesystem::path> data_folder() const;
 

@@ -2,8 +2,11 @@
 // `connect` and `sweep`: the same study, asked for in two ways.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "context.h"
@@ -11,6 +14,8 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
+#include "isthmus/report/text_table.h"
+#include "isthmus/study/compare.h"
 #include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
 #include "progress.h"
@@ -41,11 +46,11 @@ void take_published_thresholds(StudyOptions& options) {
 
 // Where a run goes that was not given a place: named by its configuration, so that repeating a
 // command goes on with its run.
-std::filesystem::path default_folder(const StudyOptions& options, const Json& config) {
-  return std::filesystem::path("runs") / fmt::format("{}-{}-{}",
-                                                     options.problem.task,
-                                                     name_of(options.protocol),
-                                                     sha256(config.dump()).substr(0, 8));
+std::filesystem::path default_folder(const StudyOptions& options,
+                                     const Json& config,
+                                     std::string_view what) {
+  return std::filesystem::path("runs") /
+         fmt::format("{}-{}-{}", options.problem.task, what, sha256(config.dump()).substr(0, 8));
 }
 
 // Tells what was not as the network has it.
@@ -55,6 +60,101 @@ GivenEndPoint read_end_point(const std::filesystem::path& file, const Network& n
     fmt::print(stderr, "{}\n", note);
   }
   return {.name = file.filename().string(), .theta = std::move(loaded.theta)};
+}
+
+// The table of --method compare: a line a threshold and method.
+std::string text_of(const std::vector<MethodRow>& rows) {
+  TextTable table({"threshold",
+                   "method",
+                   "connected",
+                   "proof",
+                   "maximum",
+                   "length",
+                   "beads",
+                   "gradients",
+                   "forward",
+                   "seconds"});
+  std::string refusals;
+  const auto number = [](double value, int decimals) {
+    return std::isnan(value) ? std::string("-") : fmt::format("{:.{}f}", value, decimals);
+  };
+  for (const MethodRow& row : rows) {
+    if (!row.refused.empty()) {
+      refusals += fmt::format("{}: {}\n", name_of(row.method), row.refused);
+      continue;
+    }
+    table.add({format_number(row.threshold),
+               std::string(name_of(row.method)),
+               fmt::format("{} of {}", row.connected, row.pairs),
+               row.proof,
+               fmt::format("{:.4g}", row.maximum),
+               number(row.length, 4),
+               number(row.beads, 1),
+               fmt::format("{:.3g}", static_cast<double>(row.gradient_samples)),
+               fmt::format("{:.3g}", static_cast<double>(row.forward_samples)),
+               number(row.seconds, 2)});
+  }
+  return fmt::format(
+      "{}\nThe maximum is that of all pairs, length and beads are means over connected ones; "
+      "gradients and forward are samples of all pairs.\n{}",
+      table.str(TableForm::text),
+      refusals);
+}
+
+Json to_json(const std::vector<MethodRow>& rows) {
+  Json list = Json::array();
+  for (const MethodRow& row : rows) {
+    list.push_back({{"threshold", row.threshold},
+                    {"method", name_of(row.method)},
+                    {"refused", row.refused},
+                    {"pairs", row.pairs},
+                    {"connected", row.connected},
+                    {"proof", row.proof},
+                    {"maximum", number_or_null(row.maximum)},
+                    {"length", number_or_null(row.length)},
+                    {"beads", number_or_null(row.beads)},
+                    {"gradient_samples", row.gradient_samples},
+                    {"forward_samples", row.forward_samples},
+                    {"seconds", number_or_null(row.seconds)}});
+  }
+  return list;
+}
+
+// All methods on the same end points, each with a run of its own below the folder.
+void compare(const StudyCommand& command,
+             const StudyOptions& options,
+             const std::shared_ptr<const Dataset>& data,
+             const Stop& stop) {
+  const std::filesystem::path folder =
+      command.out ? std::filesystem::path(*command.out)
+                  : default_folder(options, run_configuration(options), "compare");
+  Workers workers(command.flags.worker_count());
+  std::optional<ProgressDisplay> display;
+  std::optional<Method> shown;
+  const std::vector<MethodRow> rows =
+      compare_methods(options,
+                      data,
+                      folder,
+                      command.resume || !command.out,
+                      command.checkpoint_seconds,
+                      workers,
+                      &stop,
+                      [&](Method method, const StudyProgress& event) {
+                        if (shown != method) {
+                          display.reset();
+                          fmt::print(stderr, "{}:\n", name_of(method));
+                          display.emplace(options);
+                          shown = method;
+                        }
+                        display->show(event);
+                      });
+  display.reset();
+  write_file(folder / "compare.csv", to_csv(rows));
+  if (command.json) {
+    fmt::print("{}\n", to_json(rows).dump(2));
+    return;
+  }
+  fmt::print("{}\nRuns: {}\n", text_of(rows), folder.string());
 }
 
 void run_command(const StudyCommand& command, const Stop& stop) {
@@ -74,10 +174,15 @@ void run_command(const StudyCommand& command, const Stop& stop) {
       load_data(options.problem, command.flags.data_folder());
   // Everything that can be refused is, before there is a run directory.
   make_objective(options, 0, data);
+  if (command.flags.compare()) {
+    compare(command, options, data, stop);
+    return;
+  }
   const Json config = run_configuration(options);
   const bool named = command.out.has_value();
   const std::filesystem::path folder =
-      named ? std::filesystem::path(*command.out) : default_folder(options, config);
+      named ? std::filesystem::path(*command.out)
+            : default_folder(options, config, name_of(options.protocol));
   RunDirectory run(folder, config, command.resume || !named);
   run.set_checkpoint_seconds(command.checkpoint_seconds);
   Workers workers(command.flags.worker_count());

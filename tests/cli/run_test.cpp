@@ -778,5 +778,42 @@ TEST(Report, OfARun) {
       Json::parse(expect_run(folder.path(), {"report", "run", "--json"}, 0).out).is_object());
 }
 
+TEST(Compare, RunsEveryMethodOnTheSameEndPoints) {
+  const TemporaryFolder folder;
+  const std::vector<std::string> command{
+      "connect", "two-gaussians", "--threshold", "0.45", "--method", "compare", "--out", "all"};
+  const Outcome table = expect_run(folder.path(), command, 0);
+  const std::string first = bytes_of(folder / "all/compare.csv");
+  const auto rows = read_table(folder / "all/compare.csv");
+  ASSERT_GT(rows.size(), 2u);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    EXPECT_NE(table.out.find(rows[i][1]), std::string::npos) << table.out;
+  }
+  // A row is what the method alone gives.
+  expect_run(folder.path(),
+             {"connect",
+              "two-gaussians",
+              "--threshold",
+              "0.45",
+              "--method",
+              "constrained",
+              "--out",
+              "one"},
+             0);
+  EXPECT_EQ(bytes_of(folder / "one/cells.csv"), bytes_of(folder / "all/constrained/cells.csv"));
+  // It is resumed, and not begun twice.
+  EXPECT_NE(expect_run(folder.path(), command, 64).err.find("a run is there already"),
+            std::string::npos);
+  std::vector<std::string> again = command;
+  again.emplace_back("--resume");
+  expect_run(folder.path(), again, 0);
+  EXPECT_EQ(bytes_of(folder / "all/compare.csv"), first);
+  // Terms of any method may be given.
+  EXPECT_NE(
+      expect_run(folder.path(), {"connect", "quadratic", "--method", "compare", "--zeta", "-1"}, 64)
+          .err.find("zeta: expected"),
+      std::string::npos);
+}
+
 }  // namespace
 }  // namespace isthmus::testing

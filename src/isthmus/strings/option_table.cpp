@@ -113,7 +113,8 @@ const OptionTable<MethodOptions>& method_option_table() {
       name_option<MethodOptions>("method",
                                  [](auto& s) -> auto& { return s.method; },
                                  {.flag = "method",
-                                  .help = "How two networks are joined (docs/strings.md)",
+                                  .help = "How two networks are joined (docs/strings.md); compare: "
+                                          "by each method in turn, with one table",
                                   .preset = "greedy"}),
   };
   return table;

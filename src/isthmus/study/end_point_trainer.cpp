@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
+#include <functional>
 #include <utility>
 
 #include "isthmus/core/files.h"
@@ -54,14 +56,27 @@ char letter_of(std::size_t side) {
 
 }  // namespace
 
+std::optional<EndPointCache::Ends> EndPointCache::find(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = ends_.find(key);
+  return found == ends_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void EndPointCache::keep(const Key& key, const Ends& ends) {
+  const std::lock_guard lock(mutex_);
+  ends_.insert_or_assign(key, ends);
+}
+
 EndPointTrainer::EndPointTrainer(const StudyOptions& options,
                                  RunDirectory& run,
                                  const Stop* stop,
-                                 Tell tell)
+                                 Tell tell,
+                                 EndPointCache* cache)
     : options_(options),
       run_(run),
       stop_(stop),
       tell_(std::move(tell)),
+      cache_(cache),
       for_all_(options.protocol == Protocol::strict) {
 }
 
@@ -117,6 +132,21 @@ TrainJob EndPointTrainer::job(const Objective& objective,
 }
 
 std::array<std::vector<EndPoint>, 2> EndPointTrainer::of_pair(Evaluators& evaluators,
+                                                              std::size_t pair,
+                                                              const std::vector<double>& targets,
+                                                              const std::vector<bool>& finished) {
+  const bool all = cache_ && std::ranges::none_of(finished, std::identity{});
+  if (auto known = all ? cache_->find({pair, targets}) : std::nullopt) {
+    return std::move(*known);
+  }
+  auto ends = trained(evaluators, pair, targets, finished);
+  if (all) {
+    cache_->keep({pair, targets}, ends);
+  }
+  return ends;
+}
+
+std::array<std::vector<EndPoint>, 2> EndPointTrainer::trained(Evaluators& evaluators,
                                                               std::size_t pair,
                                                               const std::vector<double>& targets,
                                                               const std::vector<bool>& finished) {

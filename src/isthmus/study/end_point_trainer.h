@@ -4,7 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "isthmus/core/stop.h"
@@ -19,6 +23,20 @@ struct EndPoint {
   std::vector<float> theta;
   bool reached = true;
   TrainSummary summary;
+};
+
+/// End points that were trained, by pair and targets, for studies that differ in nothing that they
+/// depend on. Safe to share between threads.
+class EndPointCache {
+ public:
+  using Key = std::pair<std::size_t, std::vector<double>>;
+  using Ends = std::array<std::vector<EndPoint>, 2>;  ///< [side][target]
+  std::optional<Ends> find(const Key& key);
+  void keep(const Key& key, const Ends& ends);
+
+ private:
+  std::mutex mutex_;
+  std::map<Key, Ends> ends_;
 };
 
 /// What the training of an end point tells.
@@ -36,7 +54,11 @@ class EndPointTrainer {
  public:
   using Tell = std::function<void(const EndPointProgress&)>;
   /// All of them outlive it.
-  EndPointTrainer(const StudyOptions& options, RunDirectory& run, const Stop* stop, Tell tell);
+  EndPointTrainer(const StudyOptions& options,
+                  RunDirectory& run,
+                  const Stop* stop,
+                  Tell tell,
+                  EndPointCache* cache = nullptr);
 
   /// The two end points of a pair at each target (descending): [side][target]. Those of a target
   /// that is `finished` are not needed any more. Throws Interrupted.
@@ -46,6 +68,10 @@ class EndPointTrainer {
                                                const std::vector<bool>& finished);
 
  private:
+  std::array<std::vector<EndPoint>, 2> trained(Evaluators& evaluators,
+                                               std::size_t pair,
+                                               const std::vector<double>& targets,
+                                               const std::vector<bool>& finished);
   std::string name(std::size_t pair, char side, double target) const;
   std::string state_name(std::size_t pair, char side, double first_target) const;
   std::size_t find(std::size_t pair,
@@ -63,6 +89,7 @@ class EndPointTrainer {
   RunDirectory& run_;
   const Stop* stop_;
   Tell tell_;
+  EndPointCache* cache_;
   bool for_all_;  // thresholds: one training passes them all
 };
 

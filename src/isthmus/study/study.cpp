@@ -57,14 +57,16 @@ class StudyRun {
            RunDirectory& run,
            Workers& workers,
            const Stop* stop,
-           const std::function<void(const StudyProgress&)>& progress)
+           const std::function<void(const StudyProgress&)>& progress,
+           EndPointCache* end_points)
       : options_(options),
         data_(std::move(data)),
         run_(run),
         workers_(workers),
         stop_(stop),
         progress_(progress),
-        end_points_(options, run, stop, [this](const EndPointProgress& event) { tell(event); }),
+        end_points_(
+            options, run, stop, [this](const EndPointProgress& event) { tell(event); }, end_points),
         cells_(options.thresholds.size() * options.pairs) {}
 
   StudyResult run() {
@@ -86,6 +88,7 @@ class StudyRun {
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.processor_seconds = processor_seconds() - processor_start;
     write_results(result);
+    result.cell_seconds = std::move(cell_seconds_);
     return result;
   }
 
@@ -321,9 +324,10 @@ StudyResult run_study(const StudyOptions& options,
                       RunDirectory& run,
                       Workers& workers,
                       const Stop* stop,
-                      const std::function<void(const StudyProgress&)>& progress) {
+                      const std::function<void(const StudyProgress&)>& progress,
+                      EndPointCache* end_points) {
   options.validate();
-  return StudyRun(options, std::move(data), run, workers, stop, progress).run();
+  return StudyRun(options, std::move(data), run, workers, stop, progress, end_points).run();
 }
 
 }  // namespace isthmus

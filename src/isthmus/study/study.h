@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,23 +38,28 @@ struct StudyProgress {
   CellRow row{};             ///< cell_finished
 };
 
+class EndPointCache;  // end_point_trainer.h
+
 struct StudyResult {
   std::vector<CellRow> cells;  ///< thresholds descending, pairs ascending
   std::vector<CurveRow> curve;
   double seconds = 0.0;  ///< of this process
   double processor_seconds = 0.0;
+  std::map<std::string, double> cell_seconds;  ///< of those computed now, by path_file_name()
 };
 
 /// Trains pairs of end points to each threshold, joins them by greedy string sampling, measures the
 /// paths and keeps everything in `run`. Cells that `run` has already are not computed again. The
 /// files do not depend on the number of workers, nor on how often the study was interrupted.
 /// Throws Interrupted when `stop` is raised: the same call goes on where this one stopped.
+/// `end_points`, where given, is asked for end points first, and keeps those that are trained.
 StudyResult run_study(const StudyOptions& options,
                       std::shared_ptr<const Dataset> data,
                       RunDirectory& run,
                       Workers& workers,
                       const Stop* stop = nullptr,
-                      const std::function<void(const StudyProgress&)>& progress = nullptr);
+                      const std::function<void(const StudyProgress&)>& progress = nullptr,
+                      EndPointCache* end_points = nullptr);
 
 /// The configuration that a run of these options keeps: see RunDirectory.
 Json run_configuration(const StudyOptions& options);

@@ -1,7 +1,38 @@
 // SPDX-License-Identifier: MIT
 #include "theory.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "isthmus/core/error.h"
+
 namespace isthmus::app {
+
+std::vector<double> doubles_of(const SafetensorsFile& file,
+                               const std::string& path,
+                               const std::string& name) {
+  const std::vector<float> values = file.read(name);
+  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
+    throw DataError(
+        fmt::format("{}: {}: expected finite numbers, got NaN or infinity", path, name));
+  }
+  return {values.begin(), values.end()};
+}
+
+const TensorInfo& matrix_of(const SafetensorsFile& file,
+                            const std::string& path,
+                            const std::string& name) {
+  const TensorInfo* tensor = file.find(name);
+  if (tensor == nullptr || tensor->shape.size() != 2) {
+    throw DataError(fmt::format("{}: expected a matrix '{}', got {}",
+                                path,
+                                name,
+                                tensor == nullptr ? "no tensor of that name" : "another shape"));
+  }
+  return *tensor;
+}
 
 void add_theory(Context& context) {
   CLI::App* parser = context.parser->add_subcommand(
@@ -12,6 +43,7 @@ void add_theory(Context& context) {
       "weights, the loss along it, and the bound beside it. docs/theory.md has the statements.");
   parser->require_subcommand(1);
   add_theory_linear(*parser, context);
+  add_theory_kernel(*parser, context);
 }
 
 }  // namespace isthmus::app

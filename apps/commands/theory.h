@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "context.h"
+#include "isthmus/data/safetensors.h"
 
 namespace isthmus::app {
 
 /// The subcommands of `isthmus theory`, a file each.
 void add_theory_linear(CLI::App& theory, Context& context);
+void add_theory_kernel(CLI::App& theory, Context& context);
+
+/// The numbers of a tensor of `path`. Throws DataError for those that are not finite.
+std::vector<double> doubles_of(const SafetensorsFile& file,
+                               const std::string& path,
+                               const std::string& name);
+
+/// Throws DataError unless the tensor is there and is a matrix.
+const TensorInfo& matrix_of(const SafetensorsFile& file,
+                            const std::string& path,
+                            const std::string& name);
 
 }  // namespace isthmus::app

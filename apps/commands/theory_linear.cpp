@@ -11,7 +11,6 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
-#include "isthmus/data/safetensors.h"
 #include "isthmus/theory/linear_instances.h"
 #include "isthmus/theory/linear_path.h"
 #include "theory.h"
@@ -35,30 +34,6 @@ struct LinearCommand {
 
   bool given(const char* option) const { return parser->count(option) > 0; }
 };
-
-std::vector<double> doubles_of(const SafetensorsFile& file,
-                               const std::string& path,
-                               const std::string& name) {
-  const std::vector<float> values = file.read(name);
-  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) {
-    throw DataError(
-        fmt::format("{}: {}: expected finite numbers, got NaN or infinity", path, name));
-  }
-  return {values.begin(), values.end()};
-}
-
-const TensorInfo& matrix_of(const SafetensorsFile& file,
-                            const std::string& path,
-                            const std::string& name) {
-  const TensorInfo* tensor = file.find(name);
-  if (tensor == nullptr || tensor->shape.size() != 2) {
-    throw DataError(fmt::format("{}: expected a matrix '{}', got {}",
-                                path,
-                                name,
-                                tensor == nullptr ? "no tensor of that name" : "another shape"));
-  }
-  return *tensor;
-}
 
 // "0.weight", "1.weight", ...: a torch.nn.Sequential of Linear layers without biases.
 LinearNetwork read_network(const std::string& path) {

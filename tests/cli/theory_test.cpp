@@ -122,5 +122,64 @@ TEST(TheoryLinear, RefusesWrongFiles) {
              {"start", "global minimum"});
 }
 
+TEST(TheoryKernel, BoundsGivenUnits) {
+  const TemporaryFolder folder;
+  // One sample (3, 4), units along the axes and of other lengths: 3 * 4, between bounds that are
+  // 12.25 (both halves of their mean's square) and that less d^T S d = 0.25.
+  folder.write(
+      "d.safetensors",
+      safetensors_content({{"inputs", "F64", "[1, 2]", repeated(3.0, 1) + repeated(4.0, 1)}}));
+  folder.write("w.safetensors",
+               safetensors_content({{"w1", "F64", "[2]", repeated(7.0, 1) + repeated(0.0, 1)},
+                                    {"w2", "F64", "[2]", repeated(0.0, 1) + repeated(2.0, 1)}}));
+  const Arguments command{
+      "theory", "kernel", "--data", "d.safetensors", "--weights", "w.safetensors", "--json"};
+  const Json bounds = Json::parse(expect_run(folder.path(), command, 0).out)["samples"];
+  EXPECT_NEAR(bounds["value"].get<double>(), 12.0, 1e-12);
+  EXPECT_NEAR(bounds["upper"].get<double>(), 12.25, 1e-12);
+  EXPECT_NEAR(bounds["lower"].get<double>(), 12.0, 1e-12);
+  EXPECT_NEAR(bounds["uniform"].get<double>(), 12.25 - 12.5, 1e-12);
+  EXPECT_NEAR(bounds["false_upper"].get<double>(), 0.0, 1e-12);
+  EXPECT_EQ(bounds["holds"], true);
+}
+
+TEST(TheoryKernel, DrawsCasesOfAKnownLaw) {
+  const TemporaryFolder folder;
+  for (const char* law : {"gaussian", "mixture", "heavy-tailed"}) {
+    const Json series = Json::parse(expect_run(folder.path(),
+                                               {"theory",
+                                                "kernel",
+                                                "--distribution",
+                                                law,
+                                                "--instances",
+                                                "40",
+                                                "--samples",
+                                                "2000",
+                                                "--json"},
+                                               0)
+                                        .out);
+    EXPECT_EQ(series["failing"], 0) << law;
+    EXPECT_GT(series["false_upper_exceeded"], 0) << law;
+    EXPECT_LE(series["beyond_three_errors"], 4) << law;
+    EXPECT_GT(series["gap_printed"], series["gap_uniform"]) << law;
+  }
+  const Outcome shown = expect_run(folder.path(), {"theory", "kernel", "--counterexample"}, 0);
+  EXPECT_NE(shown.out.find("exceeded here"), std::string::npos) << shown.out;
+}
+
+TEST(TheoryKernel, RefusesWhatIsNone) {
+  const TemporaryFolder folder;
+  const auto refuse = [&](int code, Arguments more, std::initializer_list<std::string_view> parts) {
+    more.insert(more.begin(), {"theory", "kernel"});
+    expect_run(folder.path(), more, code, parts);
+  };
+  refuse(64, {"--distribution", "cauchy"}, {"gaussian", "cauchy"});
+  refuse(64, {"--inputs", "1"}, {"at least 2 inputs"});
+  refuse(64, {"--samples", "100000000000"}, {"--samples", "at most"});
+  refuse(64, {"--instances", "0"}, {"--instances"});
+  refuse(64, {"--data", "d.safetensors"}, {"--weights"});
+  refuse(66, {"--data", "d.safetensors", "--weights", "w.safetensors"}, {"d.safetensors"});
+}
+
 }  // namespace
 }  // namespace isthmus::testing

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "isthmus/core/error.h"
@@ -22,8 +23,7 @@ constexpr std::size_t most_told = 8;
 // The first few of a list, and how many more.
 std::string some_of(const std::vector<std::string>& list, std::string_view separator) {
   const std::size_t shown = std::min(list.size(), most_told);
-  const std::string text = fmt::format(
-      "{}", fmt::join(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(shown), separator));
+  const std::string text = fmt::to_string(fmt::join(std::span(list).first(shown), separator));
   return list.size() > shown ? fmt::format("{}{}and {} more", text, separator, list.size() - shown)
                              : text;
 }

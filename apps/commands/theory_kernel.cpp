@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
+#include "isthmus/core/workers.h"
+#include "isthmus/theory/kernel.h"
+#include "theory.h"
+
+namespace isthmus::app {
+namespace {
+
+struct KernelCommand {
+  std::string law{name_of(InputLaw::gaussian)};
+  std::size_t inputs = 8;
+  std::size_t samples = 10000;
+  std::size_t instances = 1;
+  std::uint64_t seed = 1;
+  std::string data;
+  std::string weights;
+  std::size_t threads = 1;
+  bool counterexample = false;
+  bool json = false;
+};
+
+constexpr std::size_t most_numbers = 100'000'000;  // of the samples of an instance
+
+// Two units, on samples, and the law behind these where it is known.
+struct Case {
+  KernelBounds samples;
+  std::optional<KernelBounds> law;
+};
+
+// A vector of the file, as a vector or a matrix of one row.
+std::vector<double> vector_of(const SafetensorsFile& file,
+                              const std::string& path,
+                              const std::string& name) {
+  if (file.find(name) == nullptr) {
+    throw DataError(fmt::format("{}: expected a tensor '{}', found none", path, name));
+  }
+  return doubles_of(file, path, name);
+}
+
+Case given_case(const KernelCommand& command) {
+  const SafetensorsFile data(command.data);
+  matrix_of(data, command.data, "inputs");
+  const SafetensorsFile weights(command.weights);
+  return {.samples = kernel_of_samples(doubles_of(data, command.data, "inputs"),
+                                       vector_of(weights, command.weights, "w1"),
+                                       vector_of(weights, command.weights, "w2")),
+          .law = {}};
+}
+
+Case random_case(const KernelCommand& command, std::size_t index) {
+  const KernelCase drawn = random_kernel_case(
+      named<InputLaw>(command.law), command.inputs, command.samples, command.seed, index);
+  return {.samples = kernel_of_samples(drawn.inputs, drawn.w1, drawn.w2), .law = drawn.exact};
+}
+
+Json to_json(const KernelBounds& bounds) {
+  return {{"angle", bounds.angle},
+          {"value", bounds.value},
+          {"error", bounds.error},
+          {"upper", bounds.upper},
+          {"lower", bounds.lower},
+          {"uniform", bounds.uniform},
+          {"printed", bounds.printed},
+          {"false_upper", bounds.false_upper},
+          {"holds", bounds.hold()}};
+}
+
+void print_bounds(const char* of, const KernelBounds& bounds) {
+  fmt::print(
+      "{}\n"
+      "  [w1, w2]               {:.9g}{}\n"
+      "  upper bound            {:.9g}   (1 + cos a)/2 E z(w_m)^2\n"
+      "  lower bound            {:.9g}   upper - d^T S d\n"
+      "  lower, every direction {:.9g}   upper - |S| (1 - cos a)/2\n"
+      "  lower, as printed      {:.9g}   upper - 2 |S| ((1 - cos a)/2 + sin^2 a)\n"
+      "  printed, and false     {:.9g}   <w1, w2> E z(w_m)^2 as an upper bound: {}\n"
+      "  the bounds hold: {}\n",
+      of,
+      bounds.value,
+      bounds.error > 0.0 ? fmt::format(" +- {:.2g}", bounds.error) : "",
+      bounds.upper,
+      bounds.lower,
+      bounds.uniform,
+      bounds.printed,
+      bounds.false_upper,
+      bounds.value > bounds.false_upper ? "exceeded here" : "not exceeded here",
+      bounds.hold() ? "yes" : "NO");
+}
+
+void print_case(const KernelCommand& command, const Case& one) {
+  if (command.json) {
+    fmt::print(
+        "{}\n",
+        Json{{"samples", to_json(one.samples)}, {"law", one.law ? to_json(*one.law) : Json()}}.dump(
+            2));
+    return;
+  }
+  fmt::print("angle {:.6g} rad\n", one.samples.angle);
+  print_bounds("samples, as a distribution of their own:", one.samples);
+  if (one.law) {
+    print_bounds(fmt::format("{}, in closed form:", command.law).c_str(), *one.law);
+  }
+}
+
+// Whether samples tell another kernel than the law's; where the units are hardly active together
+// what both tell is rounding.
+bool disagree(const KernelBounds& samples, const KernelBounds& law) {
+  return std::abs(samples.value - law.value) > 3.0 * samples.error + 1e-9 * law.upper;
+}
+
+void print_series(const KernelCommand& command, const std::vector<Case>& cases) {
+  std::size_t failing = 0;
+  std::size_t exceeded = 0;
+  std::size_t far = 0;
+  double gap = 0.0;
+  double uniform = 0.0;
+  double printed = 0.0;
+  for (const Case& one : cases) {
+    failing += one.samples.hold() && one.law->hold() ? 0 : 1;
+    exceeded += one.law->value > one.law->false_upper ? 1 : 0;
+    far += disagree(one.samples, *one.law) ? 1 : 0;
+    gap += one.law->upper - one.law->lower;
+    uniform += one.law->upper - one.law->uniform;
+    printed += one.law->upper - one.law->printed;
+  }
+  if (command.json) {
+    fmt::print("{}\n",
+               Json{{"instances", cases.size()},
+                    {"failing", failing},
+                    {"false_upper_exceeded", exceeded},
+                    {"beyond_three_errors", far},
+                    {"gap_uniform", number_or_null(uniform / gap)},
+                    {"gap_printed", number_or_null(printed / gap)}}
+                   .dump(2));
+    return;
+  }
+  fmt::print(
+      "{} pairs of units, inputs {}, {} samples each\n"
+      "bounds that fail, on the law or on its samples: {}\n"
+      "the false upper bound is exceeded: {}\n"
+      "samples and closed form differ by more than 3 standard errors: {}\n"
+      "mean gap between the bounds, in units of that with d^T S d: {:.3g} with |S|, {:.3g} as "
+      "printed\n",
+      cases.size(),
+      command.law,
+      command.samples,
+      failing,
+      exceeded,
+      far,
+      uniform / gap,
+      printed / gap);
+}
+
+void check(const KernelCommand& command) {
+  if (command.data.empty() != command.weights.empty()) {
+    throw UsageError("--data and --weights: give both, or neither for a random case");
+  }
+  if (command.instances < 1) {
+    throw UsageError("--instances: expected at least 1, got 0");
+  }
+  if (command.inputs > 0 && command.samples > most_numbers / command.inputs) {
+    throw UsageError(
+        fmt::format("--samples: expected at most {} numbers of {} inputs, got {} samples",
+                    most_numbers,
+                    command.inputs,
+                    command.samples));
+  }
+  named<InputLaw>(command.law);
+}
+
+void run_command(const KernelCommand& command) {
+  check(command);
+  if (command.counterexample) {
+    // One sample (1, 1), and the two units of the coordinates: orthogonal, and active together.
+    const Case one{.samples = kernel_of_samples(
+                       std::vector{1.0, 1.0}, std::vector{1.0, 0.0}, std::vector{0.0, 1.0}),
+                   .law = {}};
+    if (!command.json) {
+      fmt::print("w1 = (1, 0), w2 = (0, 1), X = (1, 1) always\n");
+    }
+    print_case(command, one);
+    return;
+  }
+  if (!command.data.empty()) {
+    print_case(command, given_case(command));
+    return;
+  }
+  std::vector<Case> cases(command.instances);
+  Workers(command.threads).for_each(cases.size(), [&](std::size_t i, std::size_t) {
+    cases[i] = random_case(command, i);
+  });
+  if (cases.size() == 1) {
+    print_case(command, cases[0]);
+  } else {
+    print_series(command, cases);
+  }
+}
+
+}  // namespace
+
+void add_theory_kernel(CLI::App& theory, Context& context) {
+  auto command = std::make_shared<KernelCommand>();
+  CLI::App* parser = theory.add_subcommand(
+      "kernel",
+      "Bound the kernel of two ReLU units (Proposition 2.3).\n\n"
+      "[w1, w2] = E z(w1) z(w2) with z(w) = max(0, <w, X>), between its two bounds, beside the "
+      "printed ones.\n"
+      "Without --data weights and inputs are random, of a law whose kernel is known in closed "
+      "form;\n"
+      "--instances draws a series of them and counts.");
+  parser->footer(
+      "\nExamples:\n"
+      "  isthmus theory kernel --inputs 5\n"
+      "  isthmus theory kernel --distribution heavy-tailed --instances 300\n"
+      "  isthmus theory kernel --data D.safetensors --weights W.safetensors\n"
+      "  isthmus theory kernel --counterexample\n"
+      "\nFiles: inputs (N, n) of the data; w1 (n) and w2 (n) of the weights, of any length.");
+  parser->add_option("--distribution", command->law, "gaussian, mixture or heavy-tailed")
+      ->capture_default_str();
+  parser->add_option("--inputs", command->inputs, "n")->capture_default_str();
+  parser->add_option("--samples", command->samples, "N")->capture_default_str();
+  parser->add_option("--instances", command->instances, "Random pairs of units")
+      ->capture_default_str();
+  parser->add_option("--seed", command->seed, "Of what is random")->capture_default_str();
+  parser->add_option("--data", command->data, "The samples, a safetensors file");
+  parser->add_option("--weights", command->weights, "The two units, a safetensors file");
+  parser->add_flag("--counterexample",
+                   command->counterexample,
+                   "Two orthogonal units for which the second printed inequality fails");
+  parser->add_option("--threads", command->threads, "For series")->capture_default_str();
+  parser->add_flag("--json", command->json, "Print JSON");
+  parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
+}
+
+}  // namespace isthmus::app

@@ -21,6 +21,7 @@ struct Context {
 
 void add_connect(Context& context);
 void add_sweep(Context& context);
+void add_components(Context& context);
 void add_verify(Context& context);
 void add_shorten(Context& context);
 void add_report(Context& context);

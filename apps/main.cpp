@@ -131,6 +131,7 @@ int run(int argc, char** argv) {
   isthmus::app::Context context{.parser = &parser, .stop = &stop, .chosen = {}};
   isthmus::app::add_connect(context);
   isthmus::app::add_sweep(context);
+  isthmus::app::add_components(context);
   isthmus::app::add_verify(context);
   isthmus::app::add_shorten(context);
   isthmus::app::add_report(context);

@@ -7,6 +7,7 @@
 #include "context.h"
 #include "isthmus/core/json.h"
 #include "isthmus/strings/option_table.h"
+#include "isthmus/study/components.h"
 #include "isthmus/study/option_table.h"
 #include "isthmus/study/task.h"
 #include "isthmus/train/option_table.h"
@@ -69,6 +70,7 @@ void list_options(bool json) {
   });
   add_rows(list, "shortening", shorten_option_table());
   add_rows(list, "training", train_option_table());
+  add_rows(list, "components", components_option_table());
   if (json) {
     fmt::print("{}\n", list.dump(2));
     return;

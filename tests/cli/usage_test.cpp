@@ -17,6 +17,7 @@ TEST(Help, OfEveryCommand) {
   const Outcome all = expect_run(folder.path(), {"--help"}, 0);
   for (const char* name : {"connect",
                            "sweep",
+                           "components",
                            "verify",
                            "report",
                            "train",

@@ -149,7 +149,8 @@ std::array<std::vector<EndPoint>, 2> EndPointTrainer::of_pair(Evaluators& evalua
 std::array<std::vector<EndPoint>, 2> EndPointTrainer::trained(Evaluators& evaluators,
                                                               std::size_t pair,
                                                               const std::vector<double>& targets,
-                                                              const std::vector<bool>& finished) {
+                                                              const std::vector<bool>& finished,
+                                                              std::size_t count) {
   std::array<std::vector<EndPoint>, 2> ends;
   if (options_.from) {
     ends[0].assign(targets.size(), EndPoint{.theta = options_.from->theta, .summary = {}});
@@ -159,7 +160,7 @@ std::array<std::vector<EndPoint>, 2> EndPointTrainer::trained(Evaluators& evalua
   const bool keep = is_kept_in_pieces(evaluators.objective());
   std::vector<TrainJob> jobs;
   std::vector<std::size_t> sides;
-  for (std::size_t side = 0; side < 2; ++side) {
+  for (std::size_t side = 0; side < count; ++side) {
     const char letter = letter_of(side);
     ends[side].resize(targets.size());
     const std::size_t known = keep ? find(pair, letter, targets, finished, ends[side]) : 0;

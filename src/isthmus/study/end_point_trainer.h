@@ -66,12 +66,14 @@ class EndPointTrainer {
                                                std::size_t pair,
                                                const std::vector<double>& targets,
                                                const std::vector<bool>& finished);
-
- private:
+  /// The same without the cache; of side A alone if `count` is 1.
   std::array<std::vector<EndPoint>, 2> trained(Evaluators& evaluators,
                                                std::size_t pair,
                                                const std::vector<double>& targets,
-                                               const std::vector<bool>& finished);
+                                               const std::vector<bool>& finished,
+                                               std::size_t count = 2);
+
+ private:
   std::string name(std::size_t pair, char side, double target) const;
   std::string state_name(std::size_t pair, char side, double first_target) const;
   std::size_t find(std::size_t pair,

@@ -254,13 +254,15 @@ void list_differences(const Json& ours,
   }
 }
 
-// The configuration of a run as it would be with the pairs and thresholds of another one, if that
-// has all of its own; else as it is.
+// The configuration of a run as it would be with the pairs (or networks) and thresholds of another
+// one, if that has all of its own; else as it is.
 Json widened(const Json& there, const Json& wanted) {
   Json result = there;
-  if (there.contains("pairs") && there["pairs"].is_number_unsigned() &&
-      wanted.at("pairs") >= there["pairs"]) {
-    result["pairs"] = wanted.at("pairs");
+  for (const char* count : {"pairs", "networks"}) {
+    if (there.contains(count) && wanted.contains(count) && there[count].is_number_unsigned() &&
+        wanted[count] >= there[count]) {
+      result[count] = wanted[count];
+    }
   }
   const auto is_wanted = [&](const Json& threshold) {
     return std::ranges::find(wanted.at("thresholds"), threshold) != wanted.at("thresholds").end();
@@ -297,8 +299,6 @@ RunDirectory::RunDirectory(std::filesystem::path folder, const Json& config, boo
   } else {
     write_json(config_file, config);
   }
-  make_folder(folder_ / "cells");
-  make_folder(folder_ / run_files::paths);
   forget_partial_files();
 }
 
@@ -349,23 +349,23 @@ void RunDirectory::compare_configuration(const Json& config) const {
   const Json there = read_json(file);
   const std::string format =
       there.is_object() ? there.value("format", std::string("none")) : std::string("none");
-  if (format != run_format) {
+  if (const auto expected = config.at("format").get<std::string>(); format != expected) {
     throw ConfigurationError(
-        fmt::format("{}: expected format {}, found {}: the run was made by "
+        fmt::format("{}: expected format {}, found {}: the run was made by another command or "
                     "another version. Give another --out.",
                     file.string(),
-                    run_format,
+                    expected,
                     format));
   }
   std::vector<std::string> differences;
   list_differences(config, widened(there, config), "", differences);
   if (!differences.empty()) {
-    throw ConfigurationError(
-        fmt::format("{}: the run there has another configuration: {}. Repeat the command with the "
-                    "options of that run (it may have more pairs and more thresholds), or give "
+    throw ConfigurationError(fmt::format(
+        "{}: the run there has another configuration: {}. Repeat the command with the "
+        "options of that run (it may have more pairs and more thresholds), or give "
                     "another --out.",
                     folder_.string(),
-                    fmt::join(differences, "; ")));
+        fmt::join(differences, "; ")));
   }
   if (there != config) {
     write_json(file, config);
@@ -399,6 +399,8 @@ std::optional<CellRecord> RunDirectory::find_cell(double threshold, std::size_t 
 void RunDirectory::keep_cell(const CellRecord& record, const PathFile& path) {
   const double threshold = record.row.threshold;
   const std::size_t pair = record.row.pair;
+  make_folder(folder_ / "cells");
+  make_folder(folder_ / run_files::paths);
   // The path first: a cell that is there has its path.
   write_path(folder_ / run_files::paths / path_file_name(threshold, pair), path);
   write_json(cell_file(threshold, pair),

@@ -8,6 +8,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/strings/option_table.h"
+#include "isthmus/study/components.h"
 #include "isthmus/study/task.h"
 #include "isthmus/train/option_table.h"
 #include "support/temporary_folder.h"
@@ -51,6 +52,7 @@ TEST(OptionTables, HoldTheirDefaultsAndRefuseTheRest) {
   for_each_terms(MethodOptions{},
                  [](const auto& table, const auto& terms, Method) { walk(table, terms); });
   walk(study_option_table(), default_options(task_of("quadratic"), Protocol::strict));
+  walk(components_option_table(), ComponentsOptions{});
 }
 
 TEST(OptionTables, SayRangesAsMessagesDo) {

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/study/components.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+#include "context.h"
+#include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
+#include "isthmus/core/json.h"
+#include "isthmus/core/workers.h"
+#include "isthmus/report/components_figure.h"
+#include "isthmus/report/text_table.h"
+#include "progress.h"
+#include "study_flags.h"
+
+namespace isthmus::app {
+namespace {
+
+struct ComponentsCommand {
+  StudyFlags flags;
+  std::map<std::string, std::string> given;  // of the options of components alone
+  std::optional<std::string> out;
+  bool resume = false;
+  double checkpoint_seconds = 60.0;
+  bool json = false;
+};
+
+void print(const ComponentsResult& result, const MetricLabel& metric) {
+  TextTable table({"threshold",
+                   "width",
+                   "networks",
+                   "components",
+                   "if proven",
+                   "pairs tried",
+                   "proven",
+                   "sampled",
+                   "failed",
+                   "gradients",
+                   "minimax"});
+  std::size_t failed = 0;
+  for (const ComponentsRow& row : result.rows) {
+    failed += row.components > 1 ? row.pairs_failed : 0;
+    table.add({with_unit(row.threshold, metric),
+               row.width ? std::to_string(*row.width) : "-",
+               row.reached == row.networks ? std::to_string(row.networks)
+                                           : fmt::format("{} of {}", row.reached, row.networks),
+               std::to_string(row.components),
+               std::to_string(row.components_proven),
+               std::to_string(row.pairs_tried),
+               std::to_string(row.pairs_proven),
+               std::to_string(row.pairs_sampled),
+               std::to_string(row.pairs_failed),
+               human_count(row.gradients),
+               short_number(row.largest_barrier * metric.factor)});
+  }
+  fmt::print("{}", table.str(TableForm::text));
+  fmt::print(
+      "Networks that reached the threshold; components under all pairs that connected, and under "
+      "those with a\nproof alone; gradients of beads, in passes over the training set; the largest "
+      "minimax barrier of two.\n");
+  if (failed > 0) {
+    fmt::print(
+        "Where more than one component is left, every pair between two was tried and failed. This "
+        "proves\nnothing: there may be a path that was not found (--max-rounds, --max-steps).\n");
+  }
+}
+
+void run_command(const ComponentsCommand& command, const Stop& stop) {
+  ComponentsOptions options;
+  options.study = command.flags.options();
+  for (const Option<ComponentsOptions>& option : components_option_table()) {
+    const auto text = command.given.find(std::string(option.text.flag));
+    if (text != command.given.end()) {
+      option.parse(options, text->second);
+    }
+  }
+  if (command.flags.compare()) {
+    throw UsageError("--method compare: expected one method; `connect` compares them");
+  }
+  options.validate();
+  const std::shared_ptr<const Dataset> data =
+      load_data(options.study.problem, command.flags.data_folder());
+  // Everything that can be refused is, before there is a run directory.
+  make_objective(options.study, 0, data);
+  const Json config = run_configuration(options);
+  const std::string task = options.study.problem.task;
+  const std::filesystem::path folder = command.out.value_or(
+      fmt::format("runs/{}-components-{}", task, sha256(config.dump()).substr(0, 8)));
+  RunDirectory run(folder, config, command.resume || !command.out);
+  run.set_checkpoint_seconds(command.checkpoint_seconds);
+  Workers workers(command.flags.worker_count());
+  ComponentsResult result;
+  {
+    StudyOptions shown = options.study;
+    shown.pairs = options.networks * std::max<std::size_t>(1, options.widths.size());
+    ProgressDisplay display(shown);
+    result = run_components(options, data, run, workers, &stop, [&](const StudyProgress& event) {
+      display.show(event);
+    });
+  }
+  const MetricLabel metric = metric_label(name_of(options.study.string.grid.metric));
+  write_file(folder / run_files::figure,
+             svg_components({.title = fmt::format("{}: components of {} networks, seed {}",
+                                                  task,
+                                                  options.networks,
+                                                  options.study.seed),
+                             .metric = metric,
+                             .rows = result.rows}));
+  if (command.json) {
+    fmt::print("{}\n", read_json(folder / "graph.json").dump(2));
+    return;
+  }
+  print(result, metric);
+  fmt::print("{:.1f} s; {}\n", result.seconds, folder.string());
+}
+
+constexpr const char* description =
+    "Count the components of a level set that some networks lie in.\n\n"
+    "Trains networks of a task from different starts to each threshold and joins pairs of them by "
+    "strings,\n"
+    "nearest first, until all lie in one component or every pair between two was tried. A pair "
+    "that fails\n"
+    "proves nothing: there are at most as many components as are found. Writes components.csv, "
+    "graph.json,\n"
+    "a GraphML file of each graph with the barrier of each pair, and a figure.";
+
+constexpr const char* footer =
+    "\nExamples:\n"
+    "  isthmus components quadratic --networks 30 --threshold 0.01\n"
+    "  isthmus components quadratic --networks 30 --thresholds 0.1,0.01,0.0025 --widths 2,4,8,16\n"
+    "  isthmus components two-gaussians --networks 20 --widths 2,3,4\n"
+    "The run directory is described in docs/components.md. Ctrl-C keeps what is finished; the "
+    "same command\n"
+    "with --resume goes on and ends with the same files.";
+
+}  // namespace
+
+void add_components(Context& context) {
+  auto command = std::make_shared<ComponentsCommand>();
+  CLI::App* parser = context.parser->add_subcommand("components", description);
+  parser->footer(footer);
+  StudyFlags& flags = command->flags;
+  for (const Option<ComponentsOptions>& option : components_option_table()) {
+    const std::string flag(option.text.flag);
+    parser
+        ->add_option_function<std::string>(
+            "--" + flag,
+            [command, flag](const std::string& text) { command->given[flag] = text; },
+            option_help(option.text, option.range))
+        ->type_name(std::string(option.type));
+  }
+  parser->add_option(
+      "--threshold", flags.threshold, "L0, in the metric's unit; an error rate of 2 % is 0.02");
+  parser->add_option("--thresholds", flags.thresholds, "Several: A,B,...");
+  parser->add_option("--out", command->out, "The run directory [runs/TASK-components-HASH]");
+  parser->add_flag("--resume",
+                   command->resume,
+                   "Go on with the run in --out; it may get more --networks and --thresholds");
+  parser
+      ->add_option("--checkpoint-seconds",
+                   command->checkpoint_seconds,
+                   "How often the state of a training is kept (networks of 10,000 parameters or "
+                   "more) [60]")
+      ->check(CLI::PositiveNumber);
+  parser->add_flag("--json", command->json, "Print graph.json");
+  flags.add_problem(*parser);
+  flags.add_string(*parser);
+  flags.add_training(*parser);
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
+}
+
+}  // namespace isthmus::app

@@ -13,36 +13,50 @@
 namespace isthmus {
 namespace {
 
-constexpr double inside = 0.999;  // of the level: steps come to it, not below it
-constexpr double damping = 0.3;   // of a step towards the point where the linearised loss is met
+constexpr double margin = 0.98;  // of the level: what is pushed towards
+constexpr double weight = 15.0;  // of the push against the pull, as relax() has it
 
-// Points of the level set near the straight line, one in each hyperplane: the step that is used to
-// find the most probable point of failure of a structure (Rackwitz & Fiessler, Computers &
-// Structures 9, 1978), damped.
+// Points of the level set near the straight line, one in each hyperplane: Adam on
+//
+//     |theta - c|^2 / d^2 + weight / level * max(0, F - margin * level)
+//
+// inside the plane, from where the path crosses it. Steps are constant for half of the iterations
+// and fall linearly to a fiftieth behind that. The nearest point below the level that is met
+// counts.
 class Search {
  public:
-  Search(std::span<const float> a, std::span<const float> b, double level, std::size_t places)
-      : plane_(a, b), level_(level), dimension_(a.size()) {
-    for (std::size_t i = 1; i <= places; ++i) {
-      times_.push_back(double(i) / double(places + 1));
+  Search(const Path& path, double level, const LengthSearch& search)
+      : plane_(path.bead(0), path.bead(path.size() - 1)),
+        level_(level),
+        dimension_(path.dimension),
+        iterations_(search.iterations),
+        optimizer_(Adam{.learning_rate = search.learning_rate}, search.places * path.dimension),
+        centres_(search.places * path.dimension),
+        thetas_(centres_.size()),
+        gradients_(centres_.size()),
+        losses_(search.places),
+        nearest_(search.places, std::numeric_limits<double>::infinity()) {
+    for (std::size_t i = 0; i < search.places; ++i) {
+      times_.push_back(double(i + 1) / double(search.places + 1));
+      interpolate(path.bead(0), path.bead(path.size() - 1), times_[i], row(centres_, i));
+      start(path, i);
     }
-    centres_.resize(places * dimension_);
-    for (std::size_t i = 0; i < places; ++i) {
-      interpolate(a, b, times_[i], std::span(centres_).subspan(i * dimension_, dimension_));
-    }
-    thetas_ = centres_;
-    gradients_.resize(thetas_.size());
-    losses_.resize(places);
-    nearest_.assign(places, std::numeric_limits<double>::infinity());
   }
 
   std::span<const float> thetas() const { return thetas_; }
   std::span<float> gradients() { return gradients_; }
   std::span<double> losses() { return losses_; }
 
-  void step() {
+  void step(std::size_t iteration) {
     for (std::size_t i = 0; i < times_.size(); ++i) {
-      step(i);
+      force(i);
+    }
+    const double done = double(iteration) / double(iterations_);
+    optimizer_.step(
+        thetas_, gradients_, {.scale = done < 0.5 ? 1.0 : 1.0 - 0.98 * (2.0 * done - 1.0)});
+    for (std::size_t i = 0; i < times_.size(); ++i) {
+      const std::span<float> theta = row(thetas_, i);
+      plane_.take_off(plane_.height(theta, times_[i]), theta);
     }
   }
 
@@ -64,36 +78,53 @@ class Search {
   }
 
  private:
-  void step(std::size_t i) {
-    const std::span<float> theta = std::span(thetas_).subspan(i * dimension_, dimension_);
-    const std::span<float> g = std::span(gradients_).subspan(i * dimension_, dimension_);
-    const std::span<const float> c = std::span(centres_).subspan(i * dimension_, dimension_);
-    plane_.take_off(plane_.along(g), g);
-    double square = 0.0;
-    double back = 0.0;  // g . (c - theta)
-    double apart = 0.0;
+  std::span<float> row(std::vector<float>& matrix, std::size_t i) const {
+    return std::span(matrix).subspan(i * dimension_, dimension_);
+  }
+
+  // Where the path crosses the plane nearest to the straight line.
+  void start(const Path& path, std::size_t i) {
+    double least = std::numeric_limits<double>::infinity();
+    std::vector<float> point(dimension_);
+    for (std::size_t k = 0; k < path.segments(); ++k) {
+      const double left = plane_.height(path.bead(k), times_[i]);
+      const double right = plane_.height(path.bead(k + 1), times_[i]);
+      if (left * right > 0.0 || left == right) {
+        continue;
+      }
+      interpolate(path.bead(k), path.bead(k + 1), left / (left - right), point);
+      const double apart = NormalHyperplane(row(centres_, i), point).distance();
+      if (apart < least) {
+        least = apart;
+        std::ranges::copy(point, row(thetas_, i).begin());
+      }
+    }
+  }
+
+  // The gradient of what is minimised, in the place of the loss's.
+  void force(std::size_t i) {
+    const std::span<const float> theta = row(thetas_, i);
+    const std::span<const float> c = row(centres_, i);
+    const std::span<float> g = row(gradients_, i);
+    const double d = plane_.distance();
+    const double push = losses_[i] > margin * level_ ? weight / level_ : 0.0;
+    double squares = 0.0;
     for (std::size_t k = 0; k < dimension_; ++k) {
-      const double offset = double(c[k]) - double(theta[k]);
-      square += double(g[k]) * double(g[k]);
-      back += double(g[k]) * offset;
-      apart += offset * offset;
+      const double offset = double(theta[k]) - double(c[k]);
+      squares += offset * offset;
+      g[k] = float(push * double(g[k]) + 2.0 * offset / (d * d));
     }
     if (losses_[i] <= level_) {
-      nearest_[i] = std::min(nearest_[i], std::sqrt(apart));
+      nearest_[i] = std::min(nearest_[i], std::sqrt(squares));
     }
-    if (!(square > 0.0) || nearest_[i] == 0.0) {
-      return;
-    }
-    const double amount = (losses_[i] - inside * level_ + back) / square;
-    for (std::size_t k = 0; k < dimension_; ++k) {
-      const double aim = double(c[k]) - amount * double(g[k]);
-      theta[k] = float(double(theta[k]) + damping * (aim - double(theta[k])));
-    }
+    plane_.take_off(plane_.along(g), g);
   }
 
   NormalHyperplane plane_;
   double level_;
   std::size_t dimension_;
+  std::size_t iterations_;
+  Optimizer optimizer_;
   std::vector<double> times_;
   std::vector<float> centres_;  // (places, P), as thetas and gradients
   std::vector<float> thetas_;
@@ -105,8 +136,7 @@ class Search {
 }  // namespace
 
 std::optional<LengthEstimate> estimate_length(Evaluators& evaluators,
-                                              std::span<const float> a,
-                                              std::span<const float> b,
+                                              const Path& path,
                                               const StringOptions& string,
                                               const LengthSearch& search,
                                               const Stop* stop) {
@@ -114,7 +144,7 @@ std::optional<LengthEstimate> estimate_length(Evaluators& evaluators,
   if (!objective.training_loss_is(string.grid.metric, string.grid.split)) {
     return std::nullopt;
   }
-  Search run(a, b, string.bound(), search.places);
+  Search run(path, string.bound(), search);
   const auto batches = objective.batches(0, 0, 0);
   LengthEstimate estimate;
   std::uint64_t samples = 0;
@@ -127,7 +157,7 @@ std::optional<LengthEstimate> estimate_length(Evaluators& evaluators,
       evaluators.of(worker).losses_and_gradients(
           run.thetas(), batch, nullptr, run.losses(), run.gradients());
       samples += search.places * batch.count;
-      run.step();
+      run.step(i);
     }
   });
   estimate = run.found();

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
 #include "isthmus/core/stop.h"
+#include "isthmus/path/path.h"
 #include "isthmus/strings/string_options.h"
+#include "isthmus/train/train.h"
 
 namespace isthmus {
 
@@ -27,15 +28,15 @@ struct LengthEstimate {
 
 struct LengthSearch {
   std::size_t places = 19;  ///< hyperplanes, at equal distances; >= 1
-  std::size_t iterations = 300;
+  std::size_t iterations = 1000;
+  double learning_rate = 0.03;  ///< of Adam
 };
 
-/// Of paths between a and b (P each) along which the metric of the string's grid is at most its
-/// bound. Nothing where the full training loss is not that metric: there is no gradient then.
-/// Throws Interrupted when `stop` is raised.
+/// Of paths between the end points of `path`, a polyline along which the metric of the string's
+/// grid is at most its bound: no more than its own length. Nothing where the full training loss is
+/// not that metric: there is no gradient then. Throws Interrupted when `stop` is raised.
 std::optional<LengthEstimate> estimate_length(Evaluators& evaluators,
-                                              std::span<const float> a,
-                                              std::span<const float> b,
+                                              const Path& path,
                                               const StringOptions& string,
                                               const LengthSearch& search = {},
                                               const Stop* stop = nullptr);

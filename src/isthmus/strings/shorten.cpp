@@ -218,9 +218,6 @@ Shortening shorten(Evaluators& evaluators,
   if (path.size() == 2) {
     return result;
   }
-  result.estimate = estimate_length(
-      evaluators, path.bead(0), path.bead(path.size() - 1), options, {}, callbacks.stop);
-  result.cost.gradient_samples_beads += result.estimate ? result.estimate->gradient_samples : 0;
   StringSummary mended;
   for (const bool newton : {true, false}) {
     if (newton && !shortener.has_newton()) {
@@ -243,6 +240,8 @@ Shortening shorten(Evaluators& evaluators,
     result.beads_after = now.path.size();
     result.string = std::move(now);
   }
+  result.estimate = estimate_length(evaluators, result.string.path, options, {}, callbacks.stop);
+  result.cost.gradient_samples_beads += result.estimate ? result.estimate->gradient_samples : 0;
   return result;
 }
 

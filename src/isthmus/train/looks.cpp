@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numeric>
 
 namespace isthmus {
 namespace {
@@ -117,19 +115,14 @@ Evaluation Looks::at_margins(TrainRun& run, std::span<const float> theta, double
     seen = rate_seen(evaluation, samples);
     return evaluation;
   }
-  const auto rank = [&](std::uint32_t i) {
-    return std::isnan(run.margins[i]) ? -std::numeric_limits<float>::infinity() : run.margins[i];
-  };
-  order_.resize(samples);
-  std::iota(order_.begin(), order_.end(), 0U);
-  std::ranges::stable_sort(order_, {}, rank);
+  const std::span<const std::uint32_t> order = ascending_.order(run.margins);
   found_.resize(samples);
-  Evaluation evaluation = evaluator_.margins(split, theta, order_, target, found_);
+  Evaluation evaluation = evaluator_.margins(split, theta, order, target, found_);
   const std::size_t looked = std::min(evaluation.samples, samples);
   std::size_t wrong = 0;
   std::size_t known = 0;  // looked at now or before: of the others nothing can be said
   for (std::size_t i = 0; i < samples; ++i) {
-    float& margin = run.margins[order_[i]];
+    float& margin = run.margins[order[i]];
     margin = i < looked ? found_[i] : margin;
     if (i < looked || margin != 0.0F) {
       ++known;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "isthmus/train/ascending.h"
 #include "isthmus/train/run.h"
 
 namespace isthmus {
@@ -33,11 +34,11 @@ class Looks {
 
   const TrainPlan& plan_;
   Evaluator& evaluator_;
-  std::vector<std::size_t> due_;      // rows whose metric is looked at
-  std::vector<double> values_;        // their metrics
-  std::vector<float> thetas_;         // (capacity, P), theirs side by side; unused if capacity is 1
-  std::vector<std::uint32_t> order_;  // of the samples of a look
-  std::vector<float> found_;          // their margins
+  std::vector<std::size_t> due_;  // rows whose metric is looked at
+  std::vector<double> values_;    // their metrics
+  std::vector<float> thetas_;     // (capacity, P), theirs side by side; unused if capacity is 1
+  Ascending ascending_;           // of the samples of a look
+  std::vector<float> found_;      // their margins
 };
 
 }  // namespace isthmus

@@ -132,7 +132,8 @@ void StudyFlags::add_problem(CLI::App& command) {
       "task",
       task,
       "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp, cifar10, ptb, "
-      "two-gaussians, permuted-points (see `isthmus list`), or leave it out and give --network");
+      "two-gaussians, poor-minimum, permuted-points (see `isthmus list`), or leave it out and give "
+      "--network");
   const auto group = "Problem";
   command
       .add_option("--network",
@@ -179,10 +180,12 @@ void StudyFlags::add_problem(CLI::App& command) {
       .add_option(
           "--risk-points",
           risk_points,
-          "Points of that risk [256 for oracle, 10000 for empirical]; samples of two-gaussians, a "
-          "multiple of 8 [400]")
+          "Points of that risk [256 for oracle, 10000 for empirical]; points of two-gaussians and "
+          "poor-minimum, a multiple of 8 [400]")
       ->group(group);
-  command.add_option("--covariance", covariance, "two-gaussians: the small variance [0.05]")
+  command
+      .add_option(
+          "--covariance", covariance, "two-gaussians, poor-minimum: the small variance [0.05]")
       ->group(group);
   command
       .add_option("--points-file",
@@ -313,17 +316,17 @@ void StudyFlags::set_problem(StudyOptions& study) const {
     study.problem.risk = risk ? named<Risk>(*risk) : Risk::oracle;
     study.problem.risk_points =
         risk_points.value_or(study.problem.risk == Risk::oracle ? 256 : 10000);
-  } else if (risk || (risk_points && study.problem.data != "two-gaussians")) {
+  } else if (risk || (risk_points && !study.problem.has_covariance())) {
     throw UsageError(
         fmt::format("risk: only quadratic and cubic have one, not {}", study.problem.task));
   }
-  if (study.problem.data == "two-gaussians") {
+  if (study.problem.has_covariance()) {
     set(study.problem.covariance, covariance);
     set(study.problem.risk_points, risk_points);
     study.problem.test_seed = study.seed;
   } else if (covariance) {
-    throw UsageError(
-        fmt::format("--covariance: only two-gaussians has one, not {}", study.problem.task));
+    throw UsageError(fmt::format(
+        "--covariance: only two-gaussians and poor-minimum have one, not {}", study.problem.task));
   }
   if (study.problem.risk_points == 0 || study.problem.risk_points > most_risk_points) {
     throw UsageError(fmt::format("risk-points: expected at least 1 and at most {}, got {}",

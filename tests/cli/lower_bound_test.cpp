@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "command.h"
 
@@ -45,6 +46,45 @@ TEST(LowerBound, OfTwoGaussians) {
   EXPECT_NE(plain.find("target: sum"), std::string::npos) << plain;
 }
 
+// The two ends are apart below the lower bound, and the search finds no path there; straight on is
+// above the upper one.
+TEST(LowerBound, OfPoorMinimumAndItsEndsAsInputOfConnect) {
+  const TemporaryFolder folder;
+  const Json bounds = Json::parse(
+      expect_run(folder.path(), {"lower-bound", "poor-minimum", "--write", "ends", "--json"}, 0)
+          .out);
+  const double lower = bounds["lower"].get<double>();
+  EXPECT_LT(bounds["loss_below_b"], bounds["loss_b"]);
+  EXPECT_LT(bounds["loss_a"], bounds["loss_b"]);
+  EXPECT_LT(bounds["loss_b"].get<double>(), lower);
+  // The task's metric is the mean over both outputs.
+  const auto connect = [&](double threshold, const std::string& out) {
+    expect_run(folder.path(),
+               {"connect",
+                "poor-minimum",
+                "--from",
+                "ends/A.safetensors",
+                "--to",
+                "ends/B.safetensors",
+                "--max-rounds",
+                "4",
+                "--max-steps",
+                "500",
+                "--threshold",
+                std::to_string(threshold),
+                "--out",
+                out},
+               0);
+    return read_table(folder / (out + "/cells.csv"));
+  };
+  const auto apart = connect(0.4 * lower, "apart");
+  EXPECT_EQ(apart[1][3], "not_connected");
+  EXPECT_GT(std::stod(apart[1][4]), 0.5 * lower);
+  EXPECT_EQ(connect(0.5, "above")[1][3], "connected");
+  const std::string plain = run(folder.path(), {"lower-bound", "poor-minimum"}).out;
+  EXPECT_NE(plain.find("B is no local minimum"), std::string::npos) << plain;
+}
+
 TEST(LowerBound, OfPointsFromAFile) {
   const TemporaryFolder folder;
   folder.write("around", "2 0.1\n-1 1.5\n-0.4 -0.7\n");
@@ -73,7 +113,8 @@ TEST(LowerBound, WrongOptions) {
     EXPECT_EQ(expect_run(folder.path(), arguments, 64, parts).out, "");
   };
   refused({}, {"task"});
-  refused({"three-gaussians"}, {"two-gaussians or permuted-points", "'three-gaussians'"});
+  refused({"three-gaussians"},
+          {"two-gaussians, poor-minimum or permuted-points", "'three-gaussians'"});
   for (const char* number : {"0", "-1", "nan", "inf", "1e999", "1e7"}) {
     refused({"two-gaussians", "--covariance", number}, {"covariance"});
   }
@@ -84,6 +125,7 @@ TEST(LowerBound, WrongOptions) {
   refused({"two-gaussians", "--sample", "random"}, {"symmetric or independent", "'random'"});
   refused({"two-gaussians", "--target", "product"}, {"outputs, difference or sum", "'product'"});
   refused({"two-gaussians", "--tolerance", "0"}, {"tolerance"});
+  refused({"poor-minimum", "--target", "sum"}, {"--target", "poor-minimum"});
   refused({"two-gaussians", "--points", "p"}, {"--points", "two-gaussians"});
   refused({"permuted-points", "--covariance", "1"}, {"--covariance", "permuted-points"});
   EXPECT_EQ(folder.entries(), 0u);

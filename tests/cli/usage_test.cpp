@@ -43,7 +43,7 @@ TEST(Help, OfEveryCommand) {
 TEST(List, IsJson) {
   const TemporaryFolder folder;
   const Json tasks = Json::parse(expect_run(folder.path(), {"list", "--json"}, 0).out);
-  ASSERT_EQ(tasks.size(), 9u);
+  ASSERT_EQ(tasks.size(), 10u);
   EXPECT_EQ(tasks[0]["name"], "quadratic");
   EXPECT_EQ(tasks[4]["parameters"], 26506);
   EXPECT_TRUE(Json::parse(run(folder.path(), {"data", "list", "--json"}).out).is_array());

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,15 @@
 #include "isthmus/data/generated.h"
 
 namespace isthmus {
+
+/// Losses of two networks, each known up to rounding.
+struct EndLosses {
+  Interval a;
+  Interval b;
+  /// Of B with the best output weights for its units: the loss is convex in these, so it falls all
+  /// the way from B to there, and B is no local minimum.
+  Interval below_b;
+};
 
 /// What is proven of the barrier between a network and the same network with two hidden units
 /// exchanged: the smallest possible maximum of the loss on a continuous path between them. The loss
@@ -39,6 +49,8 @@ struct BarrierBounds {
   /// if `upper` holds for every pair of networks that it names.
   std::vector<double> path;
   std::array<std::size_t, 2> exchanged{0, 1};  ///< the hidden units, from 0
+  /// Where the ends of `path` are not one network and the same exchanged: their losses.
+  std::optional<EndLosses> ends{};
 
   std::size_t samples() const { return targets.size() / network.outputs; }
   std::size_t path_points() const { return path.size() / network.dimension(); }
@@ -103,6 +115,17 @@ BarrierBounds two_gaussians_bounds(const TwoGaussiansOptions& options);
 /// without biases whose two units see the directions u and -u; u is any vector but 0. `data` is of
 /// two inputs. The minimum of it over u is that of the loss on {det W1 = 0}.
 Interval loss_on_singular_set(const RegressionData& data, std::array<double, 2> direction);
+
+/// The mixture at the end of 2.3.1 in Freeman and Bruna (2017) on the points of
+/// two_gaussians_bounds (see poor_minimum_target): network A = theta fits two rows of three,
+/// network B = theta' with its units exchanged fits the third, so both have a loss, and not the
+/// same.
+///
+/// Lower bound: that of two_gaussians_bounds on these rows; det W1 has opposite signs at A and B.
+/// Upper bound: its path on these rows from A to A exchanged, and straight on to B. Uses
+/// covariance, samples (points), seed, tolerance and directions of the options; throws as
+/// two_gaussians_bounds.
+BarrierBounds poor_minimum_bounds(const TwoGaussiansOptions& options);
 
 /// Reads three lines "x y". Throws MissingInput, or DataError naming the file if there are not
 /// three lines of two finite numbers each, or the points lie on a line.

@@ -182,6 +182,65 @@ void add(GaussianTarget target, double x, double y, BarrierBounds& bounds) {
   }
 }
 
+// What rests on the samples alone: the least loss where det W1 = 0.
+void bound_below(BarrierBounds& bounds) {
+  const Minimum minimum =
+      minimum_on_singular_set({bounds.inputs, bounds.targets}, bounds.tolerance);
+  bounds.lower = minimum.lower;
+  bounds.boxes = minimum.boxes;
+  bounds.lower_rests_on = fmt::format(
+      "det W1 has opposite signs at the two ends, so every path meets det W1 = 0, where both units "
+      "see one line of directions; the least loss there lies in [{}, {}] by branch and bound in "
+      "interval arithmetic",
+      minimum.lower,
+      minimum.upper);
+}
+
+// The largest loss on the path.
+void bound_above(BarrierBounds& bounds, std::size_t directions) {
+  // The exact maximum is of the mean over the outputs.
+  const LossMaximum maximum =
+      maximum_on_path(bounds.network, {bounds.inputs, bounds.targets}, Loss::squared, bounds.path);
+  bounds.upper = round_up(maximum.upper * static_cast<double>(bounds.network.outputs));
+  bounds.upper_rests_on = fmt::format(
+      "a polygon of {} networks found on a grid of {} directions of each unit; the maximum of its "
+      "piecewise quartic loss over all real t is enclosed in interval arithmetic",
+      bounds.path_points(),
+      directions);
+}
+
+// The loss of one network, summed over the outputs.
+Interval loss_of(const BarrierBounds& bounds, std::span<const double> theta) {
+  const LossMaximum loss = maximum_on_segment(
+      bounds.network, {bounds.inputs, bounds.targets}, Loss::squared, theta, theta);
+  return Interval(loss.lower, loss.upper) * Interval(static_cast<double>(bounds.network.outputs));
+}
+
+// W1 as in `theta`, with the best output weights (up to rounding), two of each.
+std::vector<double> with_best_outputs(const BarrierBounds& bounds, std::vector<double> theta) {
+  double energies[3] = {0.0, 0.0, 0.0};  // |h_1|^2, |h_2|^2, h_1 . h_2
+  double correlations[2][2] = {};        // [output][unit]
+  for (std::size_t i = 0; i < bounds.samples(); ++i) {
+    const double* const x = bounds.inputs.data() + 2 * i;
+    const double h[2] = {positive(theta[0] * x[0] + theta[1] * x[1]),
+                         positive(theta[2] * x[0] + theta[3] * x[1])};
+    energies[0] += h[0] * h[0];
+    energies[1] += h[1] * h[1];
+    energies[2] += h[0] * h[1];
+    for (std::size_t k = 0; k < 2; ++k) {
+      correlations[k][0] += bounds.targets[2 * i + k] * h[0];
+      correlations[k][1] += bounds.targets[2 * i + k] * h[1];
+    }
+  }
+  const double determinant = energies[0] * energies[1] - energies[2] * energies[2];
+  for (std::size_t k = 0; k < 2; ++k) {
+    const auto [p, q] = correlations[k];
+    theta[4 + 2 * k] = (p * energies[1] - q * energies[2]) / determinant;
+    theta[5 + 2 * k] = (q * energies[0] - p * energies[2]) / determinant;
+  }
+  return theta;
+}
+
 }  // namespace
 
 Interval loss_on_singular_set(const RegressionData& data, std::array<double, 2> direction) {
@@ -214,25 +273,47 @@ BarrierBounds two_gaussians_bounds(const TwoGaussiansOptions& options) {
     add(options.target, points[2 * i], points[2 * i + 1], bounds);
   }
   const RegressionData data{bounds.inputs, bounds.targets};
-  const Minimum minimum = minimum_on_singular_set(data, options.tolerance);
-  bounds.lower = minimum.lower;
-  bounds.boxes = minimum.boxes;
-  bounds.lower_rests_on = fmt::format(
-      "det W1 has opposite signs at the two ends, so every path meets det W1 = 0, where both units "
-      "see one line of directions; the least loss there lies in [{}, {}] by branch and bound in "
-      "interval arithmetic",
-      minimum.lower,
-      minimum.upper);
+  bound_below(bounds);
   bounds.path =
       best_exchange_path(data, bounds.network, exact_weights(options.target), options.directions);
-  // The exact maximum is of the mean over the outputs.
-  const LossMaximum maximum = maximum_on_path(bounds.network, data, Loss::squared, bounds.path);
-  bounds.upper = round_up(maximum.upper * static_cast<double>(bounds.network.outputs));
-  bounds.upper_rests_on = fmt::format(
-      "a polygon of {} networks found on a grid of {} directions of each unit; the maximum of its "
-      "piecewise quartic loss over all real t is enclosed in interval arithmetic",
-      bounds.path_points(),
-      options.directions);
+  bound_above(bounds, options.directions);
+  return bounds;
+}
+
+BarrierBounds poor_minimum_bounds(const TwoGaussiansOptions& options) {
+  check(options);
+  BarrierBounds bounds;
+  bounds.network = {.inputs = 2, .hidden = 2, .outputs = 2, .biases = false};
+  bounds.tolerance = options.tolerance;
+  bounds.data = fmt::format(
+      "{} symmetric points of an equal mixture of N(0, diag(1, {})) and N(0, diag({}, 1)), seed "
+      "{}, in three rows each: twice the target of theta, once that of theta', whose units are "
+      "turned by 30 degrees",
+      options.samples,
+      options.covariance,
+      options.covariance,
+      options.seed);
+  const std::vector<double> points =
+      two_gaussians_points(options.covariance, options.samples, true, options.seed);
+  for (std::size_t i = 0; i < points.size(); i += 2) {
+    for (std::size_t row = 0; row < poor_minimum_rows; ++row) {
+      const auto target = poor_minimum_target(row, points[i], points[i + 1]);
+      bounds.inputs.insert(bounds.inputs.end(), {points[i], points[i + 1]});
+      bounds.targets.insert(bounds.targets.end(), target.begin(), target.end());
+    }
+  }
+  bound_below(bounds);
+  const auto& [first, second] = poor_minimum_units;
+  const std::vector<double> end{second[0], second[1], first[0], first[1], 0.0, 1.0, 1.0, 0.0};
+  bounds.path = best_exchange_path({bounds.inputs, bounds.targets},
+                                   bounds.network,
+                                   exact_weights(GaussianTarget::outputs),
+                                   options.directions);
+  bounds.path.insert(bounds.path.end(), end.begin(), end.end());
+  bound_above(bounds, options.directions);
+  bounds.ends = {.a = loss_of(bounds, std::span(bounds.path).first(end.size())),
+                 .b = loss_of(bounds, end),
+                 .below_b = loss_of(bounds, with_best_outputs(bounds, end))};
   return bounds;
 }
 

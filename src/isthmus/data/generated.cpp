@@ -103,6 +103,32 @@ Samples two_gaussians_samples(double covariance, std::size_t count, std::uint64_
   return samples;
 }
 
+std::array<double, 2> poor_minimum_target(std::size_t row, double x, double y) {
+  if (row + 1 < poor_minimum_rows) {
+    return {std::max(0.0, x), std::max(0.0, y)};
+  }
+  const auto& [first, second] = poor_minimum_units;
+  return {std::max(0.0, first[0] * x + first[1] * y), std::max(0.0, second[0] * x + second[1] * y)};
+}
+
+Samples poor_minimum_samples(double covariance, std::size_t count, std::uint64_t seed) {
+  const Samples points = two_gaussians_samples(covariance, count, seed);
+  Samples samples;
+  samples.count = poor_minimum_rows * count;
+  samples.input_shape = {2};
+  for (std::size_t i = 0; i < count; ++i) {
+    const float x = points.values[2 * i];
+    const float y = points.values[2 * i + 1];
+    for (std::size_t row = 0; row < poor_minimum_rows; ++row) {
+      samples.values.insert(samples.values.end(), {x, y});
+      for (const double target : poor_minimum_target(row, x, y)) {
+        samples.targets.push_back(static_cast<float>(target));
+      }
+    }
+  }
+  return samples;
+}
+
 Points equilateral_points() {
   const double height = 0.5 * std::sqrt(3.0);
   return {{{1.0, 0.0}, {-0.5, height}, {-0.5, -height}}};

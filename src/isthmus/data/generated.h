@@ -51,6 +51,19 @@ std::vector<double> two_gaussians_points(double covariance,
 /// (0, 1e6] and count is a multiple of 8 from 8 to 100000.
 Samples two_gaussians_samples(double covariance, std::size_t count, std::uint64_t seed);
 
+/// The mixture of Freeman & Bruna (2017), end of 2.3.1: the same points, each in three rows. Two
+/// have the target of one network, (max(0, x_1), max(0, x_2)), the third that of another, which
+/// sees the point turned by -30 degrees: y = Z Phi(x; theta) + (1 - Z) Phi(x; theta'), P(Z = 1) =
+/// 2/3.
+inline constexpr std::size_t poor_minimum_rows = 3;
+/// Unit vectors at 30 and 120 degrees: the units of theta'.
+inline constexpr std::array<std::array<double, 2>, 2> poor_minimum_units{
+    {{0.86602540378443865, 0.5}, {-0.5, 0.86602540378443865}}};
+/// The target of row 0, 1 or 2 of a point.
+std::array<double, 2> poor_minimum_target(std::size_t row, double x, double y);
+/// In float32; throws as two_gaussians_samples, of which `count` counts the points.
+Samples poor_minimum_samples(double covariance, std::size_t count, std::uint64_t seed);
+
 /// Three points in the plane.
 using Points = std::array<std::array<double, 2>, 3>;
 

@@ -459,11 +459,12 @@ void ComponentsOptions::validate() const {
   }
   Network network = problem.network;
   if (!widths.empty() && (!is_perceptron(network) || hidden_layers(network).empty())) {
-    throw UsageError(
-        fmt::format("widths: expected a task whose hidden layers are all dense (quadratic, cubic, "
-                    "mnist-mlp, two-gaussians, permuted-points, or a --network of such layers), "
-                    "got {}",
-                    problem.task));
+    throw UsageError(fmt::format(
+        "widths: expected a task whose hidden layers are all dense (quadratic, cubic, "
+        "mnist-mlp, two-gaussians, poor-minimum, permuted-points, or a --network of such "
+        "layers), "
+        "got {}",
+        problem.task));
   }
 }
 

@@ -20,6 +20,7 @@ namespace isthmus {
 namespace {
 
 constexpr std::string_view two_gaussians = "two-gaussians";
+constexpr std::string_view poor_minimum = "poor-minimum";
 constexpr std::string_view permuted_points = "permuted-points";
 
 // The data as the problem's network sees them.
@@ -39,7 +40,11 @@ Dataset read_data(const Problem& problem, const std::filesystem::path& folder) {
 }  // namespace
 
 bool Problem::generated() const {
-  return has_risk() || data == two_gaussians || data == permuted_points;
+  return has_risk() || has_covariance() || data == permuted_points;
+}
+
+bool Problem::has_covariance() const {
+  return data == two_gaussians || data == poor_minimum;
 }
 
 bool Problem::is_text() const {
@@ -52,7 +57,7 @@ bool Problem::has_risk() const {
 
 Json to_json(const Problem& problem) {
   Json json{{"task", problem.task}, {"data", problem.data}, {"loss", name_of(problem.loss)}};
-  if (problem.data == two_gaussians) {
+  if (problem.has_covariance()) {
     json["covariance"] = problem.covariance;
     json["samples"] = problem.risk_points;
     json["samples_seed"] = problem.test_seed;
@@ -99,7 +104,7 @@ Problem problem_from_json(const Json& json) {
       problem.penalty = penalty_of(json.at("penalty").get<std::string>());
     }
     problem.network = network_from_json(json.at("network"));
-    if (problem.data == two_gaussians) {
+    if (problem.has_covariance()) {
       problem.covariance = json.at("covariance").get<double>();
       problem.risk_points = json.at("samples").get<std::size_t>();
       problem.test_seed = json.at("samples_seed").get<std::uint64_t>();
@@ -194,10 +199,11 @@ std::unique_ptr<Objective> make_objective(const Problem& problem,
   auto generated = std::make_shared<Dataset>();
   generated->name = problem.data;
   if (!polynomial) {
-    generated->train =
-        problem.data == two_gaussians
-            ? two_gaussians_samples(problem.covariance, problem.risk_points, problem.test_seed)
-            : permuted_points_samples(problem.points);
+    const auto samples =
+        problem.data == poor_minimum ? poor_minimum_samples : two_gaussians_samples;
+    generated->train = problem.has_covariance()
+                           ? samples(problem.covariance, problem.risk_points, problem.test_seed)
+                           : permuted_points_samples(problem.points);
     generated->test = generated->train;
   } else if (problem.risk == Risk::oracle) {
     generated->train = midpoint_samples(*polynomial, problem.risk_points);

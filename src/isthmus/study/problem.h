@@ -35,7 +35,8 @@ inline constexpr auto enum_names<Risk> =
 /// into every path file, so that a path can be verified from the file and the data alone.
 struct Problem {
   std::string task;  ///< the name it was asked for by, e.g. "quadratic"
-  /// "quadratic", "cubic", "two-gaussians", "permuted-points" (generated), or the name of a
+  /// "quadratic", "cubic", "two-gaussians", "poor-minimum", "permuted-points" (generated), or the
+  /// name of a
   /// data set of images or of a text (see `isthmus data list`)
   std::string data;
   Network network;
@@ -44,12 +45,12 @@ struct Problem {
   Penalty penalty{};
   /// Quadratic and cubic alone:
   Risk risk = Risk::oracle;
-  std::size_t risk_points = 256;  ///< and the samples of two-gaussians
+  std::size_t risk_points = 256;  ///< and the points of two-gaussians
   /// Empirical risk alone: the stream of the test set.
   std::uint64_t test_seed = 0;
   std::uint64_t test_stream = 0;
 
-  /// Two-gaussians alone: the small variance (the samples are those of `test_seed`).
+  /// Two-gaussians and poor-minimum: the small variance (the points are those of `test_seed`).
   double covariance = 0.05;
   /// Permuted-points alone.
   Points points = equilateral_points();
@@ -65,6 +66,8 @@ struct Problem {
 
   /// No data set is read.
   bool generated() const;
+  /// The inputs are those of two-gaussians.
+  bool has_covariance() const;
   /// The data are sequences of words.
   bool is_text() const;
   /// The input distribution is known: quadratic and cubic.

@@ -103,8 +103,28 @@ double separating_determinant(const BarrierBounds& bounds, std::span<const doubl
   return determinant(h, 3);
 }
 
+// No sample of the path exceeds the upper bound, and one comes near.
+void expect_upper_bound(const BarrierBounds& bounds) {
+  const std::size_t dimension = bounds.network.dimension();
+  const std::span<const double> path = bounds.path;
+  double largest = 0.0;
+  for (std::size_t m = 0; m + 1 < bounds.path_points(); ++m) {
+    for (int k = 0; k <= 20; ++k) {
+      Values theta(dimension);
+      for (std::size_t p = 0; p < dimension; ++p) {
+        const double t = k / 20.0;
+        theta[p] = (1.0 - t) * path[m * dimension + p] + t * path[(m + 1) * dimension + p];
+      }
+      largest = std::max(largest, loss_of(bounds, theta));
+    }
+  }
+  EXPECT_LE(largest, bounds.upper * (1.0 + 1e-9));
+  EXPECT_GE(largest, bounds.upper * (1.0 - 1e-2));
+  EXPECT_GE(largest, bounds.lower);
+}
+
 // The path joins a network of loss 0 and the same with its units exchanged, on both sides of the
-// separating set, and no sample of it exceeds the upper bound.
+// separating set.
 void expect_path(const BarrierBounds& bounds) {
   const std::size_t dimension = bounds.network.dimension();
   ASSERT_GE(bounds.path_points(), 3u);
@@ -125,20 +145,7 @@ void expect_path(const BarrierBounds& bounds) {
   const double start = separating_determinant(bounds, first);
   EXPECT_GT(std::abs(start), 1e-3);
   EXPECT_EQ(separating_determinant(bounds, last), -start);
-  double largest = 0.0;
-  for (std::size_t m = 0; m + 1 < bounds.path_points(); ++m) {
-    for (int k = 0; k <= 20; ++k) {
-      Values theta(dimension);
-      for (std::size_t p = 0; p < dimension; ++p) {
-        const double t = k / 20.0;
-        theta[p] = (1.0 - t) * path[m * dimension + p] + t * path[(m + 1) * dimension + p];
-      }
-      largest = std::max(largest, loss_of(bounds, theta));
-    }
-  }
-  EXPECT_LE(largest, bounds.upper * (1.0 + 1e-9));
-  EXPECT_GE(largest, bounds.upper * (1.0 - 1e-2));
-  EXPECT_GE(largest, bounds.lower);
+  expect_upper_bound(bounds);
 }
 
 TwoGaussiansOptions gaussians(double covariance, std::uint64_t seed, GaussianTarget target) {
@@ -220,6 +227,56 @@ TEST(TwoGaussians, OtherCovariancesAndTargets) {
       }
     }
   }
+}
+
+TEST(PoorMinimum, EndsAreApartAndHaveTheLossesOfTheirMixture) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    const BarrierBounds bounds = poor_minimum_bounds({.seed = seed});
+    EXPECT_EQ(bounds.samples(), 1200u);
+    const std::span<const double> path = bounds.path;
+    const auto a = path.first(8);
+    const auto b = path.last(8);
+    EXPECT_EQ(Values(a.begin(), a.end()), (Values{1, 0, 0, 1, 1, 0, 0, 1}));
+    EXPECT_NEAR(separating_determinant(bounds, b), -1.0, 1e-12);
+    // E |Phi - Phi'|^2, of which A misses a third and B two.
+    double between = 0.0;
+    for (std::size_t i = 0; i < bounds.samples(); i += 3) {
+      for (const std::size_t k : {0u, 1u}) {
+        EXPECT_EQ(bounds.targets[2 * i + k], bounds.targets[2 * (i + 1) + k]);
+        const double difference = bounds.targets[2 * i + k] - bounds.targets[2 * (i + 2) + k];
+        between += difference * difference / 400.0;
+      }
+    }
+    ASSERT_TRUE(bounds.ends);
+    EXPECT_NEAR(bounds.ends->a.high, between / 3.0, 1e-12);
+    EXPECT_NEAR(bounds.ends->b.high, 2.0 * between / 3.0, 1e-12);
+    EXPECT_LT(bounds.ends->a.high, bounds.ends->b.low);
+    EXPECT_LT(bounds.ends->b.high, bounds.lower);
+    const double descended =
+        residual(bounds.targets,
+                 2,
+                 {hidden_values(bounds, {b[0], b[1]}), hidden_values(bounds, {b[2], b[3]})});
+    EXPECT_NEAR(bounds.ends->below_b.high, descended, 1e-12);
+    EXPECT_LT(bounds.ends->below_b.high, bounds.ends->b.low) << "B is no local minimum";
+    expect_upper_bound(bounds);
+    EXPECT_LE(bounds.upper, 1.1 * bounds.lower);
+  }
+}
+
+TEST(PoorMinimum, NoSampledDirectionIsBelowTheBound) {
+  const BarrierBounds bounds = poor_minimum_bounds({.samples = 80, .seed = 4});
+  double least = HUGE_VAL;
+  for (int k = 0; k < 5000; ++k) {
+    const double angle = 2.0 * std::numbers::pi * k / 5000.0;
+    const std::array<double, 2> u{std::cos(angle), std::sin(angle)};
+    least = std::min(
+        least,
+        residual(
+            bounds.targets, 2, {hidden_values(bounds, u), hidden_values(bounds, {-u[0], -u[1]})}));
+  }
+  EXPECT_LE(bounds.lower, least);
+  EXPECT_GE(bounds.lower, 0.99 * least);
 }
 
 TEST(TwoGaussians, EqualOptionsGiveEqualNumbers) {

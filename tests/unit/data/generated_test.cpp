@@ -70,5 +70,22 @@ TEST(Generated, no_points_is_a_usage_error) {
   EXPECT_THROW(random_samples(Polynomial::cubic, 0, 1, 1), UsageError);
 }
 
+TEST(PoorMinimum, MixesTheTargetsOfTwoNetworks) {
+  const Samples points = two_gaussians_samples(0.05, 16, 3);
+  const Samples samples = poor_minimum_samples(0.05, 16, 3);
+  ASSERT_EQ(samples.count, 48u);
+  const double turn = std::acos(-1.0) / 6.0;
+  for (std::size_t i = 0; i < 48; ++i) {
+    const double x = samples.values[2 * i];
+    const double y = samples.values[2 * i + 1];
+    EXPECT_EQ(samples.values[2 * i], points.values[2 * (i / 3)]);
+    EXPECT_EQ(samples.values[2 * i + 1], points.values[2 * (i / 3) + 1]);
+    const double angle = std::atan2(y, x) - (i % 3 == 2 ? turn : 0.0);
+    const double length = std::hypot(x, y);
+    EXPECT_NEAR(samples.targets[2 * i], std::max(0.0, length * std::cos(angle)), 1e-6);
+    EXPECT_NEAR(samples.targets[2 * i + 1], std::max(0.0, length * std::sin(angle)), 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -163,6 +164,20 @@ TEST(Problem, TwoGaussiansAreThoseOfTheLowerBound) {
   }
   EXPECT_GE(largest, 0.5 * 0.1939);
   EXPECT_LE(largest, 1.0);
+}
+
+// `isthmus lower-bound poor-minimum` prints the losses of these two, summed over two outputs.
+TEST(Problem, PoorMinimumIsThatOfTheLowerBound) {
+  Problem problem = default_options(task_of("poor-minimum"), Protocol::strict).problem;
+  problem.test_seed = 1;
+  EXPECT_EQ(problem_from_json(to_json(problem)).covariance, problem.covariance);
+  const auto objective = make_objective(problem, nullptr);
+  EXPECT_EQ(objective->samples(Split::test), 1200u);
+  const auto c = static_cast<float>(std::sqrt(0.75));
+  const double a = loss_at(*objective, {1, 0, 0, 1, 1, 0, 0, 1});
+  const double b = loss_at(*objective, {-0.5F, c, c, 0.5F, 0, 1, 1, 0});
+  EXPECT_GT(a, 0.005);
+  EXPECT_NEAR(b, 2.0 * a, 1e-6) << "one row of three is missed, and two";
 }
 
 TEST(Problem, PermutedPointsFollowEachOther) {

@@ -22,7 +22,7 @@ TEST(Task, Names) {
   }
   expect_error<UsageError>(
       [] { task_of("cubik"); },
-      {"task: expected quadratic, ", "ptb, two-gaussians or permuted-points", "'cubik'"});
+      {"task: expected quadratic, ", "two-gaussians, poor-minimum or permuted-points", "'cubik'"});
   EXPECT_EQ(named<Protocol>("paper"), Protocol::paper);
   expect_error<UsageError>([] { named<Protocol>("x"); }, {"strict or paper", "'x'"});
   expect_error<UsageError>([] { named<Risk>("x"); }, {"oracle or empirical", "'x'"});
@@ -38,7 +38,8 @@ TEST(Task, DefaultsAreValidAndFollowTheProtocol) {
     EXPECT_TRUE(strict.string.grid.include_end);
     EXPECT_FALSE(strict.string.always_insert);
     EXPECT_FALSE(strict.endpoints.skip_first_check);
-    if (task.name == "two-gaussians" || task.name == "permuted-points") {
+    if (task.name == "two-gaussians" || task.name == "poor-minimum" ||
+        task.name == "permuted-points") {
       EXPECT_THROW(default_options(task, Protocol::paper), UsageError);
       continue;
     }

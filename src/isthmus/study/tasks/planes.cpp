@@ -40,6 +40,13 @@ std::vector<Task> plane_tasks() {
        .threshold = 0.01,
        .network = [] { return plane_network(2); },
        .set = set_plane},
+      {.name = "poor-minimum",
+       .summary = "two networks' targets mixed 2 to 1 on two crossed Gaussians, 2-2-2 ReLU net "
+                  "without biases, mean squared error; see `isthmus lower-bound`",
+       .data = "poor-minimum",
+       .threshold = 0.04,
+       .network = [] { return plane_network(2); },
+       .set = set_plane},
       {.name = "permuted-points",
        .summary = "three points onto each other in a circle, 2-3-2 ReLU net without biases, mean "
                   "squared error; see `isthmus lower-bound`",

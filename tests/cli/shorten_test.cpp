@@ -91,6 +91,30 @@ TEST(Shorten, OptionsOfWhatIsNotAskedForAreRefused) {
   refused({"--method", "constrained", "--kappa", "-1"},
           "kappa: expected a finite number >= 0, got -1");
   refused({"--method", "straight"}, "method: expected");
+  refused({"--bends", "2"}, "--bends: an option of --method polychain, not of greedy");
+  refused({"--method", "bezier", "--neb-pivots", "2"},
+          "--neb-pivots: an option of --method neb, not of bezier");
+  refused({"--method", "bezier", "--bends", "0"},
+          "bends: expected at least 1 and at most 64, got 0");
+  refused({"--method", "neb", "--neb-excess", "2"},
+          "neb-excess: expected a number in [0, 1], got 2");
+}
+
+// Each joins a pair of the quadratic task, proven, and says in the run which method it was.
+TEST(Methods, ComparatorsJoinAPairFromTheCommand) {
+  for (const std::string method : {"polychain", "bezier", "neb"}) {
+    const TemporaryFolder folder;
+    expect_run(folder.path(),
+               {"connect", "quadratic", "--threshold", "0.1", "--method", method, "--out", "run"},
+               0);
+    const Json config = Json::parse(bytes_of(folder / "run/config.json"));
+    EXPECT_EQ(config["method"], method);
+    EXPECT_EQ(config.contains("bends"), method != "neb");
+    EXPECT_EQ(config.contains("neb_pivots"), method == "neb");
+    const Json cell = Json::parse(bytes_of(folder / "run/cells/0.1_0.json"));
+    EXPECT_EQ(cell["row"]["verdict"], "connected") << method;
+    EXPECT_EQ(cell["row"]["proof"], "proven") << method;
+  }
 }
 
 }  // namespace

@@ -332,13 +332,14 @@ bool GrowingString::begin_training(std::size_t place) {
   return true;
 }
 
-void GrowingString::end_training(std::size_t place, BeadRecord record) {
+void GrowingString::end_training(std::size_t place, BeadRecord record, bool cut) {
   Bead& bead = beads_[place];
   ISTHMUS_ASSERT(!bead.settled, "a training that was begun");
   ISTHMUS_ASSERT(record.theta.size() == bead.theta.size(), "beads of one length");
-  if (callbacks_.journal) {
+  if (callbacks_.journal && !cut) {
     callbacks_.journal->keep_bead(bead.number, record);
   }
+  bead.cut = cut;
   bead.theta = std::move(record.theta);
   take(bead, record.summary);
 }

@@ -112,8 +112,9 @@ class GrowingString {
   /// Before a training of the method's own: gives a settled bead a new number. Returns true if the
   /// journal has its end; then it is taken and counted, and there is nothing left to train.
   bool begin_training(std::size_t place);
-  /// Takes what that training made of the bead: keeps it in the journal, and counts what it cost.
-  void end_training(std::size_t place, BeadRecord record);
+  /// Takes what that training made of the bead: keeps it in the journal, unless it was cut short for
+  /// want of steps, and counts what it cost.
+  void end_training(std::size_t place, BeadRecord record, bool cut = false);
   /// Throws Interrupted if the stop is raised.
   void obey_stop() const;
 

@@ -21,6 +21,14 @@ StringSummary connect(Evaluators& evaluators,
       break;
     case Method::constrained:
       return connect_constrained(evaluators, a, b, options, options.constrained, callbacks);
+    case Method::polychain:
+    case Method::bezier: {
+      const bool chain = options.method == Method::polychain;
+      const CurveShape shape = chain ? CurveShape::polychain : CurveShape::bezier;
+      return connect_curve(evaluators, a, b, shape, options, options.curve, callbacks);
+    }
+    case Method::neb:
+      return connect_neb(evaluators, a, b, options, options.neb, callbacks);
   }
   return connect_greedy(evaluators, a, b, options, callbacks);
 }

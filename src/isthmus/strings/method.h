@@ -3,7 +3,9 @@
 
 #include "isthmus/core/names.h"
 #include "isthmus/strings/constrained.h"
+#include "isthmus/strings/curve_training.h"
 #include "isthmus/strings/greedy.h"
+#include "isthmus/strings/neb.h"
 
 namespace isthmus {
 
@@ -11,16 +13,26 @@ namespace isthmus {
 enum class Method {
   greedy,
   constrained,
+  polychain,
+  bezier,
+  neb,
 };
 
 template <>
 inline constexpr auto enum_names<Method> = name_table<Method>(
-    "method", {{Method::greedy, "greedy"}, {Method::constrained, "constrained"}});
+    "method",
+    {{Method::greedy, "greedy"},
+     {Method::constrained, "constrained"},
+     {Method::polychain, "polychain"},
+     {Method::bezier, "bezier"},
+     {Method::neb, "neb"}});
 
 /// A method, and what each of them is told; the terms of others are without effect.
 struct MethodOptions : GreedyOptions {
   Method method = Method::greedy;
   ConstrainedTerms constrained{};
+  CurveTerms curve{};  ///< of polychain and bezier
+  NebTerms neb{};
 
   /// Throws UsageError that names the option, its value and its range.
   void validate() const;

@@ -20,6 +20,12 @@ const OptionTable<MethodOptions>& method_option_table();
 /// What constrained strings are told beside that.
 const OptionTable<ConstrainedTerms>& constrained_option_table();
 
+/// What polychains and Bezier curves are told.
+const OptionTable<CurveTerms>& curve_option_table();
+
+/// What AutoNEB is told.
+const OptionTable<NebTerms>& neb_option_table();
+
 /// What shortening is told.
 const OptionTable<ShortenTerms>& shorten_option_table();
 
@@ -27,6 +33,11 @@ const OptionTable<ShortenTerms>& shorten_option_table();
 template <class Options, class Use>
 void for_each_terms(Options&& options, const Use& use) {
   use(constrained_option_table(), options.constrained, Method::constrained);
+  // Both shapes of curve are told the same.
+  use(curve_option_table(),
+      options.curve,
+      options.method == Method::bezier ? Method::bezier : Method::polychain);
+  use(neb_option_table(), options.neb, Method::neb);
 }
 
 }  // namespace isthmus

@@ -5,18 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <functional>
+#include <numeric>
 #include <vector>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/strings/chain_training.h"
 
 namespace isthmus {
 namespace {
 
 constexpr std::uint64_t places_purpose = 0x706c61636573;  // "places"
-constexpr std::uint64_t batch_purpose = 0x6261746368;     // "batch"
-constexpr std::uint64_t dropout_purpose = 0x64726f70;     // "drop"
 
 double squared_distance(std::span<const float> a, std::span<const float> b) {
   double sum = 0.0;
@@ -29,45 +29,26 @@ double squared_distance(std::span<const float> a, std::span<const float> b) {
 
 class Relaxation {
  public:
-  Relaxation(Evaluators& evaluators, Path& path, const RelaxOptions& options)
-      : evaluators_(evaluators),
-        path_(path),
+  Relaxation(Path& path, const RelaxOptions& options)
+      : path_(path),
         options_(options),
         random_(options.seed, stream_name({options.stream, places_purpose})),
-        batches_(evaluators.objective().batches(
-            options.seed, stream_name({options.stream, batch_purpose}), options.batch_size)),
-        optimizer_(Adam{.learning_rate = options.learning_rate}, inner().size()),
         count_(path.segments() * options.points),
         along_(count_),
         thetas_(count_ * path.dimension),
         gradients_(count_ * path.dimension),
         losses_(count_),
-        force_(inner().size()),
         pull_(2.0 * static_cast<double>(path.segments()) /
               squared_distance(path.bead(0), path.bead(path.size() - 1))),
         push_(3.0 * options.weight / (static_cast<double>(count_) * options.level)) {}
 
-  std::uint64_t run(const Stop* stop) {
-    std::uint64_t samples = 0;
-    for (std::size_t i = 0; i < options_.iterations; ++i) {
-      if (stop && stop->requested()) {
-        throw Interrupted("stopped on request: a relaxation begins anew");
-      }
-      const BatchView batch = batches_->next();
-      place();
-      compute(batch, i);
-      samples += count_ * batch.count;
-      pull();
-      push();
-      optimizer_.step(inner(), force_, {.scale = rate_at(i)});
-    }
+  std::uint64_t force(CommonBatches& batches, std::span<float> force) {
+    force_ = force;
+    place();
+    const std::uint64_t samples = batches.evaluate(thetas_, losses_, gradients_);
+    pull();
+    push();
     return samples;
-  }
-
- private:
-  std::span<float> inner() {
-    return std::span(path_.beads)
-        .subspan(path_.dimension, path_.beads.size() - 2 * path_.dimension);
   }
 
   double rate_at(std::size_t iteration) const {
@@ -75,6 +56,7 @@ class Relaxation {
     return done < 0.5 ? 1.0 : 1.0 - 0.98 * (2.0 * done - 1.0);
   }
 
+ private:
   // One place in each of `points` equal parts of every segment.
   void place() {
     const auto points = static_cast<double>(options_.points);
@@ -83,24 +65,6 @@ class Relaxation {
       along_[i] = (static_cast<double>(i % options_.points) + random_.uniform()) / points;
       interpolate(path_.bead(segment), path_.bead(segment + 1), along_[i], row(thetas_, i));
     }
-  }
-
-  // The population of one call stays as it is however many workers there are.
-  void compute(const BatchView& batch, std::size_t iteration) {
-    const std::size_t share = std::min(count_, evaluators_.of(0).preferred_population(batch.count));
-    const std::size_t calls = (count_ + share - 1) / share;
-    evaluators_.workers().for_each(calls, [&](std::size_t call, std::size_t worker) {
-      const std::size_t first = call * share;
-      const std::size_t size = std::min(share, count_ - first);
-      // Every place drops the same units.
-      Rng dropout(options_.seed, stream_name({options_.stream, dropout_purpose, iteration}));
-      evaluators_.of(worker).losses_and_gradients(
-          std::span(thetas_).subspan(first * path_.dimension, size * path_.dimension),
-          batch,
-          &dropout,
-          std::span(losses_).subspan(first, size),
-          std::span(gradients_).subspan(first * path_.dimension, size * path_.dimension));
-    });
   }
 
   // The gradient of the length's term.
@@ -141,25 +105,50 @@ class Relaxation {
     }
   }
 
-  std::span<float> row(std::vector<float>& matrix, std::size_t i) const {
-    return std::span(matrix).subspan(i * path_.dimension, path_.dimension);
+  std::span<float> row(std::span<float> matrix, std::size_t i) const {
+    return matrix.subspan(i * path_.dimension, path_.dimension);
   }
 
-  Evaluators& evaluators_;
   Path& path_;
   const RelaxOptions& options_;
   Rng random_;
-  std::unique_ptr<BatchSource> batches_;
-  Optimizer optimizer_;
   std::size_t count_;             // places
   std::vector<double> along_;     // (places): t within the segment
   std::vector<float> thetas_;     // (places, P)
   std::vector<float> gradients_;  // (places, P)
   std::vector<double> losses_;    // (places)
-  std::vector<float> force_;      // (N - 2, P)
+  std::span<float> force_;        // (N - 2, P)
   double pull_;
   double push_;
 };
+
+// `at` tells how far along the path of some length bead i lies.
+Path resample_at(const Path& path,
+                 std::size_t beads,
+                 const std::function<double(double length, std::size_t i)>& at_bead) {
+  ISTHMUS_ASSERT(path.size() >= 2 && beads >= 2, "a path from one end point to another");
+  std::vector<double> until{0.0};  // arc length at every bead
+  for (std::size_t i = 0; i < path.segments(); ++i) {
+    until.push_back(until.back() + std::sqrt(squared_distance(path.bead(i), path.bead(i + 1))));
+  }
+  Path even{.dimension = path.dimension, .beads = std::vector<float>(beads * path.dimension)};
+  std::size_t segment = 0;
+  for (std::size_t i = 0; i < beads; ++i) {
+    const double at = at_bead(until.back(), i);
+    while (segment + 1 < path.segments() && until[segment + 1] < at) {
+      ++segment;
+    }
+    const double length = until[segment + 1] - until[segment];
+    double t = length > 0.0 ? (at - until[segment]) / length : 0.0;
+    t = i + 1 == beads ? 1.0 : std::clamp(t, 0.0, 1.0);
+    const std::size_t from = i + 1 == beads ? path.segments() - 1 : segment;
+    interpolate(path.bead(from),
+                path.bead(from + 1),
+                i == 0 ? 0.0 : t,
+                std::span(even.beads).subspan(i * path.dimension, path.dimension));
+  }
+  return even;
+}
 
 }  // namespace
 
@@ -185,32 +174,32 @@ std::uint64_t relax(Evaluators& evaluators,
   if (path.size() < 3) {
     return 0;  // a straight line is as short as it can be
   }
-  return Relaxation(evaluators, path, options).run(stop);
+  Relaxation relaxation(path, options);
+  ChainTraining plan{.force =
+                         [&](std::size_t, Path&, CommonBatches& batches, std::span<float> force) {
+                           return relaxation.force(batches, force);
+                         },
+                     .rate = [&](std::size_t iteration) { return relaxation.rate_at(iteration); },
+                     .steps = options.iterations,
+                     .training = {.optimizer = Adam{.learning_rate = options.learning_rate},
+                                  .batch_size = options.batch_size},
+                     .seed = options.seed,
+                     .stream = options.stream};
+  return train_chain(evaluators, path, plan, stop).gradient_samples;
 }
 
 Path resample(const Path& path, std::size_t beads) {
-  ISTHMUS_ASSERT(path.size() >= 2 && beads >= 2, "a path from one end point to another");
-  std::vector<double> until{0.0};  // arc length at every bead
-  for (std::size_t i = 0; i < path.segments(); ++i) {
-    until.push_back(until.back() + std::sqrt(squared_distance(path.bead(i), path.bead(i + 1))));
-  }
-  Path even{.dimension = path.dimension, .beads = std::vector<float>(beads * path.dimension)};
-  std::size_t segment = 0;
-  for (std::size_t i = 0; i < beads; ++i) {
-    const double at = until.back() * static_cast<double>(i) / static_cast<double>(beads - 1);
-    while (segment + 1 < path.segments() && until[segment + 1] < at) {
-      ++segment;
-    }
-    const double length = until[segment + 1] - until[segment];
-    double t = length > 0.0 ? (at - until[segment]) / length : 0.0;
-    t = i + 1 == beads ? 1.0 : std::clamp(t, 0.0, 1.0);
-    const std::size_t from = i + 1 == beads ? path.segments() - 1 : segment;
-    interpolate(path.bead(from),
-                path.bead(from + 1),
-                i == 0 ? 0.0 : t,
-                std::span(even.beads).subspan(i * path.dimension, path.dimension));
-  }
-  return even;
+  return resample_at(path, beads, [&](double length, std::size_t i) {
+    return length * static_cast<double>(i) / static_cast<double>(beads - 1);
+  });
+}
+
+Path resample(const Path& path, std::span<const double> shares) {
+  const double all = std::accumulate(shares.begin(), shares.end(), 0.0);
+  std::vector<double> before(shares.size() + 1);
+  std::partial_sum(shares.begin(), shares.end(), before.begin() + 1);
+  return resample_at(
+      path, before.size(), [&](double length, std::size_t i) { return length * before[i] / all; });
 }
 
 }  // namespace isthmus

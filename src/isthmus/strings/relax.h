@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "isthmus/core/stop.h"
 #include "isthmus/path/path.h"
@@ -44,5 +45,9 @@ std::uint64_t relax(Evaluators& evaluators,
 
 /// `beads` >= 2 points at equal distances along a path; the end points stay bit for bit.
 Path resample(const Path& path, std::size_t beads);
+
+/// One bead more than `shares`: each segment has its share (> 0) of the length along the path; the
+/// end points stay bit for bit.
+Path resample(const Path& path, std::span<const double> shares);
 
 }  // namespace isthmus

@@ -24,29 +24,6 @@ struct StateHeader {
   double value;             // ... by this value
 };
 
-// Field by field: a structure has bytes between its fields that nobody set.
-void save_summary(StateWriter& state, const TrainSummary& summary) {
-  state.put(static_cast<std::uint64_t>(summary.termination));
-  state.put(summary.first_metric);
-  state.put(summary.last_metric);
-  state.put(summary.best_metric);
-  state.put(summary.steps);
-  state.put(summary.gradient_samples);
-  state.put(summary.forward_samples);
-}
-
-TrainSummary restore_summary(StateReader& state) {
-  TrainSummary summary;
-  summary.termination = static_cast<Termination>(state.get<std::uint64_t>());
-  summary.first_metric = state.get<double>();
-  summary.last_metric = state.get<double>();
-  summary.best_metric = state.get<double>();
-  summary.steps = state.get<std::size_t>();
-  summary.gradient_samples = state.get<std::uint64_t>();
-  summary.forward_samples = state.get<std::uint64_t>();
-  return summary;
-}
-
 // What became of a state.
 struct Restored {
   std::optional<double> reached_by{};  // as in save_state
@@ -86,6 +63,28 @@ Restored restore_state(TrainRun& run) {
 }
 
 }  // namespace
+
+void save_summary(StateWriter& state, const TrainSummary& summary) {
+  state.put(static_cast<std::uint64_t>(summary.termination));
+  state.put(summary.first_metric);
+  state.put(summary.last_metric);
+  state.put(summary.best_metric);
+  state.put(summary.steps);
+  state.put(summary.gradient_samples);
+  state.put(summary.forward_samples);
+}
+
+TrainSummary restore_summary(StateReader& state) {
+  TrainSummary summary;
+  summary.termination = static_cast<Termination>(state.get<std::uint64_t>());
+  summary.first_metric = state.get<double>();
+  summary.last_metric = state.get<double>();
+  summary.best_metric = state.get<double>();
+  summary.steps = state.get<std::size_t>();
+  summary.gradient_samples = state.get<std::uint64_t>();
+  summary.forward_samples = state.get<std::uint64_t>();
+  return summary;
+}
 
 void save_state(const TrainRun& run, std::optional<double> reached_by) {
   const std::span<const float> theta = run.job->theta;

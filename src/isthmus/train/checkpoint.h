@@ -4,9 +4,14 @@
 #include <cstddef>
 #include <optional>
 
+#include "isthmus/core/state_file.h"
 #include "isthmus/train/run.h"
 
 namespace isthmus {
+
+/// Costs and metrics, field by field: a structure has bytes between its fields that nobody set.
+void save_summary(StateWriter& state, const TrainSummary& summary);
+TrainSummary restore_summary(StateReader& state);
 
 /// Writes the state of a run that trains alone, between two steps, when the next batch is not drawn
 /// yet. `reached_by`: the value by which the last target was reached just now.

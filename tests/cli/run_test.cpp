@@ -402,6 +402,17 @@ TEST(Interruption, KillsOfBeadsAndEndPoints) {
   EXPECT_GT(std::stoi(cells.at(3).at(8)), 2) << "there are beads to resume";
 }
 
+TEST(Interruption, KillsOfABreadthFirstString) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  Arguments command = few_cells;
+  command.insert(command.begin() + 2, {"--method", "breadth-first", "--from-random"});
+  const int found = kill_and_resume(
+      folder, command, {"checkpoint/0.2_0", "checkpoint/0.1_0", "checkpoint/0.1_1", "cells"}, 8);
+  EXPECT_GT(found, 2);
+  EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
+}
+
 // A state is kept every few steps, so that kills come in the middle of training.
 TEST(Interruption, KillsInsideTraining) {
   const TemporaryFolder folder;

@@ -29,10 +29,11 @@ std::string sentence(const Ending& e) {
                          shown(e.value_b),
                          e.bound);
     case Ending::Kind::rounds:
-      return fmt::format("{} of {} segments exceed the threshold after {} rounds (the limit)",
+      return fmt::format("{} of {} segments exceed the {} after {} rounds (the limit)",
                          e.open_segments,
                          e.segments,
-                         e.rounds);
+                         e.level > 0.0 ? "level" : "threshold",
+                         e.level > 0.0 ? e.limit : e.rounds);
     case Ending::Kind::beads:
       return fmt::format("the string would need {} beads; the limit is {}", e.needed, e.limit);
     case Ending::Kind::steps:
@@ -53,6 +54,15 @@ std::string sentence(const Ending& e) {
                          shown(e.value),
                          e.target,
                          e.budget);
+    case Ending::Kind::level: {
+      Ending cause = e;
+      cause.kind = e.cause;
+      return fmt::format("the string came down to {} {:.6g}, and not to {:.6g}: {}",
+                         name_of(e.metric),
+                         e.followed,
+                         e.level,
+                         sentence(cause));
+    }
   }
   return "?";
 }

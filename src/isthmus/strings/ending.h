@@ -21,10 +21,11 @@ struct Ending {
     steps,                  ///< of gradient, of all beads together: `limit`
     seconds,                ///< `limit_seconds` are over
     stuck_bead,             ///< `bead` stayed above the bound
+    level,  ///< the string followed the falling level to `followed`, and not to `level`: `cause`
   };
   Kind kind = Kind::connected;
   Metric metric = Metric::mean_absolute_error;
-  double bound = 0.0;  ///< tolerance * L0
+  double bound = 0.0;  ///< tolerance * L0, or that of the level
   std::size_t segments = 0;
   std::size_t open_segments = 0;  ///< of those, not known to pass
   std::size_t rounds = 0;
@@ -41,6 +42,10 @@ struct Ending {
   double value = 0.0;      ///< ... its metric, ...
   double target = 0.0;     ///< ... what it trained for, ...
   std::size_t budget = 0;  ///< ... and for how many steps
+
+  Kind cause = Kind::connected;  ///< level: one of those above, with its numbers
+  double level = 0.0;            ///< level: the first that could not be followed
+  double followed = 0.0;         ///< level: the last that was
 };
 
 template <>
@@ -52,7 +57,8 @@ inline constexpr auto enum_names<Ending::Kind> =
                               {Ending::Kind::beads, "beads"},
                               {Ending::Kind::steps, "steps"},
                               {Ending::Kind::seconds, "seconds"},
-                              {Ending::Kind::stuck_bead, "stuck_bead"}});
+                              {Ending::Kind::stuck_bead, "stuck_bead"},
+                              {Ending::Kind::level, "level"}});
 
 Verdict verdict_of(Ending::Kind kind);
 

@@ -39,7 +39,10 @@ GrowingString::GrowingString(Evaluators& evaluators,
                              const StringOptions& options,
                              StringCallbacks callbacks,
                              std::span<const std::span<const float>> beads)
-    : evaluators_(evaluators), options_(completed(options)), callbacks_(std::move(callbacks)) {
+    : evaluators_(evaluators),
+      options_(completed(options)),
+      threshold_(options.threshold),
+      callbacks_(std::move(callbacks)) {
   options.validate();
   ISTHMUS_ASSERT(beads.size() >= 2, "two end points");
   const std::size_t dimension = evaluators.objective().dimension();
@@ -113,13 +116,13 @@ Ending GrowingString::ending(Ending::Kind kind) const {
           .value_b = summary_.value_b};
 }
 
-std::optional<Ending> GrowingString::limit_met(std::size_t more_beads) const {
+std::optional<Ending> GrowingString::limit_met(std::size_t more_beads, std::size_t others) const {
   const auto met = [&](Ending::Kind kind, std::size_t limit) {
     Ending result = ending(kind);
     result.limit = limit;
     return result;
   };
-  if (summary_.rounds >= options_.max_rounds) {
+  if (summary_.rounds - rounds_before_level_ >= options_.max_rounds) {
     return met(Ending::Kind::rounds, options_.max_rounds);
   }
   if (const std::size_t needed = beads_.size() + more_beads; needed > options_.max_beads) {
@@ -127,9 +130,10 @@ std::optional<Ending> GrowingString::limit_met(std::size_t more_beads) const {
     result.needed = needed;
     return result;
   }
-  if (share_of_steps(std::max(more_beads, std::size_t{1})) == 0) {
+  const std::size_t trained = more_beads + others;
+  if (share_of_steps(std::max(trained, std::size_t{1})) == 0) {
     Ending result = met(Ending::Kind::steps, options_.max_total_steps);
-    result.needed = more_beads;
+    result.needed = trained;
     return result;
   }
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
@@ -193,11 +197,16 @@ std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts) {
 }
 
 void GrowingString::replace(std::size_t place, std::vector<float> theta) {
-  ISTHMUS_ASSERT(theta.size() == beads_[0].theta.size(), "beads of one length");
-  ISTHMUS_ASSERT(place > 0 && place + 1 < beads_.size(), "an inner bead");
+  ISTHMUS_ASSERT(theta.size() == evaluators_.objective().dimension(), "beads of one length");
+  const bool inner = place > 0 && place + 1 < beads_.size();
+  ISTHMUS_ASSERT(inner || (ends_are_free_ && place < beads_.size()), "an inner bead");
   beads_[place] = {.number = next_number_++, .theta = std::move(theta), .value = {}};
-  checks_[place - 1].reset();
-  checks_[place].reset();
+  if (place > 0) {
+    checks_[place - 1].reset();
+  }
+  if (place < checks_.size()) {
+    checks_[place].reset();
+  }
 }
 
 void GrowingString::drop(std::size_t place) {

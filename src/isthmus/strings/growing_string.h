@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -26,11 +27,11 @@ struct Cut {
 /// what all string methods work with; they decide what is put in and trained, and when it ends.
 ///
 /// The number of a bead stands for one parameter vector, that of a bead put in for the one that its
-/// training gives: 0 and 1 are the end points, and whatever is put in, replaced or trained again
-/// gets the next one. So what is known of a segment between two numbers holds for good, a journal
-/// can keep it, and the random streams of all trainings are distinct. A method whose decisions
-/// follow from what the string tells alone is resumed from the journal with the same result, bit
-/// for bit.
+/// training gives: 0 and 1 are the end points as given, and whatever is put in, replaced or trained
+/// again gets the next one. So what is known of a segment between two numbers holds for good, a
+/// journal can keep it, and the random streams of all trainings are distinct. A method whose
+/// decisions follow from what the string tells alone is resumed from the journal with the same
+/// result, bit for bit.
 ///
 /// Beads and segments of one call run in parallel; results do not depend on the number of workers.
 /// Every call may throw Interrupted when the stop of the callbacks is raised, and passes on what
@@ -47,8 +48,8 @@ class GrowingString {
   };
 
   /// The polyline through `beads` (P each, at least two): the first and the last are the end
-  /// points, which stay as they are. Keeps the evaluators. Throws UsageError for invalid options,
-  /// sizes, or a check that the objective does not allow.
+  /// points, which stay as they are unless they are freed. Keeps the evaluators. Throws UsageError
+  /// for invalid options, sizes, or a check that the objective does not allow.
   GrowingString(Evaluators& evaluators,
                 const StringOptions& options,
                 StringCallbacks callbacks,
@@ -74,9 +75,9 @@ class GrowingString {
   /// Whether every segment passes. Where checks are screened the largest value is confirmed by a
   /// look at all samples, else the whole grid of its segment is looked at, and may fail.
   bool passes();
-  /// The limit of the options that keeps the next round, which would add and train some beads, from
-  /// starting.
-  std::optional<Ending> limit_met(std::size_t more_beads) const;
+  /// The limit of the options that keeps the next round, which would add and train some beads, and
+  /// train some others, from starting.
+  std::optional<Ending> limit_met(std::size_t more_beads, std::size_t others = 0) const;
   /// Whether too few gradient steps are left for that many beads.
   bool steps_are_spent(std::size_t beads) const { return share_of_steps(beads) == 0; }
   /// Counts a round, and tells so.
@@ -98,9 +99,22 @@ class GrowingString {
   /// Completes the checks, and takes everything out: the last call.
   StringSummary finish(const Ending& ending);
 
+  // For methods whose level falls. Their checks look at every point of the grid
+  // (SegmentGrid::stop_at_failure is false), so what they saw counts for all levels.
+
+  /// Makes `level` >= the threshold of the options the threshold from now on: targets and bounds
+  /// follow, the limit of rounds counts anew, and what is known of segments is judged again. Proofs
+  /// are for the threshold of the options alone: above it the grid is sampled in their place.
+  void set_level(double level);
+  /// Takes out those of some inner beads, no two of them neighbours, past which a straight segment
+  /// passes.
+  void drop_needless(std::span<const std::size_t> places);
+  /// From now on the end points may be trained and replaced as other beads are.
+  void free_end_points() { ends_are_free_ = true; }
+
   // For methods that move beads on their own.
 
-  /// Puts another parameter vector in the place of an inner bead.
+  /// Puts another parameter vector in the place of an inner bead, or a free end point.
   void replace(std::size_t place, std::vector<float> theta);
   /// Looks at the beads at some places whose value is not known: screened checks need it of both
   /// ends.
@@ -120,12 +134,17 @@ class GrowingString {
 
  private:
   bool screens() const { return options_.check == CheckKind::screened; }
+  bool proves() const { return certifier_ && options_.threshold == threshold_; }
+  CheckKind check_kind() const {
+    return certifier_ && !proves() ? CheckKind::sampled : options_.check;
+  }
   void tell(StringProgress event) const;
   std::uint64_t evaluate(std::span<const std::size_t> places);
   TrainJob job_of(std::size_t place, std::size_t max_steps);
   std::size_t share_of_steps(std::size_t beads) const;
   void take(Bead& bead, const TrainSummary& summary);
   bool largest_confirmed();
+  void judge(SegmentCheck& check) const;
   SegmentCheck look_at(const Bead& left,
                        const Bead& right,
                        const SegmentGrid& grid,
@@ -140,8 +159,13 @@ class GrowingString {
 
   Evaluators& evaluators_;
   StringOptions options_;
+  double threshold_;  // of the options as given; theirs is the level
   StringCallbacks callbacks_;
   std::optional<Certifier> certifier_;
+  std::unique_ptr<StringJournal>
+      samples_;  // the journal of what is sampled above the level of proofs
+  bool ends_are_free_ = false;
+  std::size_t rounds_before_level_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::vector<Bead> beads_;
   std::vector<std::optional<SegmentCheck>> checks_;  // of the segment behind each bead

@@ -64,10 +64,52 @@ void GrowingString::check_segments() {
       unknown.push_back(i);
     }
   }
-  check(unknown, options_.grid, options_.check, callbacks_.journal);
+  const bool above_proofs = certifier_ && !proves();
+  check(unknown, options_.grid, check_kind(), above_proofs ? samples_.get() : callbacks_.journal);
   const double largest = worst_seen().value;
   if (std::isnan(summary_.best_max_metric) || largest < summary_.best_max_metric) {
     summary_.best_max_metric = largest;
+  }
+}
+
+void GrowingString::judge(SegmentCheck& check) const {
+  check.passed = reaches(check.worst_value, options_.grid.bound, options_.grid.comparison);
+}
+
+void GrowingString::set_level(double level) {
+  ISTHMUS_ASSERT(level >= threshold_ && !options_.grid.stop_at_failure, "whole grids down to L0");
+  options_.threshold = level;
+  options_.grid.bound = options_.bound();
+  rounds_before_level_ = summary_.rounds;
+  for (std::optional<SegmentCheck>& check : checks_) {
+    if (proves()) {
+      check.reset();
+    } else if (check) {
+      judge(*check);
+    }
+  }
+  if (certifier_ && !proves() && callbacks_.journal && !samples_) {
+    samples_ = callbacks_.journal->part("samples");
+  }
+}
+
+void GrowingString::drop_needless(std::span<const std::size_t> places) {
+  SegmentGrid grid = options_.grid;
+  grid.stop_at_failure = true;
+  std::vector<SegmentCheck> found(places.size());
+  evaluators_.workers().for_each(places.size(), [&](std::size_t i, std::size_t worker) {
+    obey_stop();
+    found[i] = look_at(
+        beads_[places[i] - 1], beads_[places[i] + 1], grid, check_kind(), evaluators_.of(worker));
+  });
+  for (std::size_t i = places.size(); i-- > 0;) {
+    summary_.cost.forward_samples_checks += found[i].samples;
+    if (found[i].passed) {
+      drop(places[i]);
+      beads_[places[i] - 1].settled = true;
+      beads_[places[i]].settled = true;
+      checks_[places[i] - 1] = std::move(found[i]);
+    }
   }
 }
 
@@ -111,6 +153,9 @@ void GrowingString::check(std::span<const std::size_t> segments,
     if (journal) {
       found[i] = journal->find_check(left.number, right.number);
       ISTHMUS_ASSERT(!found[i] || found[i]->values.size() == grid.points, "a check of this grid");
+    }
+    if (found[i] && how != CheckKind::certified) {
+      judge(*found[i]);  // it may have been kept at another level
     }
     if (!found[i]) {
       found[i] = look_at(left, right, grid, how, evaluators_.of(worker));

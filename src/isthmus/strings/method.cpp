@@ -29,6 +29,8 @@ StringSummary connect(Evaluators& evaluators,
     }
     case Method::neb:
       return connect_neb(evaluators, a, b, options, options.neb, callbacks);
+    case Method::breadth_first:
+      return connect_breadth_first(evaluators, a, b, options, options.breadth_first, callbacks);
   }
   return connect_greedy(evaluators, a, b, options, callbacks);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "isthmus/core/names.h"
+#include "isthmus/strings/breadth_first.h"
 #include "isthmus/strings/constrained.h"
 #include "isthmus/strings/curve_training.h"
 #include "isthmus/strings/greedy.h"
@@ -13,24 +14,27 @@ namespace isthmus {
 enum class Method {
   greedy,
   constrained,
+  breadth_first,
   polychain,
   bezier,
   neb,
 };
 
 template <>
-inline constexpr auto enum_names<Method> = name_table<Method>(
-    "method",
-    {{Method::greedy, "greedy"},
-     {Method::constrained, "constrained"},
-     {Method::polychain, "polychain"},
-     {Method::bezier, "bezier"},
-     {Method::neb, "neb"}});
+inline constexpr auto enum_names<Method> =
+    name_table<Method>("method",
+                       {{Method::greedy, "greedy"},
+                        {Method::constrained, "constrained"},
+                        {Method::breadth_first, "breadth-first"},
+                        {Method::polychain, "polychain"},
+                        {Method::bezier, "bezier"},
+                        {Method::neb, "neb"}});
 
 /// A method, and what each of them is told; the terms of others are without effect.
 struct MethodOptions : GreedyOptions {
   Method method = Method::greedy;
   ConstrainedTerms constrained{};
+  BreadthFirstTerms breadth_first{};
   CurveTerms curve{};  ///< of polychain and bezier
   NebTerms neb{};
 

@@ -63,7 +63,9 @@ const OptionTable<StringOptions>& string_option_table() {
           "max_rounds",
           [](auto& s) -> auto& { return s.max_rounds; },
           Range::at_least(1),
-          {.flag = "max-rounds", .help = "Rounds of inserting beads", .preset = "12; paper: 10"}),
+          {.flag = "max-rounds",
+           .help = "Rounds of inserting beads; breadth-first: at each level, its training counted",
+           .preset = "12; paper: 10"}),
       number_option<S>("max_beads",
                        [](auto& s) -> auto& { return s.max_beads; },
                        Range::at_least(2),
@@ -253,6 +255,32 @@ const OptionTable<NebTerms>& neb_option_table() {
                    "alpha * L0. 0: only at the end",
            .unit = "gradient steps",
            .preset = "100"}),
+  };
+  return table;
+}
+
+const OptionTable<BreadthFirstTerms>& breadth_first_option_table() {
+  using T = BreadthFirstTerms;
+  static const OptionTable<T> table{
+      number_option<T>("level_ratio",
+                       [](auto& t) -> auto& { return t.ratio; },
+                       {.most = 0.99, .above_least = true},
+                       {.flag = "level-ratio",
+                        .help = "Breadth-first: a level is that many times the one before",
+                        .preset = "0.8"}),
+      number_option<T>("split_clip",
+                       [](auto& t) -> auto& { return t.clip; },
+                       Range::between(0.0, 0.5),
+                       {.flag = "split-clip",
+                        .help = "Breadth-first: segments are split where they are highest, within "
+                                "[split-clip, 1 - split-clip]",
+                        .preset = "0.1"}),
+      flag_option<T>("from_random",
+                     [](auto& t) -> auto& { return t.from_random; },
+                     {.flag = "from-random",
+                      .help = "Breadth-first: the end points are the initialisations, and train "
+                              "with the beads",
+                      .preset = "false"}),
   };
   return table;
 }

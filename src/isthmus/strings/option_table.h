@@ -29,10 +29,14 @@ const OptionTable<NebTerms>& neb_option_table();
 /// What shortening is told.
 const OptionTable<ShortenTerms>& shorten_option_table();
 
+/// What breadth-first strings are told beside that.
+const OptionTable<BreadthFirstTerms>& breadth_first_option_table();
+
 /// Calls `use(table, terms, method)` for the terms of every method that has some of its own.
 template <class Options, class Use>
 void for_each_terms(Options&& options, const Use& use) {
   use(constrained_option_table(), options.constrained, Method::constrained);
+  use(breadth_first_option_table(), options.breadth_first, Method::breadth_first);
   // Both shapes of curve are told the same.
   use(curve_option_table(),
       options.curve,

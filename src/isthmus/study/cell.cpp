@@ -143,6 +143,10 @@ Cell measure_cell(const StudyOptions& options,
   if (grown.shortening) {
     details["shortening"] = to_json(*grown.shortening);
   }
+  if (summary.ending.kind == Ending::Kind::level) {
+    details["level"] = summary.ending.level;
+    details["level_followed"] = summary.ending.followed;
+  }
   if (options.thresholds.size() * options.pairs <= profile_cells) {
     details["profile"] = to_json(profile);
   }

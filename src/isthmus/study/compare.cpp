@@ -55,6 +55,11 @@ std::vector<MethodRow> compare_methods(
     Workers& workers,
     const Stop* stop,
     const std::function<void(Method, const StudyProgress&)>& progress) {
+  if (options.string.breadth_first.from_random) {
+    throw UsageError(
+        "--from-random: methods are compared between the same trained end points; give it with "
+        "--method breadth-first");
+  }
   EndPointCache end_points;
   std::vector<MethodRow> rows;
   for (const auto& [method, name] : enum_names<Method>.all) {

@@ -157,6 +157,14 @@ std::array<std::vector<EndPoint>, 2> EndPointTrainer::trained(Evaluators& evalua
     ends[1].assign(targets.size(), EndPoint{.theta = options_.to->theta, .summary = {}});
     return ends;
   }
+  if (options_.begins_at_random()) {
+    for (std::size_t side = 0; side < 2; ++side) {
+      const TrainJob start =
+          new_job(options_, evaluators.objective(), pair, letter_of(side), targets);
+      ends[side].assign(targets.size(), EndPoint{.theta = start.theta, .summary = {}});
+    }
+    return ends;
+  }
   const bool keep = is_kept_in_pieces(evaluators.objective());
   std::vector<TrainJob> jobs;
   std::vector<std::size_t> sides;

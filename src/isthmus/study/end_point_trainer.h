@@ -21,7 +21,7 @@ namespace isthmus {
 /// An end point at one threshold.
 struct EndPoint {
   std::vector<float> theta;
-  bool reached = true;
+  bool reached = true;  ///< or need not: it is to train with its string
   TrainSummary summary;
 };
 
@@ -60,7 +60,8 @@ class EndPointTrainer {
                   Tell tell,
                   EndPointCache* cache = nullptr);
 
-  /// The two end points of a pair at each target (descending): [side][target]. Those of a target
+  /// The two end points of a pair at each target (descending): [side][target]; initialisations
+  /// where strings begin at such. Those of a target
   /// that is `finished` are not needed any more. Throws Interrupted.
   std::array<std::vector<EndPoint>, 2> of_pair(Evaluators& evaluators,
                                                std::size_t pair,

@@ -85,6 +85,11 @@ void StudyOptions::validate() const {
                                    point->theta.size()));
     }
   }
+  if (from && begins_at_random()) {
+    throw UsageError(
+        "--from-random: the end points are initialisations of the network; leave --from and --to "
+        "out");
+  }
   if (from && pairs != 1) {
     throw UsageError(fmt::format("pairs: two given end points are 1 pair, got {}", pairs));
   }

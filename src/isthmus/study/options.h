@@ -58,6 +58,10 @@ struct StudyOptions {
   std::optional<GivenEndPoint> from;
   std::optional<GivenEndPoint> to;
 
+  /// Whether strings begin at initialisations, which are not trained before.
+  bool begins_at_random() const {
+    return string.method == Method::breadth_first && string.breadth_first.from_random;
+  }
   /// Throws UsageError that names the option, its value and its range.
   void validate() const;
 };

@@ -124,6 +124,47 @@ TEST(GrowingString, ForgetsWhatItKnewOfSegmentsWhoseBeadsChange) {
   EXPECT_TRUE(string.check(2));
   EXPECT_THROW(string.drop(0), InternalError);
   EXPECT_THROW(string.replace(3, on_ring(80)), InternalError);
+  string.free_end_points();
+  string.replace(3, on_ring(80));
+  EXPECT_EQ(numbers_of(string), (Numbers{0, 5, 3, 6}));
+  EXPECT_TRUE(string.check(0));
+  EXPECT_FALSE(string.check(2));
+}
+
+TEST(GrowingString, JudgesItsSegmentsByTheLevel) {
+  Ground on;
+  StringOptions options = options_for(0.005);
+  options.grid.stop_at_failure = false;
+  options.max_rounds = 1;
+  GrowingString string =
+      on.string({on_ring(0), on_ring(30), on_ring(60), on_ring(90), on_ring(120)}, options);
+  string.set_level(0.1);
+  string.start_round();
+  string.check_segments();
+  EXPECT_TRUE(string.passes());
+  EXPECT_EQ(string.limit_met(0)->kind, Ending::Kind::rounds);
+  const std::size_t looks = on.objective.looks();
+  for (const auto& [level, passing] : {std::pair{0.0046, 4U}, {0.0043, 0U}}) {
+    options.threshold = level;
+    GrowingString lower =
+        on.string({on_ring(0), on_ring(30), on_ring(60), on_ring(90), on_ring(120)}, options);
+    lower.set_level(0.1);
+    lower.check_segments();
+    lower.set_level(level);
+    EXPECT_EQ(lower.segments() - lower.open_segments().size(), passing);
+  }
+  EXPECT_EQ(on.objective.looks(), 3 * looks) << "what was seen is judged again without a look";
+  string.set_level(0.05);
+  EXPECT_FALSE(string.limit_met(0)) << "rounds are counted for each level";
+  // Chords of 60 degrees reach 0.0625.
+  string.evaluate_beads(Numbers{0, 1, 2, 3, 4});
+  string.drop_needless(Numbers{1, 3});
+  EXPECT_EQ(string.size(), 5U);
+  string.set_level(0.07);
+  string.drop_needless(Numbers{1, 3});
+  EXPECT_EQ(numbers_of(string), (Numbers{0, 3, 1}));
+  EXPECT_TRUE(string.passes());
+  EXPECT_NEAR(string.check(1)->worst_value, 0.0625, 1e-6);
 }
 
 // Two levels, at each of which every inner bead is trained.
@@ -276,6 +317,18 @@ TEST(Ending, SaysItsReasonWithItsNumbers) {
   ending.budget = 50;
   EXPECT_EQ(says(Ending::Kind::stuck_bead),
             "bead 4 stayed at mean_squared_error 0.125 (its target is 0.05; budget 50 steps)");
+  ending.level = 0.4;
+  ending.followed = 0.5;
+  ending.cause = Ending::Kind::stuck_bead;
+  EXPECT_EQ(says(Ending::Kind::level),
+            "the string came down to mean_squared_error 0.5, and not to 0.4: bead 4 stayed at "
+            "mean_squared_error 0.125 (its target is 0.05; budget 50 steps)");
+  ending.cause = Ending::Kind::rounds;
+  ending.limit = 12;
+  EXPECT_EQ(
+      says(Ending::Kind::level),
+      "the string came down to mean_squared_error 0.5, and not to 0.4: 2 of 6 segments exceed "
+      "the level after 12 rounds (the limit)");
   for (const auto& kind : enum_names<Ending::Kind>.all) {
     EXPECT_EQ(named<Ending::Kind>(kind.name), kind.value);
     EXPECT_EQ(verdict_of(kind.value) == Verdict::connected, kind.value == Ending::Kind::connected);

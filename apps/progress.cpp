@@ -85,11 +85,12 @@ std::string ProgressDisplay::estimate(const StudyProgress& event) const {
 std::string ProgressDisplay::cell_line(const StudyProgress& event) const {
   const CellRow& row = event.row;
   const double scale = percent_ ? 100.0 : 1.0;
-  return fmt::format("pair {} at {:g}{}: {}, length {:.4f}, {} beads, max {:.4g}{}",
+  return fmt::format("pair {} at {:g}{}: {}{}, length {:.4f}, {} beads, max {:.4g}{}",
                      event.pair,
                      event.threshold * scale,
                      percent_ ? " %" : "",
                      name_of(row.verdict),
+                     row.tries > 0 ? fmt::format(" (tries of repair: {})", row.tries) : "",
                      row.normalized_length,
                      row.beads,
                      shown(row.max_metric * scale),
@@ -110,9 +111,10 @@ std::string ProgressDisplay::status(const StudyProgress& event) const {
                               unit);
   }
   const StringProgress& string = event.string;
-  text += fmt::format("L0 {:g}{}, round {}, {} beads, {} open: ",
+  text += fmt::format("L0 {:g}{}, {}round {}, {} beads, {} open: ",
                       event.threshold * scale,
                       unit,
+                      string.attempt > 0 ? fmt::format("try {} of repair, ", string.attempt) : "",
                       string.round,
                       string.beads,
                       string.open_segments);

@@ -251,8 +251,14 @@ void StudyFlags::add_string(CLI::App& command) {
   for_each_terms(StudyOptions{}.string,
                  [&](const auto& table, const auto&, Method) { add_all(command, table, group); });
   add_all(command, shorten_option_table(), group);
+  add_all(command, repair_option_table(), group);
   add_all(command, train_option_table(), group);
   add_all(command, study_option_table(), group);
+  add(command,
+      train_option_table().front(),
+      "Of beads alone, as --optimizer is of beads and end points [docs/defaults.md]",
+      "bead-",
+      group);
 }
 
 void StudyFlags::add_pairs(CLI::App& command) {
@@ -297,6 +303,15 @@ StudyOptions StudyFlags::options() const {
   }
   set_problem(study);
   apply(string_option_table(), study.string);
+  apply(repair_option_table(), study.repair);
+  if (study.repair.mode == RepairMode::none) {
+    study.string.stagnation = 0;
+    if (given("repair-tries")) {
+      throw UsageError("--repair-tries: an option of --repair restarts, not of none");
+    }
+  } else {
+    study.string.stagnation = stagnation_with_repair;
+  }
   apply(greedy_option_table(), study.string);
   set_method(study.string);
   apply(shorten_option_table(), study.shortening);
@@ -391,6 +406,7 @@ void StudyFlags::set_training(StudyOptions& study) const {
       set_learning_rate(training->optimizer, *learning_rate);
     }
   }
+  apply(train_option_table(), study.string.training, "bead-");
   study.endpoints.max_steps = endpoint_steps;  // --max-steps is of beads
   apply(train_option_table(), study.endpoints, "endpoint-");
   if (endpoint_weight_decay) {

@@ -72,6 +72,7 @@ void print(const ComponentsResult& result, const MetricLabel& metric) {
 void run_command(const ComponentsCommand& command, const Stop& stop) {
   ComponentsOptions options;
   options.study = command.flags.options();
+  options.study.repair.mode = RepairMode::none;  // other networks are the way round
   for (const Option<ComponentsOptions>& option : components_option_table()) {
     const auto text = command.given.find(std::string(option.text.flag));
     if (text != command.given.end()) {

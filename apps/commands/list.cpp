@@ -69,6 +69,7 @@ void list_options(bool json) {
     add_rows(list, fmt::format("{} string", name_of(method)), table);
   });
   add_rows(list, "shortening", shorten_option_table());
+  add_rows(list, "repair", repair_option_table());
   add_rows(list, "training", train_option_table());
   add_rows(list, "components", components_option_table());
   if (json) {

@@ -27,6 +27,7 @@ constexpr double note_pitch = 15;
 
 // Blue and vermilion of Okabe and Ito's palette: told apart with any colour vision, and in grey.
 constexpr std::string_view our_color = "#0072b2";
+constexpr std::string_view repaired_color = "#99c7e0";  ///< a light one of ours
 constexpr std::string_view their_color = "#d55e00";
 constexpr std::string_view quiet_color = "#777777";
 
@@ -187,8 +188,9 @@ void draw_series(Svg& svg,
   }
 }
 
-// The connected fraction as a column a threshold, written out where there is room: the lowest
-// fractions first, since those are the news.
+// The connected fraction as a column a threshold, in full colour as far as it is direct, written
+// out where there is room: the lowest fractions first, since those are the news. Where there was
+// repair, the direct fraction is written behind.
 void draw_strip(Svg& svg, const FigureData& data, const Scale& x, double column, double top) {
   constexpr double label_size = 10;
   const double base = top + strip_height;
@@ -202,11 +204,20 @@ void draw_strip(Svg& svg, const FigureData& data, const Scale& x, double column,
   Labels labels;
   for (const CurveRow& row : rows) {
     const double place = x.at(row.threshold * data.metric.factor);
-    const double part =
-        row.pairs == 0 ? 0 : static_cast<double>(row.connected) / static_cast<double>(row.pairs);
-    svg.rectangle(
-        place - 0.5 * column, base - part * strip_height, column, part * strip_height, our_color);
-    const std::string label = percentage(row.connected, row.pairs);
+    const auto draw_part = [&](std::size_t count, std::string_view color) {
+      const double height = row.pairs == 0 ? 0
+                                           : strip_height * static_cast<double>(count) /
+                                                 static_cast<double>(row.pairs);
+      svg.rectangle(place - 0.5 * column, base - height, column, height, color);
+    };
+    if (row.direct < row.connected) {
+      draw_part(row.connected, repaired_color);
+    }
+    draw_part(row.direct, our_color);
+    std::string label = percentage(row.connected, row.pairs);
+    if (row.direct < row.connected) {
+      label += fmt::format(" ({} direct)", percentage(row.direct, row.pairs));
+    }
     if (labels.claim(place, text_width(label, label_size) + 6)) {
       svg.text(place,
                base + 12,
@@ -325,12 +336,14 @@ std::vector<std::string> footer(const FigureData& data) {
 }
 
 std::string description(const FigureData& data) {
-  std::string text = "Threshold: connected of tried, normalised length over the weights, beads.";
+  std::string text =
+      "Threshold: connected of tried (direct), normalised length over the weights, beads.";
   for (const CurveRow& row : data.curve) {
-    text += fmt::format(" {}: {} of {}, {}, {}.",
+    text += fmt::format(" {}: {} of {} ({}), {}, {}.",
                         with_unit(row.threshold, data.metric),
                         row.connected,
                         row.pairs,
+                        row.direct,
                         short_number(row.length_weights_mean),
                         short_number(row.beads_mean));
   }
@@ -369,6 +382,13 @@ FigureData figure_data(const RunRecord& run) {
   data.notes.emplace_back(
       "Length: over the weights, divided by the distance of the end points. Beads: end points "
       "counted.");
+  if (std::ranges::any_of(run.curve,
+                          [](const CurveRow& row) { return row.direct < row.connected; })) {
+    data.notes.emplace_back(
+        "Connected: in full colour those that the method itself joined (direct), in a pale one "
+        "those "
+        "that were repaired.");
+  }
   if (data.published) {
     data.notes.emplace_back(
         "Published: Freeman and Bruna, ICLR 2017, figure 1, drawn a little to the right. Its "

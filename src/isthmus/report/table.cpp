@@ -23,6 +23,8 @@ struct Totals {
   std::size_t connected = 0;
   std::size_t not_connected = 0;
   std::size_t endpoint_not_reached = 0;
+  std::size_t repaired = 0;     ///< of the connected ones
+  std::uint64_t tries = 0;      ///< of repair
   std::uint64_t endpoints = 0;  ///< gradient samples
   std::uint64_t beads = 0;      ///< gradient samples
   std::uint64_t checks = 0;     ///< forward samples
@@ -31,6 +33,8 @@ struct Totals {
     connected += cell.verdict == Verdict::connected;
     not_connected += cell.verdict == Verdict::not_connected;
     endpoint_not_reached += cell.verdict == Verdict::endpoint_not_reached;
+    repaired += cell.joined == "repaired";
+    tries += cell.tries;
     endpoints += cell.gradient_samples_endpoints;
     beads += cell.gradient_samples_beads;
     checks += cell.forward_samples_checks;
@@ -91,6 +95,7 @@ TextTable measures_table(const RunRecord& run) {
   TextTable table({"threshold",
                    "pairs",
                    "connected",
+                   "direct",
                    "failed",
                    "unreached",
                    "length",
@@ -104,6 +109,7 @@ TextTable measures_table(const RunRecord& run) {
     table.add({with_unit(row.threshold, metric),
                count(row.pairs),
                fmt::format("{} ({})", row.connected, percentage(row.connected, row.pairs)),
+               fmt::format("{} ({})", row.direct, percentage(row.direct, row.pairs)),
                count(totals.not_connected),
                count(totals.endpoint_not_reached),
                fixed(row.length_mean, length_decimals),
@@ -177,6 +183,12 @@ TextTable cell_table(const RunRecord& run) {
   for (const CellRow& cell : run.cells) {
     std::string verdict(name_of(cell.verdict));
     std::replace(verdict.begin(), verdict.end(), '_', ' ');
+    if (cell.tries > 0) {
+      verdict += fmt::format("{} ({} tr{})",
+                             cell.joined == "repaired" ? ", repaired" : "",
+                             cell.tries,
+                             cell.tries == 1 ? "y" : "ies");
+    }
     const std::string unit = metric.unit.empty() ? "" : " " + metric.unit;
     table.add(
         {with_unit(cell.threshold, metric),
@@ -225,10 +237,15 @@ std::string notes_text(const std::vector<std::string>& notes, TableForm form) {
 std::string totals_line(const RunRecord& run) {
   const Totals totals = totals_of(run);
   return fmt::format(
-      "{} of {} connected, {} not connected (failed), {} with an end point that did not reach its "
+      "{} of {} connected{}, {} not connected (failed), {} with an end point that did not reach "
+      "its "
       "threshold (unreached)",
       totals.connected,
       totals.cells(),
+      totals.tries == 0
+          ? ""
+          : fmt::format(
+                " ({} of them repaired; {} tries of repair in all)", totals.repaired, totals.tries),
       totals.not_connected,
       totals.endpoint_not_reached);
 }

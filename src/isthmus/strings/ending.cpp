@@ -63,6 +63,23 @@ std::string sentence(const Ending& e) {
                          e.level,
                          sentence(cause));
     }
+    case Ending::Kind::end_point_unproven:
+      return fmt::format(
+          "end point {} reaches the threshold {:.6g} by its {} as computed, but is not "
+          "proven to: at most {:.12g}; no path that begins there can be",
+          e.bead == 0 ? 'A' : 'B',
+          e.bound,
+          name_of(e.metric),
+          shown(e.value));
+    case Ending::Kind::stagnation:
+    case Ending::Kind::crowding:
+      return fmt::format(
+          "segment {} stagnates: it was {:.6g} long, and after {} beads it is {:.6g}{}",
+          e.segment,
+          e.length_before,
+          e.limit,
+          e.length,
+          e.kind == Ending::Kind::crowding ? " (each came to lie at one of its ends)" : "");
   }
   return "?";
 }

@@ -21,6 +21,9 @@ struct Ending {
     steps,                  ///< of gradient, of all beads together: `limit`
     seconds,                ///< `limit_seconds` are over
     stuck_bead,             ///< `bead` stayed above the bound
+    stagnation,             ///< `segment` stays as long as it was, bead after bead: `limit` times
+    crowding,               ///< the same, each bead having come to lie at one of its ends
+    end_point_unproven,  ///< `bead` (0: A, 1: B) reaches the bound as computed; its proof, `value`
     level,  ///< the string followed the falling level to `followed`, and not to `level`: `cause`
   };
   Kind kind = Kind::connected;
@@ -31,7 +34,7 @@ struct Ending {
   std::size_t rounds = 0;
   std::size_t steps = 0;  ///< of gradient, of all beads together
 
-  std::size_t limit = 0;       ///< rounds, beads, steps
+  std::size_t limit = 0;       ///< rounds, beads, steps, stagnation, crowding
   std::size_t needed = 0;      ///< beads; steps: that many beads would train, or had to stop
   double limit_seconds = 0.0;  ///< seconds
 
@@ -42,6 +45,10 @@ struct Ending {
   double value = 0.0;      ///< ... its metric, ...
   double target = 0.0;     ///< ... what it trained for, ...
   std::size_t budget = 0;  ///< ... and for how many steps
+
+  std::size_t segment = 0;     ///< stagnation, crowding: which one, ...
+  double length = 0.0;         ///< ... its Euclidean length, ...
+  double length_before = 0.0;  ///< ... and that of the segment `limit` beads ago
 
   Kind cause = Kind::connected;  ///< level: one of those above, with its numbers
   double level = 0.0;            ///< level: the first that could not be followed
@@ -58,6 +65,9 @@ inline constexpr auto enum_names<Ending::Kind> =
                               {Ending::Kind::steps, "steps"},
                               {Ending::Kind::seconds, "seconds"},
                               {Ending::Kind::stuck_bead, "stuck_bead"},
+                              {Ending::Kind::stagnation, "stagnation"},
+                              {Ending::Kind::end_point_unproven, "end_point_unproven"},
+                              {Ending::Kind::crowding, "crowding"},
                               {Ending::Kind::level, "level"}});
 
 Verdict verdict_of(Ending::Kind kind);

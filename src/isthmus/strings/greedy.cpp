@@ -1,42 +1,172 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/strings/greedy.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
+
+#include "isthmus/path/path.h"
 
 namespace isthmus {
 namespace {
 
-// One in every open segment.
-std::vector<Cut> cuts_of(const GrowingString& string, TStar t_star) {
-  std::vector<Cut> cuts;
+// Segments as they were cut from each other, one for each segment of the string.
+class Gaps {
+ public:
+  explicit Gaps(const GrowingString& string) : gaps_(string.segments()) {}
+
+  // The ending, if a segment that fails stays as long as it was for `limit` beads (0: never).
+  std::optional<Ending> stagnant(const GrowingString& string, std::size_t limit);
+  // One in every open segment; where some may stagnate, in those alone.
+  std::vector<Cut> cuts(const GrowingString& string, const GreedyOptions& options) const;
+  // Takes out those of the fresh beads, in order, that are stuck, as often as the options allow;
+  // else the ending.
+  std::optional<Ending> drop_stuck(GrowingString& string,
+                                   std::vector<std::size_t>& fresh,
+                                   std::size_t limit);
+  // Beads were put in at `fresh`, in order, and trained.
+  void cut(const GrowingString& string, std::span<const std::size_t> fresh);
+
+ private:
+  struct Gap {
+    double parent = std::numeric_limits<double>::infinity();  // length
+    double first = 0.0;       // length of the one that the count began from
+    std::size_t count = 0;    // of beads that did not cut it
+    std::size_t crowded = 0;  // of those, the ones that came to lie at its ends
+    bool at_end = false;      // the last one did
+    std::size_t stuck = 0;    // beads that were taken out of it
+    bool seen = false;        // it counts
+  };
+  std::vector<Gap> gaps_;
+};
+
+double length_of(const GrowingString& string, std::size_t segment) {
+  return distance(string.bead(segment).theta,
+                  string.bead(segment + 1).theta,
+                  string.evaluators().objective().layout(),
+                  Coordinates::all);
+}
+
+std::optional<Ending> Gaps::stagnant(const GrowingString& string, std::size_t limit) {
   for (const std::size_t segment : string.open_segments()) {
-    const auto& check = string.check(segment);
-    cuts.push_back(
-        {.segment = segment, .t = t_star == TStar::argmax && check ? check->worst_t : 0.5});
+    Gap& gap = gaps_[segment];
+    if (gap.seen) {
+      continue;
+    }
+    const double length = length_of(string, segment);
+    const bool stays = length > 0.9 * gap.parent;
+    gap = {.parent = length,
+           .first = stays && gap.count > 0 ? gap.first
+                    : stays                ? gap.parent
+                                           : length,
+           .count = stays ? gap.count + 1 : 0,
+           .crowded = stays ? gap.crowded + (gap.at_end ? 1 : 0) : 0,
+           .seen = true};
+    if (limit > 0 && gap.count >= limit) {
+      Ending ending = string.ending(gap.crowded == gap.count ? Ending::Kind::crowding
+                                                             : Ending::Kind::stagnation);
+      ending.limit = limit;
+      ending.segment = segment;
+      ending.length = length;
+      ending.length_before = gap.first;
+      return ending;
+    }
+  }
+  return std::nullopt;
+}
+
+void Gaps::cut(const GrowingString& string, std::span<const std::size_t> fresh) {
+  std::vector<Gap> gaps;
+  auto bead = fresh.begin();
+  for (const Gap& gap : gaps_) {
+    gaps.push_back(gap);
+    if (bead != fresh.end() && *bead == gaps.size()) {
+      const double shorter = std::min(length_of(string, *bead - 1), length_of(string, *bead));
+      gaps.back().at_end = shorter < 0.1 * gap.parent;
+      gaps.back().stuck = 0;
+      gaps.back().seen = false;
+      gaps.push_back(gaps.back());
+      ++bead;
+    }
+  }
+  gaps_ = std::move(gaps);
+}
+
+std::vector<Cut> Gaps::cuts(const GrowingString& string, const GreedyOptions& options) const {
+  constexpr std::array<double, 3> places{0.5, 0.25, 0.75};
+  std::vector<Cut> cuts;
+  const std::vector<std::size_t> open = string.open_segments();
+  const bool all = options.stagnation == 0 || std::ranges::none_of(open, [&](std::size_t segment) {
+                     return gaps_[segment].count > 0;
+                   });
+  for (const std::size_t segment : open) {
+    const Gap& gap = gaps_[segment];
+    if (all || gap.count > 0) {
+      const auto& check = string.check(segment);
+      const bool largest = options.t_star == TStar::argmax && gap.stuck == 0 && check;
+      cuts.push_back(
+          {.segment = segment, .t = largest ? check->worst_t : places[gap.stuck % places.size()]});
+    }
   }
   return cuts;
 }
 
+std::optional<Ending> Gaps::drop_stuck(GrowingString& string,
+                                       std::vector<std::size_t>& fresh,
+                                       std::size_t limit) {
+  const std::optional<Ending> first = string.stuck_among(fresh);
+  if (!first || first->kind != Ending::Kind::stuck_bead || limit == 0) {
+    return first;
+  }
+  for (std::size_t i = fresh.size(); i-- > 0;) {
+    const std::optional<Ending> stuck = string.stuck_among(std::span(fresh).subspan(i, 1));
+    if (!stuck) {
+      continue;
+    }
+    Gap& gap = gaps_[fresh[i] - 1 - i];
+    if (stuck->kind != Ending::Kind::stuck_bead || gap.stuck == limit) {
+      return stuck;
+    }
+    ++gap.stuck;
+    string.drop(fresh[i]);
+    fresh.erase(fresh.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::size_t k = i; k < fresh.size(); ++k) {
+      --fresh[k];
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
-StringSummary grow_greedily(GrowingString& string, TStar t_star, const TrainRound& train) {
+StringSummary grow_greedily(GrowingString& string,
+                            const GreedyOptions& options,
+                            const TrainRound& train) {
+  Gaps gaps(string);
   while (!string.passes()) {
-    const std::vector<Cut> cuts = cuts_of(string, t_star);
+    if (const std::optional<Ending> stagnant = gaps.stagnant(string, options.stagnation)) {
+      return string.finish(*stagnant);
+    }
+    const std::vector<Cut> cuts = gaps.cuts(string, options);
     if (const std::optional<Ending> limit = string.limit_met(cuts.size())) {
       return string.finish(*limit);
     }
-    string.start_round();
-    const std::vector<std::size_t> fresh = string.insert(cuts);
+    if (cuts.size() == string.open_segments().size()) {
+      string.start_round();
+    }
+    std::vector<std::size_t> fresh = string.insert(cuts);
     if (train) {
       train(string, fresh);
     } else {
       string.train_beads(fresh);
     }
-    if (const std::optional<Ending> stuck = string.stuck_among(fresh)) {
+    if (const std::optional<Ending> stuck = gaps.drop_stuck(string, fresh, options.stuck_tries)) {
       return string.finish(*stuck);
     }
+    gaps.cut(string, fresh);
     string.check_segments();
   }
   return string.finish(string.ending(Ending::Kind::connected));
@@ -58,7 +188,7 @@ StringSummary connect_greedy(Evaluators& evaluators,
   if (!options.always_insert) {
     string.check_segments();
   }
-  return grow_greedily(string, options.t_star, train);
+  return grow_greedily(string, options, train);
 }
 
 }  // namespace isthmus

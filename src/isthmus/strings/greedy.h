@@ -27,15 +27,25 @@ struct GreedyOptions : StringOptions {
   /// true: the first bead is put in without a look at the straight line, and the end points need
   /// not reach the threshold (the published scripts).
   bool always_insert = false;
+  /// Ends a string whose beads no longer cut a segment: one that fails and is longer than .9 of the
+  /// one that it was cut from has the count of that plus 1, any other 0; at this count it ends.
+  /// Segments that count are cut again in the same round, before all others. 0: never.
+  std::size_t stagnation = 0;
+  /// How often a bead that stays above the bound is taken out, and its segment cut elsewhere (at a
+  /// quarter, at three quarters, at the half again, ...) while the others go on; then, and at 0,
+  /// it ends the string.
+  std::size_t stuck_tries = 0;
 };
 
 /// How the beads of a round are trained, by their places; none: GrowingString::train_beads.
 using TrainRound = std::function<void(GrowingString& string, std::span<const std::size_t> places)>;
 
 /// The rounds of greedy sampling on a string that is under way: a bead into every segment that
-/// fails, its training, new checks, until every segment passes or a limit is met. Returns the
-/// finished string.
-StringSummary grow_greedily(GrowingString& string, TStar t_star, const TrainRound& train = {});
+/// fails, its training, new checks, until every segment passes or a limit is met. Of `options` what
+/// greedy sampling alone is told counts, the rest is the string's. Returns the finished string.
+StringSummary grow_greedily(GrowingString& string,
+                            const GreedyOptions& options,
+                            const TrainRound& train = {});
 
 /// Joins two end points. a and b (P) stay as they are, and are the first and the last bead. Beads
 /// and segments of a round run in parallel; the result does not depend on the number of workers.

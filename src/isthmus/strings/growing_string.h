@@ -63,6 +63,8 @@ class GrowingString {
   /// What is known of the segment between the beads at `segment` and behind it; nothing: it was not
   /// looked at since one of them changed.
   const std::optional<SegmentCheck>& check(std::size_t segment) const { return checks_[segment]; }
+  /// What it took until now.
+  const StringCost& cost() const { return summary_.cost; }
   /// Segments that fail, or were not looked at.
   std::vector<std::size_t> open_segments() const;
 

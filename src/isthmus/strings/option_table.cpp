@@ -106,6 +106,44 @@ const OptionTable<GreedyOptions>& greedy_option_table() {
           {.flag = "",
            .help = "Whether the first bead is put in without a look at the straight line",
            .preset = "false; paper: true"}),
+      number_option<GreedyOptions>(
+          "stagnation",
+          [](auto& s) -> auto& { return s.stagnation; },
+          Range{},
+          {.flag = "stagnation",
+           .help = "Gives a string up when that many beads in a row leave a segment longer than .9 "
+                   "of what it was; 0: never",
+           .unit = "beads",
+           .preset = "3 with --repair restarts, else 0"}),
+      number_option<GreedyOptions>(
+          "stuck_tries",
+          [](auto& s) -> auto& { return s.stuck_tries; },
+          Range{},
+          {.flag = "stuck-tries",
+           .help = "How often a bead that stays above the bound is taken out and its segment cut "
+                   "elsewhere; then it ends the string",
+           .unit = "beads",
+           .preset = "0"}),
+  };
+  return table;
+}
+
+const OptionTable<RepairOptions>& repair_option_table() {
+  static const OptionTable<RepairOptions> table{
+      name_option<RepairOptions>(
+          "repair",
+          [](auto& r) -> auto& { return r.mode; },
+          {.flag = "repair",
+           .help = "What is done about a string that fails: none, or restarts through a third "
+                   "network beside the middle of the chord",
+           .preset = "restarts; paper: none"}),
+      number_option<RepairOptions>("repair_tries",
+                                   [](auto& r) -> auto& { return r.tries; },
+                                   Range::at_least(1),
+                                   {.flag = "repair-tries",
+                                    .help = "Restarts before a string is given up",
+                                    .unit = "restarts",
+                                    .preset = "quadratic, cubic 20; else 3"}),
   };
   return table;
 }

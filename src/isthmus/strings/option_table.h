@@ -3,6 +3,7 @@
 
 #include "isthmus/core/options.h"
 #include "isthmus/strings/method.h"
+#include "isthmus/strings/repair.h"
 #include "isthmus/strings/shorten.h"
 
 namespace isthmus {
@@ -14,6 +15,8 @@ const OptionTable<StringOptions>& string_option_table();
 /// What greedy sampling alone is told.
 const OptionTable<GreedyOptions>& greedy_option_table();
 
+/// What is done about strings that fail.
+const OptionTable<RepairOptions>& repair_option_table();
 /// Which method it is.
 const OptionTable<MethodOptions>& method_option_table();
 

@@ -94,10 +94,9 @@ class Shortener {
     }
     train_across(string, high);
     string.check_segments();
-    return grow_greedily(
-        string, TStar::half, [&](GrowingString&, std::span<const std::size_t> fresh) {
-          train_across(string, fresh);
-        });
+    return grow_greedily(string, {}, [&](GrowingString&, std::span<const std::size_t> fresh) {
+      train_across(string, fresh);
+    });
   }
 
   // From every bead straight to the farthest one that a passing segment reaches: twice as far each

@@ -41,6 +41,7 @@ class StringJournal {
 struct StringProgress {
   enum class Kind { round_started, bead_step, bead_trained, segment_checked };
   Kind kind = Kind::round_started;
+  std::size_t attempt = 0;        ///< of repair, counted from 1; 0: the direct string
   std::size_t round = 0;          ///< 0: the string as it was given
   std::size_t beads = 0;          ///< end points included
   std::size_t open_segments = 0;  ///< segments that failed when the round started

@@ -29,6 +29,57 @@ std::string proof_of(const StringSummary& summary, const GreedyOptions& string) 
   return fmt::format("{}:{}", screened ? "screened" : "sampled", string.grid.points);
 }
 
+// Why a string ended: what its kind has numbers for.
+Json to_json(const Ending& ending) {
+  using Kind = Ending::Kind;
+  Json json{{"kind", name_of(ending.kind)},
+            {"segments", ending.segments},
+            {"open_segments", ending.open_segments},
+            {"rounds", ending.rounds},
+            {"steps", ending.steps}};
+  switch (ending.kind) {
+    case Kind::connected:
+    case Kind::end_point_not_reached:
+      break;
+    case Kind::steps:
+    case Kind::beads:
+      json["needed"] = ending.needed;
+      [[fallthrough]];
+    case Kind::rounds:
+      json["limit"] = ending.limit;
+      break;
+    case Kind::seconds:
+      json["limit_seconds"] = ending.limit_seconds;
+      break;
+    case Kind::end_point_unproven:
+      json["end_point"] = ending.bead == 0 ? "A" : "B";
+      json["value"] = number_or_null(ending.value);
+      break;
+    case Kind::stuck_bead:
+      json["bead"] = ending.bead;
+      json["value"] = number_or_null(ending.value);
+      json["target"] = ending.target;
+      json["budget"] = ending.budget;
+      break;
+    case Kind::level: {
+      Ending cause = ending;
+      cause.kind = ending.cause;
+      json["level"] = ending.level;
+      json["level_followed"] = number_or_null(ending.followed);
+      json["cause"] = to_json(cause);
+      break;
+    }
+    case Kind::stagnation:
+    case Kind::crowding:
+      json["limit"] = ending.limit;
+      json["segment"] = ending.segment;
+      json["length"] = number_or_null(ending.length);
+      json["length_before"] = number_or_null(ending.length_before);
+      break;
+  }
+  return json;
+}
+
 Json details_of(const StringSummary& summary,
                 const PathLength& length,
                 const PathLength& weights,
@@ -36,6 +87,8 @@ Json details_of(const StringSummary& summary,
                 double other) {
   const Barrier barrier = barrier_of(profile, length.length, summary.value_a, summary.value_b);
   return {{"reason", sentence(summary.ending)},
+          {"ending", to_json(summary.ending)},
+          {"best_max_metric", number_or_null(summary.best_max_metric)},
           {"metric_a", number_or_null(summary.value_a)},
           {"metric_b", number_or_null(summary.value_b)},
           {"path_length", length.length},
@@ -106,7 +159,8 @@ CellRow row_of(const StudyOptions& options,
   row.forward_samples_checks = summary.cost.forward_samples_checks;
   row.proof = proof_of(summary, grown.options);
   row.bound = summary.bound;
-  row.joined = summary.verdict == Verdict::connected ? "direct" : "";
+  row.joined = summary.verdict != Verdict::connected ? "" : grown.repaired ? "repaired" : "direct";
+  row.tries = grown.tries;
   return row;
 }
 
@@ -142,10 +196,6 @@ Cell measure_cell(const StudyOptions& options,
   }
   if (grown.shortening) {
     details["shortening"] = to_json(*grown.shortening);
-  }
-  if (summary.ending.kind == Ending::Kind::level) {
-    details["level"] = summary.ending.level;
-    details["level_followed"] = summary.ending.followed;
   }
   if (options.thresholds.size() * options.pairs <= profile_cells) {
     details["profile"] = to_json(profile);

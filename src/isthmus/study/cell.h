@@ -19,6 +19,8 @@ struct GrownString {
   const GreedyOptions& options;  ///< with its threshold
   const EndPoint& a;
   const EndPoint& b;
+  std::size_t tries = 0;                   ///< of repair
+  bool repaired = false;                   ///< connected by one of them
   std::optional<Shortening> shortening{};  ///< where it was tried
 };
 

@@ -102,6 +102,7 @@ void StudyOptions::validate() const {
         "them");
   }
   ShortenOptions(one, shortening).validate();
+  repair.validate();
   endpoints.validate();
   isthmus::validate(problem.penalty);
 }
@@ -169,6 +170,7 @@ Json to_json(const StudyOptions& options) {
       put_options(json, std::span(table), terms);
     }
   });
+  put_options(json, std::span(repair_option_table()), options.repair);
   put_options(json, limits.first(limits.size() - budgets.size()), options.string);
   if (options.problem.penalty.any()) {
     json["penalty"] = text_of(options.problem.penalty);
@@ -205,6 +207,7 @@ StudyOptions options_from_json(const Json& json) {
       take_options(json, std::span(table), terms);
     });
     take_options(json, std::span(shorten_option_table()), options.shortening);
+    take_options(json, std::span(repair_option_table()), options.repair);
     options.endpoints = training_from_json(json.at("endpoints"));
     options.string.training = training_from_json(json.at("beads"));
     return options;

@@ -11,6 +11,7 @@
 #include "isthmus/core/names.h"
 #include "isthmus/path/measures.h"
 #include "isthmus/strings/method.h"
+#include "isthmus/strings/repair.h"
 #include "isthmus/strings/shorten.h"
 #include "isthmus/study/problem.h"
 #include "isthmus/train/train.h"
@@ -48,6 +49,8 @@ struct StudyOptions {
   std::uint64_t seed = 1;
   /// All but threshold, seed and stream, which each cell sets.
   MethodOptions string{};
+  /// What is done about strings that fail.
+  RepairOptions repair{};
   /// Whether connected strings are made shorter, which the strict protocol alone has, and how.
   bool shorten = false;
   ShortenTerms shortening{};

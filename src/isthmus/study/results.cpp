@@ -49,7 +49,9 @@ Json summary_of(const StudyOptions& options, const std::vector<CellRow>& cells) 
   }
   std::uint64_t beads = 0;
   std::uint64_t checks = 0;
+  std::uint64_t tries = 0;
   for (const CellRow& row : cells) {
+    tries += row.tries;
     beads += row.gradient_samples_beads;
     checks += row.forward_samples_checks;
   }
@@ -60,6 +62,8 @@ Json summary_of(const StudyOptions& options, const std::vector<CellRow>& cells) 
           {"split", name_of(options.string.grid.split)},
           {"cells", cells.size()},
           {"verdicts", std::move(verdicts)},
+          {"repaired", std::ranges::count(cells, "repaired", &CellRow::joined)},
+          {"tries", tries},
           {"gradient_samples_endpoints", endpoint_cost(options, cells)},
           {"gradient_samples_beads", beads},
           {"forward_samples_checks", checks}};

@@ -208,18 +208,25 @@ class StudyRun {
     if (reached && is_kept_in_pieces(*bench.objective)) {
       journal = run_.journal(threshold, pair);
     }
-    StringSummary summary = connect(
+    RepairedString found = connect_repaired(
         *bench.evaluators,
         a.theta,
         b.theta,
         string,
+        options_.repair,
         {.journal = journal.get(), .stop = stop_, .progress = [&](const StringProgress& event) {
            tell({.kind = StudyProgress::Kind::string,
                  .pair = pair,
                  .threshold = threshold,
                  .string = event});
          }});
-    GrownString grown{.pair = pair, .options = string, .a = a, .b = b};
+    GrownString grown{.pair = pair,
+                      .options = string,
+                      .a = a,
+                      .b = b,
+                      .tries = found.tries,
+                      .repaired = found.repaired};
+    StringSummary& summary = found.string;
     if (options_.shorten && summary.verdict == Verdict::connected) {
       grown.shortening = shorten_grown(
           *bench.evaluators, summary, ShortenOptions(string, options_.shortening), {.stop = stop_});
@@ -309,6 +316,11 @@ std::unique_ptr<Objective> make_objective(const StudyOptions& options,
   if (!objective->supports(metric)) {
     throw UsageError(fmt::format(
         "metric: {} cannot be computed for the task {}", name_of(metric), options.problem.task));
+  }
+  for (TrainOptions training : {options.endpoints, options.string.training}) {
+    training.metric = metric;
+    training.split = options.string.grid.split;
+    training.validate_for(*objective);
   }
   return objective;
 }

@@ -36,6 +36,13 @@ void set_check(StudyOptions& options) {
   }
 }
 
+void set_repair(StudyOptions& options) {
+  if (options.protocol == Protocol::strict) {
+    options.repair.mode = RepairMode::restarts;
+    options.string.stagnation = stagnation_with_repair;
+  }
+}
+
 // What every task has, from what each says of itself.
 StudyOptions options_of(Problem problem, Protocol protocol, void (*set)(StudyOptions&)) {
   StudyOptions options;
@@ -44,6 +51,7 @@ StudyOptions options_of(Problem problem, Protocol protocol, void (*set)(StudyOpt
   set(options);
   set_paper_rules(options);
   set_check(options);
+  set_repair(options);
   return options;
 }
 

@@ -84,14 +84,19 @@ OptimizerOptions optimizer_of(const std::string& name, double rate) {
   if (name == "momentum") {
     return Sgd{.learning_rate = rate, .momentum = 0.9};
   }
+  if (name == "polyak") {
+    return Polyak{.learning_rate = rate};
+  }
   throw UsageError(
-      fmt::format("optimizer: expected adam, rmsprop, sgd or momentum, got '{}'", name));
+      fmt::format("optimizer: expected adam, rmsprop, sgd, momentum or polyak, got '{}'", name));
 }
 
 // In config.json an object of all its numbers; behind a flag a name, which keeps the rate.
 Option<T> optimizer_option(OptionText text) {
-  Option<T> option{
-      .key = "optimizer", .text = text, .type = "TEXT", .range = "adam, rmsprop, sgd or momentum"};
+  Option<T> option{.key = "optimizer",
+                   .text = text,
+                   .type = "TEXT",
+                   .range = "adam, rmsprop, sgd, momentum or polyak"};
   option.get = [](const T& t) { return to_json(t.optimizer); };
   option.set = [](T& t, const Json& json) {
     if (json.is_string()) {
@@ -172,7 +177,8 @@ Schedule schedule_of(std::string_view text) {
 const OptionTable<TrainOptions>& train_option_table() {
   static const OptionTable<TrainOptions> table{
       optimizer_option({.flag = "optimizer",
-                        .help = "adam, rmsprop, sgd or momentum (sgd, 0.9)",
+                        .help = "adam, rmsprop, sgd, momentum (sgd, 0.9) or polyak (300 steps of "
+                                "Polyak's, then adam; training losses of full batches alone)",
                         .preset = "the task's (docs/defaults.md)",
                         .group = "Training"}),
       text_option<T>(

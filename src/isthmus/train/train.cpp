@@ -94,24 +94,7 @@ std::optional<BatchView> find_shared_batch(const TrainPlan& plan,
 void validate_request(const Objective& objective,
                       std::span<const TrainJob> jobs,
                       const TrainOptions& options) {
-  options.validate();
-  if (!objective.supports(options.metric)) {
-    throw UsageError(
-        fmt::format("metric: this objective cannot compute {}", name_of(options.metric)));
-  }
-  if (options.keep_margins && (options.metric != Metric::error_rate || !objective.has_margins())) {
-    throw UsageError(fmt::format(
-        "keep_margins: expected an error rate of an objective that tells margins, got {}",
-        name_of(options.metric)));
-  }
-  if (std::holds_alternative<Polyak>(options.optimizer) && !loss_is_metric(objective, options)) {
-    throw UsageError(fmt::format(
-        "polyak: expected a metric that is the training loss of full batches (its steps "
-        "aim at the target), got {} on the {} split with batches of {} samples (0: all)",
-        name_of(options.metric),
-        name_of(options.split),
-        options.batch_size));
-  }
+  options.validate_for(objective);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     validate_job(objective, jobs[i], i);
   }
@@ -153,6 +136,26 @@ void guarded(TrainPlan& plan, const Function& work) {
 }
 
 }  // namespace
+
+void TrainOptions::validate_for(const Objective& objective) const {
+  validate();
+  if (!objective.supports(metric)) {
+    throw UsageError(fmt::format("metric: this objective cannot compute {}", name_of(metric)));
+  }
+  if (keep_margins && (metric != Metric::error_rate || !objective.has_margins())) {
+    throw UsageError(fmt::format(
+        "keep_margins: expected an error rate of an objective that tells margins, got {}",
+        name_of(metric)));
+  }
+  if (std::holds_alternative<Polyak>(optimizer) && !loss_is_metric(objective, *this)) {
+    throw UsageError(fmt::format(
+        "polyak: expected a metric that is the training loss of full batches (its steps aim at the "
+        "target), got {} on the {} split with batches of {} samples (0: all)",
+        name_of(metric),
+        name_of(split),
+        batch_size));
+  }
+}
 
 Evaluators::Evaluators(const Objective& objective, Workers& workers)
     : objective_(&objective), workers_(&workers), evaluators_(workers.size()) {

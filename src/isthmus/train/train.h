@@ -71,6 +71,9 @@ struct TrainOptions {
 
   /// Throws UsageError that names the option, its value and its range.
   void validate() const;
+  /// The same, also where the objective does not allow them: a metric that it cannot compute, or
+  /// Polyak's steps where no training loss is the metric.
+  void validate_for(const Objective& objective) const;
 };
 
 enum class Termination {

@@ -83,6 +83,18 @@ TEST(Figure, ThresholdsWithoutAPathAreNamed) {
   EXPECT_NE(none.find("No connected pair at 2 %, 1 % (1 tried at each)."), std::string::npos);
 }
 
+TEST(Figure, TellsRepairedPairsFromDirectOnes) {
+  std::vector<CellRow> cells{cell(0.1, 0, 1.25, 4), cell(0.1, 1, 1.5, 4), cell(0.1, 2, 1.5, 4)};
+  EXPECT_EQ(draw(run_of("quadratic", "mean_absolute_error", cells)).find("direct)<"),
+            std::string::npos);
+  cells[1].joined = "repaired";
+  const std::string svg = draw(run_of("quadratic", "mean_absolute_error", cells));
+  expect_tidy(svg, width);
+  EXPECT_EQ(count_of(svg, ">100 % (67 % direct)<"), 2u) << "in both panels";
+  EXPECT_NE(svg.find("0.1: 3 of 3 (2), "), std::string::npos);
+  EXPECT_NE(svg.find("those that were repaired"), std::string::npos);
+}
+
 TEST(Figure, TheSameRunGivesTheSameBytes) {
   RunRecord run = run_like_published("cubic", "mean_absolute_error", 5, 3);
   const std::string svg = draw(run);
@@ -93,7 +105,7 @@ TEST(Figure, TheSameRunGivesTheSameBytes) {
 
 TEST(Figure, HoldsNumbersForThoseWhoCannotSeeIt) {
   const std::string svg = draw(run_of("quadratic", "mean_absolute_error", {cell(0.1, 0, 1.25, 4)}));
-  EXPECT_NE(svg.find(" 0.1: 1 of 1, 1.25, 4.</desc>"), std::string::npos);
+  EXPECT_NE(svg.find(" 0.1: 1 of 1 (1), 1.25, 4.</desc>"), std::string::npos);
 }
 
 TEST(Figure, ABarThatReachesZeroFitsALogarithmicAxis) {

@@ -63,13 +63,29 @@ TEST(Comparison, SaysWhenTheRulesDiffer) {
 TEST(Table, ShowsVerdictsMeasuresAndCosts) {
   const std::string text = report_text(some_run(), TableForm::text);
   EXPECT_TRUE(text.starts_with("quadratic: mean absolute error, test split, protocol paper\n"));
-  EXPECT_TRUE(has(text, "0.1            2  2 (100 %)       0          0  1.1250  0.1250"));
-  EXPECT_TRUE(has(text, "0.01           2    0 (0 %)       1          1       -       -"));
+  EXPECT_TRUE(
+      has(text, "0.1            2  2 (100 %)  2 (100 %)       0          0  1.1250  0.1250"));
+  EXPECT_TRUE(
+      has(text, "0.01           2    0 (0 %)    0 (0 %)       1          1       -       -"));
   EXPECT_TRUE(has(text, "3 of 5 connected, 1 not connected (failed), 1 with an end point"));
   EXPECT_TRUE(has(text, "1.00 M"));
   EXPECT_TRUE(has(text, "in all: 5.00 M gradient samples for end points, 12.5 M for beads; 200 k"));
   EXPECT_TRUE(has(text, "endpoint not reached"));
   EXPECT_TRUE(has(text, "sqrt(10)"));
+}
+
+TEST(Table, TellsRepairedPairsFromDirectOnes) {
+  std::vector<CellRow> cells{
+      cell(0.1, 0, 1.25, 4), cell(0.1, 1, 1.5, 4), cell(0.1, 2, no_value, 4)};
+  cells[1].joined = "repaired";
+  cells[1].tries = 1;
+  cells[2].tries = 20;
+  const std::string text =
+      report_text(run_of("quadratic", "mean_absolute_error", cells), TableForm::text);
+  EXPECT_TRUE(has(text, "0.1            3   2 (67 %)  1 (33 %)       1"));
+  EXPECT_TRUE(has(text, "2 of 3 connected (1 of them repaired; 21 tries of repair in all), 1 not"));
+  EXPECT_TRUE(has(text, "connected, repaired (1 try)"));
+  EXPECT_TRUE(has(text, "not connected (20 tries)"));
 }
 
 TEST(Table, CountsSharedEndPointsOnce) {

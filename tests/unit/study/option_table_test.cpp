@@ -51,6 +51,7 @@ TEST(OptionTables, HoldTheirDefaultsAndRefuseTheRest) {
   walk(shorten_option_table(), ShortenTerms{});
   for_each_terms(MethodOptions{},
                  [](const auto& table, const auto& terms, Method) { walk(table, terms); });
+  walk(repair_option_table(), RepairOptions{});
   walk(study_option_table(), default_options(task_of("quadratic"), Protocol::strict));
   walk(components_option_table(), ComponentsOptions{});
 }

@@ -91,6 +91,108 @@ TEST(Study, EndPointsOfAPairAreCountedOnceAPairWhenStrict) {
   }
 }
 
+TEST(Study, TellsWhichPairsWereRepaired) {
+  const TemporaryFolder folder;
+  StudyOptions options = default_options(task_of("cubic"), Protocol::strict);
+  options.thresholds = {0.158};
+  options.pairs = 10;
+  options.repair.tries = 2;
+  const StudyResult with = run_in(folder / "with", options, false);
+  options.repair.mode = RepairMode::none;
+  options.string.stagnation = 0;
+  const StudyResult without = run_in(folder / "without", options, false);
+  std::size_t repaired = 0;
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < with.cells.size(); ++i) {
+    const CellRow& row = with.cells[i];
+    const CellRow& alone = without.cells[i];
+    EXPECT_EQ(alone.tries, 0u);
+    EXPECT_EQ(alone.joined, alone.verdict == Verdict::connected ? "direct" : "");
+    EXPECT_LE(row.tries, 2u);
+    const Json details = Json::parse(
+        bytes_of(folder / ("with/cells/0.158_" + std::to_string(i) + ".json")))["details"];
+    if (row.verdict == Verdict::connected) {
+      EXPECT_EQ(row.proof, "proven");
+      EXPECT_EQ(details["ending"]["kind"], "connected");
+      repaired += row.joined == "repaired" ? 1 : 0;
+      EXPECT_TRUE(row.joined == "direct" || row.tries > 0);
+    } else {
+      EXPECT_EQ(alone.verdict, Verdict::not_connected) << "nothing is lost";
+      EXPECT_EQ(row.joined, "");
+      EXPECT_EQ(row.tries, 2u);
+      EXPECT_GT(row.gradient_samples_beads, alone.gradient_samples_beads);
+      EXPECT_EQ(details["ending"]["kind"], "rounds") << "as it would have ended alone";
+      EXPECT_EQ(details["ending"]["limit"], 12);
+      EXPECT_GT(details["best_max_metric"], 0.158);
+      ++failed;
+    }
+  }
+  EXPECT_GT(repaired, 0u);
+  EXPECT_GT(failed, 0u);
+  ASSERT_EQ(with.curve.size(), 1u);
+  EXPECT_EQ(with.curve[0].connected, options.pairs - failed);
+  EXPECT_EQ(with.curve[0].direct, options.pairs - failed - repaired);
+  EXPECT_EQ(Json::parse(bytes_of(folder / "with/summary.json"))["repaired"], repaired);
+}
+
+TEST(Study, AnEndPointThatIsNotProvenIsNotRepaired) {
+  // Thetas at a threshold that is their value as computed: in real numbers about half of them lie
+  // above it, by a rounding.
+  StudyOptions options = default_options(task_of("quadratic"), Protocol::strict);
+  options.problem.risk_points = 256;
+  const auto objective = make_objective(options, 0, nullptr);
+  Workers workers(1);
+  Evaluators evaluators(*objective, workers);
+  std::size_t unproven = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    std::vector<float> a(objective->dimension());
+    objective->initialise(seed, 0, a);
+    double value = 0.0;
+    evaluators.of(0).metrics(Split::test, Metric::mean_absolute_error, a, {&value, 1});
+    MethodOptions string = options.string;
+    string.threshold = value;
+    string.max_rounds = 1;
+    string.training.max_steps = 10;
+    std::vector<float> b = a;
+    b[0] += 1.0F;
+    const RepairedString found =
+        connect_repaired(evaluators, a, b, string, {.mode = RepairMode::restarts, .tries = 1});
+    if (found.string.ending.kind == Ending::Kind::end_point_unproven) {
+      ++unproven;
+      EXPECT_EQ(found.tries, 0u);
+      EXPECT_EQ(found.string.verdict, Verdict::not_connected);
+      EXPECT_EQ(found.string.ending.bead, 0u);
+      EXPECT_GT(found.string.ending.value, value);
+      EXPECT_LT(found.string.ending.value, value * (1.0 + 1e-6));
+      EXPECT_NE(sentence(found.string.ending).find("end point A reaches"), std::string::npos);
+    }
+  }
+  EXPECT_GT(unproven, 0u);
+  EXPECT_LT(unproven, 20u);
+}
+
+TEST(Study, BeadsTrainWithPolyaksStepsWhereTheLossIsTheMetric) {
+  const TemporaryFolder folder;
+  StudyOptions options = small_study();
+  options.string.training.optimizer = Polyak{};
+  const StudyResult polyak = run_in(folder / "polyak", options, false);
+  options.string.training.optimizer = Adam{.learning_rate = 0.01};
+  const StudyResult adam = run_in(folder / "adam", options, false);
+  std::uint64_t fewer = 0;
+  std::uint64_t more = 0;
+  for (std::size_t i = 0; i < polyak.cells.size(); ++i) {
+    EXPECT_EQ(polyak.cells[i].verdict, Verdict::connected);
+    EXPECT_EQ(polyak.cells[i].gradient_samples_endpoints, adam.cells[i].gradient_samples_endpoints);
+    fewer += polyak.cells[i].gradient_samples_beads;
+    more += adam.cells[i].gradient_samples_beads;
+  }
+  EXPECT_LT(2 * fewer, more);
+  options.string.training.optimizer = Polyak{};
+  options.problem.risk = Risk::empirical;
+  expect_error<UsageError>([&] { make_objective(options, 0, nullptr); },
+                           {"polyak", "training loss of full batches"});
+}
+
 TEST(Study, RefusesAMetricThatTheTaskHasNot) {
   StudyOptions options = small_study();
   options.string.grid.metric = Metric::error_rate;

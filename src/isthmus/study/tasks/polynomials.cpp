@@ -36,6 +36,7 @@ void set_generated(StudyOptions& options) {
   options.endpoints.max_steps = 400000;
   options.string.training.optimizer = Adam{.learning_rate = 0.01};
   options.string.training.max_steps = 50000;
+  options.repair.tries = 20;
   options.other_split = OtherSplit::grid;
   if (options.protocol == Protocol::strict) {
     return;

@@ -85,12 +85,14 @@ std::string ProgressDisplay::estimate(const StudyProgress& event) const {
 std::string ProgressDisplay::cell_line(const StudyProgress& event) const {
   const CellRow& row = event.row;
   const double scale = percent_ ? 100.0 : 1.0;
-  return fmt::format("pair {} at {:g}{}: {}{}, length {:.4f}, {} beads, max {:.4g}{}",
+  return fmt::format("pair {} at {:g}{}: {}{}{}{}, length {:.4f}, {} beads, max {:.4g}{}",
                      event.pair,
                      event.threshold * scale,
                      percent_ ? " %" : "",
                      name_of(row.verdict),
                      row.tries > 0 ? fmt::format(" (tries of repair: {})", row.tries) : "",
+                     row.joined == "symmetry" ? " (symmetry)" : "",
+                     row.aligned == "aligned" ? ", aligned" : "",
                      row.normalized_length,
                      row.beads,
                      shown(row.max_metric * scale),

@@ -102,26 +102,6 @@ std::vector<float> read_weights(const std::string& file, const Network& network)
   return std::move(loaded.theta);
 }
 
-struct Factors {
-  std::size_t moved = 0;
-  std::size_t flipped = 0;
-  double least = 1.0;
-  double largest = 1.0;
-};
-
-Factors factors_of(const Symmetry& symmetry) {
-  Factors result;
-  for (const UnitMap& map : symmetry) {
-    for (std::size_t u = 0; u < map.source.size(); ++u) {
-      result.moved += map.source[u] != u ? 1 : 0;
-      result.flipped += map.factor[u] < 0.0 ? 1 : 0;
-      result.least = std::min(result.least, std::abs(map.factor[u]));
-      result.largest = std::max(result.largest, std::abs(map.factor[u]));
-    }
-  }
-  return result;
-}
-
 void print(const Json& result, std::string_view metric) {
   for (const Json& dimension : result["dimensions"]) {
     fmt::print("hidden dimension {}\n", dimension.get<std::string>());
@@ -156,17 +136,14 @@ Json result_of(const StudyOptions& study,
   for (const HiddenDimension& dimension : group.dimensions) {
     dimensions.push_back(describe(dimension));
   }
-  const Factors factors = factors_of(alignment.symmetry);
-  return {{"task", study.problem.task},
-          {"metric", name_of(study.string.grid.metric)},
-          {"split", name_of(study.string.grid.split)},
-          {"dimensions", std::move(dimensions)},
-          {"twins", alignment.twins},
-          {"moved", factors.moved},
-          {"flipped", factors.flipped},
-          {"least_factor", factors.least},
-          {"largest_factor", factors.largest},
-          {"seconds", seconds}};
+  Json result{{"task", study.problem.task},
+              {"metric", name_of(study.string.grid.metric)},
+              {"split", name_of(study.string.grid.split)},
+              {"dimensions", std::move(dimensions)},
+              {"twins", alignment.twins}};
+  result.update(isthmus::to_json(extent_of(alignment.symmetry)));
+  result["seconds"] = seconds;
+  return result;
 }
 
 void run_command(AlignCommand command, const Stop& stop) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/core/rng.h"
+#include "isthmus/data/dataset.h"
 #include "isthmus/net/engine.h"
 #include "isthmus/net/symmetry/symmetry.h"
 
@@ -126,6 +127,25 @@ inline std::vector<float> samples_for(const Network& network,
                                  : static_cast<float>(rng.normal());
   }
   return inputs;
+}
+
+/// Normal inputs of `features` numbers with labels at random, 40 samples a split.
+inline std::shared_ptr<const Dataset> labelled_noise(std::size_t features,
+                                                     std::size_t classes,
+                                                     Rng& rng) {
+  auto data = std::make_shared<Dataset>();
+  for (Samples* samples : {&data->train, &data->test}) {
+    samples->count = 40;
+    samples->input_shape = {features};
+    for (std::size_t i = 0; i < 40 * features; ++i) {
+      samples->values.push_back(static_cast<float>(rng.normal()));
+    }
+    for (std::size_t i = 0; i < 40; ++i) {
+      samples->labels.push_back(static_cast<std::int32_t>(rng.below(classes)));
+    }
+  }
+  data->classes = classes;
+  return data;
 }
 
 /// The outputs of a few of them.

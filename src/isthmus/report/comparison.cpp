@@ -66,6 +66,9 @@ std::vector<std::string> comparison_notes(const RunRecord& run) {
     notes.emplace_back(
         "The published points follow other rules (--protocol paper); z measures those too.");
   }
+  if (!run.align.empty()) {
+    notes.emplace_back("The published points join networks as they are, not aligned ones.");
+  }
   if (!run.penalty.empty()) {
     notes.emplace_back("The published points are without a penalty; z measures it too.");
   }

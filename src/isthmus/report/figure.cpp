@@ -362,6 +362,9 @@ FigureData figure_data(const RunRecord& run) {
   if (!run.risk.empty()) {
     parts.push_back(run.risk + " risk");
   }
+  if (!run.align.empty()) {
+    parts.push_back("B aligned by " + run.align);
+  }
   if (!run.penalty.empty()) {
     parts.push_back("penalty " + run.penalty);
   }

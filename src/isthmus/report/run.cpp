@@ -98,6 +98,7 @@ void read_config(RunRecord& record) {
   record.metric = setting(record, record.config, "metric");
   record.split = setting(record, record.config, "split");
   record.protocol = setting(record, record.config, "protocol");
+  record.align = setting(record, record.config, "align");
   const auto problem = record.config.find("problem");
   if (problem != record.config.end() && problem->is_object()) {
     record.risk = setting(record, *problem, "risk");

@@ -25,6 +25,7 @@ struct RunRecord {
   std::string protocol;
   std::string risk;
   std::string penalty;               ///< empty: none
+  std::string align;                 ///< how B was aligned to A; empty: not
   std::vector<double> thresholds;    ///< planned, descending; empty if config.json does not say
   std::optional<std::size_t> pairs;  ///< planned at each threshold
 

@@ -69,13 +69,14 @@ std::string per_pair(std::uint64_t samples, std::size_t pairs) {
 }
 
 std::string heading(const RunRecord& run, TableForm form) {
-  std::string text = fmt::format("{}: {}{}{}{}{}",
+  std::string text = fmt::format("{}: {}{}{}{}{}{}",
                                  run.task.empty() ? "run" : run.task,
                                  metric_label(run.metric).name,
                                  run.split.empty() ? "" : fmt::format(", {} split", run.split),
                                  run.protocol.empty() ? "" : ", protocol " + run.protocol,
                                  run.risk.empty() ? "" : ", risk " + run.risk,
-                                 run.penalty.empty() ? "" : ", penalty " + run.penalty);
+                                 run.penalty.empty() ? "" : ", penalty " + run.penalty,
+                                 run.align.empty() ? "" : ", B aligned by " + run.align);
   return form == TableForm::markdown ? "## " + text + "\n" : text + "\n";
 }
 
@@ -183,6 +184,8 @@ TextTable cell_table(const RunRecord& run) {
   for (const CellRow& cell : run.cells) {
     std::string verdict(name_of(cell.verdict));
     std::replace(verdict.begin(), verdict.end(), '_', ' ');
+    verdict += cell.joined == "symmetry" ? " (symmetry)" : "";
+    verdict += cell.aligned == "aligned" ? ", aligned" : "";
     if (cell.tries > 0) {
       verdict += fmt::format("{} ({} tr{})",
                              cell.joined == "repaired" ? ", repaired" : "",
@@ -393,6 +396,7 @@ Json report_json(const RunRecord& run) {
             {"protocol", run.protocol},
             {"risk", run.risk},
             {"penalty", run.penalty},
+            {"align", run.align},
             {"complete", run.complete()},
             {"missing", run.missing},
             {"notes", run.notes},

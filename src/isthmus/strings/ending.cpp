@@ -10,6 +10,7 @@ namespace isthmus {
 Verdict verdict_of(Ending::Kind kind) {
   switch (kind) {
     case Ending::Kind::connected:
+    case Ending::Kind::symmetry:
       return Verdict::connected;
     case Ending::Kind::end_point_not_reached:
       return Verdict::endpoint_not_reached;
@@ -22,6 +23,12 @@ std::string sentence(const Ending& e) {
   switch (e.kind) {
     case Ending::Kind::connected:
       return "every segment passes";
+    case Ending::Kind::symmetry:
+      return fmt::format(
+          "every segment passes: the end points are one network whose units are scaled by up to "
+          "{:.4g} (residual {:.1e}), and so are the beads",
+          e.factor,
+          e.difference);
     case Ending::Kind::end_point_not_reached:
       return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
                          name_of(e.metric),

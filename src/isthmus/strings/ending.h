@@ -15,6 +15,7 @@ namespace isthmus {
 struct Ending {
   enum class Kind {
     connected,              ///< every segment passes
+    symmetry,               ///< every segment passes, of twins: `factor`, `difference` (twins.h)
     end_point_not_reached,  ///< value_a or value_b exceeds the bound: no path was tried
     rounds,                 ///< as many as `limit` allows
     beads,                  ///< `needed` of them; `limit` is lower
@@ -53,12 +54,16 @@ struct Ending {
   Kind cause = Kind::connected;  ///< level: one of those above, with its numbers
   double level = 0.0;            ///< level: the first that could not be followed
   double followed = 0.0;         ///< level: the last that was
+
+  double factor = 1.0;      ///< symmetry: the largest of a unit, or the inverse of the least one
+  double difference = 0.0;  ///< symmetry: what it leaves, relative to the norm of B
 };
 
 template <>
 inline constexpr auto enum_names<Ending::Kind> =
     name_table<Ending::Kind>("ending",
                              {{Ending::Kind::connected, "connected"},
+                              {Ending::Kind::symmetry, "symmetry"},
                               {Ending::Kind::end_point_not_reached, "end_point_not_reached"},
                               {Ending::Kind::rounds, "rounds"},
                               {Ending::Kind::beads, "beads"},

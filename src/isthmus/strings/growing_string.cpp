@@ -16,7 +16,11 @@
 namespace isthmus {
 namespace {
 
-constexpr std::uint64_t bead_purpose = 0x62656164;  // "bead"
+constexpr std::uint64_t bead_purpose = 0x62656164;   // "bead"
+constexpr std::uint64_t restart_purpose = 0x61676e;  // "agn"
+
+// Steps without a gradient: momentum of .9 is down to 5e-3 then.
+constexpr std::size_t dead_after = 50;
 
 // The metric and the split are the same everywhere.
 TrainOptions training_of(const StringOptions& options, TrainOptions training) {
@@ -31,6 +35,16 @@ StringOptions completed(StringOptions options) {
   options.grid.comparison = options.training.comparison;
   options.training = training_of(options, options.training);
   return options;
+}
+
+// The summary of a training that followed another one of the same bead.
+TrainSummary after(const TrainSummary& first, TrainSummary second) {
+  second.first_metric = first.first_metric;
+  second.best_metric = std::fmin(first.best_metric, second.best_metric);
+  second.steps += first.steps;
+  second.gradient_samples += first.gradient_samples;
+  second.forward_samples += first.forward_samples;
+  return second;
 }
 
 }  // namespace
@@ -256,17 +270,28 @@ std::size_t GrowingString::share_of_steps(std::size_t beads) const {
   return steps_ >= options_.max_total_steps ? 0 : (options_.max_total_steps - steps_) / beads;
 }
 
-TrainJob GrowingString::job_of(std::size_t place, std::size_t max_steps) {
+// `lost`: the training of this bead before, which came to nothing.
+TrainJob GrowingString::job_of(std::size_t place,
+                               std::size_t max_steps,
+                               const std::optional<TrainSummary>& lost) {
   const Bead& bead = beads_[place];
   TrainJob job;
   job.theta = bead.theta;  // the bead's own stays for those that look at their neighbours
   job.targets = {options_.target()};
   job.seed = options_.seed;
   job.stream = stream_name({options_.stream, bead_purpose, bead.number});
+  if (lost) {
+    job.stream = stream_name({job.stream, restart_purpose});
+  } else {
+    job.dead_after = options_.restart_dead ? dead_after : 0;
+  }
   if (StringJournal* journal = callbacks_.journal) {
     const bool short_of_steps = max_steps < options_.training.max_steps;
-    job.on_end = [journal, number = bead.number, short_of_steps](const TrainJob& ended) {
-      if (!short_of_steps || ended.summary.termination != Termination::budget) {
+    job.on_end = [=, this, number = bead.number](const TrainJob& ended) {
+      const bool cut = short_of_steps && ended.summary.termination == Termination::budget;
+      if (lost && !cut) {
+        journal->keep_bead(number, {.theta = ended.theta, .summary = after(*lost, ended.summary)});
+      } else if (!cut && !starts_again(ended.summary)) {
         journal->keep_bead(number, {.theta = ended.theta, .summary = ended.summary});
       }
     };
@@ -304,6 +329,7 @@ void GrowingString::train_beads(std::span<const std::size_t> places,
     };
   }
   train(evaluators_, jobs, options, callbacks_.stop, listener);
+  restart(jobs, job_places, options, prepare);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Bead& bead = beads_[job_places[i]];
     bead.theta = std::move(jobs[i].theta);
@@ -316,6 +342,40 @@ void GrowingString::train_beads(std::span<const std::size_t> places,
     take(beads_[job_places[i]], jobs[i].summary);
   }
   summary_.cost.forward_samples_beads += evaluate(places);
+}
+
+bool GrowingString::starts_again(const TrainSummary& summary) const {
+  const bool lost =
+      summary.termination == Termination::dead || summary.termination == Termination::diverged;
+  return lost && options_.restart_dead && options_.training.clip_norm == 0.0;
+}
+
+// Trains those of some jobs that are lost once more.
+void GrowingString::restart(std::span<TrainJob> jobs,
+                            std::span<const std::size_t> places,
+                            TrainOptions options,
+                            const std::function<void(std::size_t, TrainJob&)>& prepare) {
+  options.clip_norm = 1.0;  // a step of the learning rate, at most
+  std::vector<TrainJob> again;
+  std::vector<std::size_t> which;
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (!starts_again(jobs[i].summary)) {
+      continue;
+    }
+    again.push_back(job_of(places[i], options.max_steps, jobs[i].summary));
+    which.push_back(i);
+    if (prepare) {
+      prepare(places[i], again.back());
+    }
+  }
+  if (again.empty()) {
+    return;
+  }
+  train(evaluators_, again, options, callbacks_.stop);
+  for (std::size_t k = 0; k < again.size(); ++k) {
+    again[k].summary = after(jobs[which[k]].summary, again[k].summary);
+    jobs[which[k]] = std::move(again[k]);
+  }
 }
 
 void GrowingString::set_training(const TrainOptions& training) {

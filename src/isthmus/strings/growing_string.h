@@ -128,8 +128,8 @@ class GrowingString {
   /// Before a training of the method's own: gives a settled bead a new number. Returns true if the
   /// journal has its end; then it is taken and counted, and there is nothing left to train.
   bool begin_training(std::size_t place);
-  /// Takes what that training made of the bead: keeps it in the journal, unless it was cut short for
-  /// want of steps, and counts what it cost.
+  /// Takes what that training made of the bead: keeps it in the journal, unless it was cut short
+  /// for want of steps, and counts what it cost.
   void end_training(std::size_t place, BeadRecord record, bool cut = false);
   /// Throws Interrupted if the stop is raised.
   void obey_stop() const;
@@ -142,7 +142,14 @@ class GrowingString {
   }
   void tell(StringProgress event) const;
   std::uint64_t evaluate(std::span<const std::size_t> places);
-  TrainJob job_of(std::size_t place, std::size_t max_steps);
+  TrainJob job_of(std::size_t place,
+                  std::size_t max_steps,
+                  const std::optional<TrainSummary>& lost = std::nullopt);
+  bool starts_again(const TrainSummary& summary) const;
+  void restart(std::span<TrainJob> jobs,
+               std::span<const std::size_t> places,
+               TrainOptions options,
+               const std::function<void(std::size_t place, TrainJob&)>& prepare);
   std::size_t share_of_steps(std::size_t beads) const;
   void take(Bead& bead, const TrainSummary& summary);
   bool largest_confirmed();

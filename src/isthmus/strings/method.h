@@ -21,14 +21,14 @@ enum class Method {
 };
 
 template <>
-inline constexpr auto enum_names<Method> =
-    name_table<Method>("method",
-                       {{Method::greedy, "greedy"},
-                        {Method::constrained, "constrained"},
-                        {Method::breadth_first, "breadth-first"},
-                        {Method::polychain, "polychain"},
-                        {Method::bezier, "bezier"},
-                        {Method::neb, "neb"}});
+inline constexpr auto enum_names<Method> = name_table<Method>("method",
+                                                              {{Method::greedy, "greedy"},
+                                                               {Method::constrained, "constrained"},
+                                                               {Method::breadth_first,
+                                                                "breadth-first"},
+                                                               {Method::polychain, "polychain"},
+                                                               {Method::bezier, "bezier"},
+                                                               {Method::neb, "neb"}});
 
 /// A method, and what each of them is told; the terms of others are without effect.
 struct MethodOptions : GreedyOptions {

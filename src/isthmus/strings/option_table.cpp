@@ -223,28 +223,30 @@ const OptionTable<ShortenTerms>& shorten_option_table() {
 
 const OptionTable<CurveTerms>& curve_option_table() {
   static const OptionTable<CurveTerms> table{
-      number_option<CurveTerms>("bends",
-                                [](auto& s) -> auto& { return s.bends; },
-                                Range::between(1, 64),
-                                {.flag = "bends",
-                                 .help = "Polychain, Bezier: control points of the curve between its end points",
-                                 .preset = "1"}),
-      number_option<CurveTerms>("curve_steps",
-                                [](auto& s) -> auto& { return s.steps; },
-                                Range::at_least(1),
-                                {.flag = "curve-steps",
-                                 .help = "Polychain, Bezier: budget of the curve's training, which its rate follows",
-                                 .unit = "gradient steps",
-                                 .preset = "10000"}),
       number_option<CurveTerms>(
-          "curve_look_every",
-          [](auto& s) -> auto& { return s.look_every; },
-          {},
-          {.flag = "curve-look-every",
-           .help = "Polychain, Bezier: places of the curve are looked at after so many steps; its training ends when "
-                   "all reach alpha * L0. 0: only at the end",
+          "bends",
+          [](auto& s) -> auto& { return s.bends; },
+          Range::between(1, 64),
+          {.flag = "bends",
+           .help = "Polychain, Bezier: control points of the curve between its end points",
+           .preset = "1"}),
+      number_option<CurveTerms>(
+          "curve_steps",
+          [](auto& s) -> auto& { return s.steps; },
+          Range::at_least(1),
+          {.flag = "curve-steps",
+           .help = "Polychain, Bezier: budget of the curve's training, which its rate follows",
            .unit = "gradient steps",
-           .preset = "100"}),
+           .preset = "10000"}),
+      number_option<CurveTerms>("curve_look_every",
+                                [](auto& s) -> auto& { return s.look_every; },
+                                {},
+                                {.flag = "curve-look-every",
+                                 .help = "Polychain, Bezier: places of the curve are looked at "
+                                         "after so many steps; its training ends when "
+                                         "all reach alpha * L0. 0: only at the end",
+                                 .unit = "gradient steps",
+                                 .preset = "100"}),
   };
   return table;
 }
@@ -256,13 +258,14 @@ const OptionTable<NebTerms>& neb_option_table() {
           [](auto& s) -> auto& { return s.pivots; },
           Range::between(1, 4096),
           {.flag = "neb-pivots", .help = "Neb: pivots of the first cycle", .preset = "3"}),
-      number_option<NebTerms>("neb_cycles",
-                              [](auto& s) -> auto& { return s.cycles; },
-                              Range::at_least(1),
-                              {.flag = "neb-cycles",
-                               .help = "Neb: cycles of moving the band and putting pivots in, in the "
-                                       "place of --max-rounds",
-                               .preset = "14"}),
+      number_option<NebTerms>(
+          "neb_cycles",
+          [](auto& s) -> auto& { return s.cycles; },
+          Range::at_least(1),
+          {.flag = "neb-cycles",
+           .help = "Neb: cycles of moving the band and putting pivots in, in the "
+                   "place of --max-rounds",
+           .preset = "14"}),
       number_option<NebTerms>("neb_steps",
                               [](auto& s) -> auto& { return s.steps; },
                               Range::at_least(1),

@@ -43,6 +43,10 @@ struct StringOptions {
   CheckKind check = CheckKind::sampled;
   double max_evaluations = 100.0;  ///< of one proof, in full passes over the split
   TrainOptions training{};         ///< of the beads; its metric and split are those of the grid
+  /// A bead that dies (its network becomes a constant, see TrainJob::dead_after) or diverges trains
+  /// once more from its start, with gradients clipped to a norm of 1, if they are not clipped
+  /// anyway.
+  bool restart_dead = false;
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< names this pair and threshold; each bead derives its own
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/net/symmetry/match.h"
 #include "isthmus/net/symmetry/recognise.h"
@@ -54,6 +55,21 @@ Matching match_on_data(const Objective& objective,
 }
 
 }  // namespace
+
+Json to_json(const SymmetryExtent& extent) {
+  return {{"moved", extent.moved},
+          {"flipped", extent.flipped},
+          {"least_factor", extent.least_factor},
+          {"largest_factor", extent.largest_factor}};
+}
+
+Json to_json(const Alignment& alignment) {
+  Json json{{"distance_before", alignment.distance_before},
+            {"distance", alignment.distance},
+            {"twins", alignment.twins}};
+  json.update(to_json(extent_of(alignment.symmetry)));
+  return json;
+}
 
 Alignment align(const Objective& objective,
                 std::span<const float> a,

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "isthmus/core/json_fwd.h"
 #include "isthmus/core/names.h"
 #include "isthmus/core/stop.h"
 #include "isthmus/net/symmetry/symmetry.h"
@@ -40,6 +41,10 @@ struct Alignment {
   double distance_before = 0.0;
   double distance = 0.0;
 };
+
+/// What a run keeps of them.
+Json to_json(const SymmetryExtent& extent);
+Json to_json(const Alignment& alignment);
 
 /// Looks first whether the two are twins, and aligns them by the method if they are not. a, b (P).
 /// Throws UsageError if the network has no hidden units to align, or the objective no network;

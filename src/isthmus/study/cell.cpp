@@ -41,6 +41,10 @@ Json to_json(const Ending& ending) {
     case Kind::connected:
     case Kind::end_point_not_reached:
       break;
+    case Kind::symmetry:
+      json["factor"] = ending.factor;
+      json["difference"] = ending.difference;
+      break;
     case Kind::steps:
     case Kind::beads:
       json["needed"] = ending.needed;
@@ -115,6 +119,23 @@ Json to_json(const Shortening& shortening) {
           {"length_estimate", shortening.estimate ? Json(shortening.estimate->ratio) : Json()}};
 }
 
+// Twins that a string joined, as it joins any two networks, are said to be twins too.
+void add_symmetry(Json& details, const Twins& twins) {
+  const SymmetryExtent& extent = twins.extent;
+  details["symmetry"] = to_json(extent);
+  details["symmetry"]["difference"] = twins.difference;
+  if (twins.moved()) {
+    details["reason"] = fmt::format(
+        "{}; the end points are one network: {} units changed places, {} their sign, factors are "
+        "up to {:.4g} (residual {:.1e})",
+        details["reason"].get<std::string>(),
+        extent.moved,
+        extent.flipped,
+        twins.factor(),
+        twins.difference);
+  }
+}
+
 Json to_json(std::span<const ProfilePoint> profile) {
   Json points = Json::array();
   for (const ProfilePoint& point : profile) {
@@ -128,16 +149,20 @@ std::map<std::string, std::string> path_metadata(const StudyOptions& options,
                                                  Verdict verdict) {
   const Problem problem = problem_of(options, grown.pair);
   const GreedyOptions& string = grown.options;
-  return {{"task", problem.task},
-          {"threshold", format_number(string.threshold)},
-          {"tolerance", format_number(string.tolerance)},
-          {"metric", std::string(name_of(string.grid.metric))},
-          {"split", std::string(name_of(string.grid.split))},
-          {"points", std::to_string(string.grid.points)},
-          {"check", std::string(name_of(string.check))},
-          {"verdict", std::string(name_of(verdict))},
-          {"network", to_json(problem.network).dump()},
-          {"problem", to_json(problem).dump()}};
+  std::map<std::string, std::string> metadata{{"task", problem.task},
+                                              {"threshold", format_number(string.threshold)},
+                                              {"tolerance", format_number(string.tolerance)},
+                                              {"metric", std::string(name_of(string.grid.metric))},
+                                              {"split", std::string(name_of(string.grid.split))},
+                                              {"points", std::to_string(string.grid.points)},
+                                              {"check", std::string(name_of(string.check))},
+                                              {"verdict", std::string(name_of(verdict))},
+                                              {"network", to_json(problem.network).dump()},
+                                              {"problem", to_json(problem).dump()}};
+  if (grown.alignment) {
+    metadata["aligned"] = name_of(options.align);
+  }
+  return metadata;
 }
 
 CellRow row_of(const StudyOptions& options,
@@ -159,8 +184,13 @@ CellRow row_of(const StudyOptions& options,
   row.forward_samples_checks = summary.cost.forward_samples_checks;
   row.proof = proof_of(summary, grown.options);
   row.bound = summary.bound;
-  row.joined = summary.verdict != Verdict::connected ? "" : grown.repaired ? "repaired" : "direct";
+  if (summary.verdict == Verdict::connected) {
+    row.joined = summary.ending.kind == Ending::Kind::symmetry ? "symmetry"
+                 : grown.repaired                              ? "repaired"
+                                                               : "direct";
+  }
   row.tries = grown.tries;
+  row.aligned = grown.alignment ? "aligned" : "raw";
   return row;
 }
 
@@ -191,6 +221,12 @@ Cell measure_cell(const StudyOptions& options,
       profile_of(summary.path, layout, summary.segments, grid);
   Json& details = cell.record.details;
   details = details_of(summary, length, weights, profile, other.value);
+  if (grown.alignment) {
+    details["alignment"] = to_json(*grown.alignment);
+  }
+  if (grown.twins) {
+    add_symmetry(details, *grown.twins);
+  }
   if (summary.worst.undecided) {
     details["undecided_bound"] = number_or_null(summary.max_metric);
   }

@@ -6,7 +6,10 @@
 
 #include "isthmus/core/stop.h"
 #include "isthmus/path/path_file.h"
+#include "isthmus/strings/method.h"
 #include "isthmus/strings/shorten.h"
+#include "isthmus/strings/twins.h"
+#include "isthmus/study/alignment.h"
 #include "isthmus/study/end_point_trainer.h"
 #include "isthmus/study/options.h"
 #include "isthmus/study/run_directory.h"
@@ -16,11 +19,13 @@ namespace isthmus {
 /// Which string of a study it is, and what it was grown between.
 struct GrownString {
   std::size_t pair = 0;
-  const GreedyOptions& options;  ///< with its threshold
+  const MethodOptions& options;  ///< with its threshold
   const EndPoint& a;
-  const EndPoint& b;
+  EndPoint b;                              ///< the aligned copy, where there is one
   std::size_t tries = 0;                   ///< of repair
   bool repaired = false;                   ///< connected by one of them
+  std::optional<Alignment> alignment{};    ///< how b was moved to a
+  std::optional<Twins> twins{};            ///< a and b are
   std::optional<Shortening> shortening{};  ///< where it was tried
 };
 

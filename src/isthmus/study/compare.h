@@ -20,7 +20,7 @@ struct MethodRow {
   double threshold = 0.0;
   std::size_t pairs = 0;
   std::size_t connected = 0;
-  std::string proof{};          ///< as in cells.csv; "mixed" where pairs differ
+  std::string proof{};        ///< as in cells.csv; "mixed" where pairs differ
   double maximum = no_value;  ///< the largest over all pairs: bounds where proven, else values
   double length = no_value;   ///< normalised
   double beads = no_value;    ///< end points counted

@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/net/symmetry/symmetry.h"
 #include "isthmus/objective/penalty.h"
 #include "isthmus/strings/option_table.h"
 #include "isthmus/study/option_table.h"
@@ -93,6 +95,11 @@ void StudyOptions::validate() const {
   if (from && pairs != 1) {
     throw UsageError(fmt::format("pairs: two given end points are 1 pair, got {}", pairs));
   }
+  if (align != EndAlignment::none &&
+      std::ranges::none_of(symmetries_of(problem.network).dimensions, &HiddenDimension::any)) {
+    throw UsageError(
+        "align: the network has no hidden units that could change places; leave --align out");
+  }
   MethodOptions one = string;
   one.threshold = thresholds.front();
   one.validate();
@@ -148,6 +155,13 @@ const OptionTable<StudyOptions>& study_option_table() {
                      {.flag = "shorten",
                       .help = "Make every connected path shorter at its level (docs/strings.md)",
                       .preset = "false"}),
+      name_option<S>("align",
+                     [](auto& s) -> auto& { return s.align; },
+                     {.flag = "align",
+                      .help = "Join A to the copy of B whose units are moved (and scaled) to "
+                              "where they are close to A's, of the same function: by weights or "
+                              "by activations (docs/symmetry.md), none: to B as it is",
+                      .preset = "none"}),
   };
   return table;
 }
@@ -180,6 +194,9 @@ Json to_json(const StudyOptions& options) {
   }
   put_options(json, budgets, options.string);
   put_options(json, from_key(study, "other_split"), options);
+  if (options.align == EndAlignment::none) {
+    json.erase("align");
+  }
   if (options.shorten) {
     put_options(json, std::span(shorten_option_table()), options.shortening);
   }

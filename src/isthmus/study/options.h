@@ -33,6 +33,20 @@ template <>
 inline constexpr auto enum_names<Protocol> =
     name_table<Protocol>("protocol", {{Protocol::strict, "strict"}, {Protocol::paper, "paper"}});
 
+/// What is done to the second end point of a pair before the two are joined.
+enum class EndAlignment {
+  none,
+  weights,      ///< it becomes its copy of the least distance, see match_weights()
+  activations,  ///< its copy of the largest correlation on training data, see match_activations()
+};
+
+template <>
+inline constexpr auto enum_names<EndAlignment> =
+    name_table<EndAlignment>("align",
+                             {{EndAlignment::none, "none"},
+                              {EndAlignment::weights, "weights"},
+                              {EndAlignment::activations, "activations"}});
+
 /// An end point that was not trained here.
 struct GivenEndPoint {
   std::string name;          ///< the name of its file, without folder
@@ -57,6 +71,8 @@ struct StudyOptions {
   /// Of the end points; its metric and split are those of the string's grid.
   TrainOptions endpoints{};
   OtherSplit other_split = OtherSplit::grid;
+  /// Strings end at the aligned copy of B, where it is not none.
+  EndAlignment align = EndAlignment::none;
   /// End points of the user's own, instead of trained ones.
   std::optional<GivenEndPoint> from;
   std::optional<GivenEndPoint> to;

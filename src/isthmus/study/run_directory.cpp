@@ -252,6 +252,11 @@ void list_differences(const Json& ours,
                      place.empty() ? key : place + "." + key,
                      differences);
   }
+  for (const auto& [key, value] : theirs.items()) {
+    if (!ours.contains(key)) {
+      list_differences(nullptr, value, place.empty() ? key : place + "." + key, differences);
+    }
+  }
 }
 
 // The configuration of a run as it would be with the pairs (or networks) and thresholds of another
@@ -360,12 +365,12 @@ void RunDirectory::compare_configuration(const Json& config) const {
   std::vector<std::string> differences;
   list_differences(config, widened(there, config), "", differences);
   if (!differences.empty()) {
-    throw ConfigurationError(fmt::format(
-        "{}: the run there has another configuration: {}. Repeat the command with the "
-        "options of that run (it may have more pairs and more thresholds), or give "
+    throw ConfigurationError(
+        fmt::format("{}: the run there has another configuration: {}. Repeat the command with the "
+                    "options of that run (it may have more pairs and more thresholds), or give "
                     "another --out.",
                     folder_.string(),
-        fmt::join(differences, "; ")));
+                    fmt::join(differences, "; ")));
   }
   if (there != config) {
     write_json(file, config);

@@ -195,6 +195,7 @@ class StudyRun {
     const auto start = Clock::now();
     MethodOptions string = options_.string;
     string.threshold = threshold;
+    string.restart_dead = options_.protocol == Protocol::strict;
     string.seed = options_.seed;
     string.stream = stream_name({string_purpose, pair, std::bit_cast<std::uint64_t>(threshold)});
     const bool reached = a.reached && b.reached;
@@ -208,25 +209,25 @@ class StudyRun {
     if (reached && is_kept_in_pieces(*bench.objective)) {
       journal = run_.journal(threshold, pair);
     }
-    RepairedString found = connect_repaired(
+    GrownString grown{.pair = pair, .options = string, .a = a, .b = b};
+    if (options_.align != EndAlignment::none) {
+      grown.alignment =
+          align(*bench.objective,
+                a.theta,
+                b.theta,
+                {.method = named<AlignMethod>(name_of(options_.align)), .seed = options_.seed},
+                stop_);
+      grown.b.theta = grown.alignment->theta;
+    }
+    StringSummary summary = join(
         *bench.evaluators,
-        a.theta,
-        b.theta,
-        string,
-        options_.repair,
+        grown,
         {.journal = journal.get(), .stop = stop_, .progress = [&](const StringProgress& event) {
            tell({.kind = StudyProgress::Kind::string,
                  .pair = pair,
                  .threshold = threshold,
                  .string = event});
          }});
-    GrownString grown{.pair = pair,
-                      .options = string,
-                      .a = a,
-                      .b = b,
-                      .tries = found.tries,
-                      .repaired = found.repaired};
-    StringSummary& summary = found.string;
     if (options_.shorten && summary.verdict == Verdict::connected) {
       grown.shortening = shorten_grown(
           *bench.evaluators, summary, ShortenOptions(string, options_.shortening), {.stop = stop_});
@@ -238,6 +239,49 @@ class StudyRun {
     const std::chrono::duration<double> elapsed = Clock::now() - start;
     const std::lock_guard lock(result_mutex_);
     cell_seconds_[path_file_name(threshold, pair)] = elapsed.count();
+  }
+
+  // By the method, and by repair where it fails.
+  StringSummary connect_pair(Evaluators& evaluators,
+                             std::span<const float> a,
+                             std::span<const float> b,
+                             GrownString& grown,
+                             const StringCallbacks& callbacks) const {
+    RepairedString found =
+        connect_repaired(evaluators, a, b, grown.options, options_.repair, callbacks);
+    grown.tries = found.tries;
+    grown.repaired = found.repaired;
+    return std::move(found.string);
+  }
+
+  // As a pair; where given end points are one network, its factors along their curve.
+  StringSummary join(Evaluators& evaluators,
+                     GrownString& grown,
+                     const StringCallbacks& callbacks) const {
+    const std::span<const float> a = grown.a.theta;
+    const std::span<const float> b = grown.b.theta;
+    if (options_.from && options_.protocol == Protocol::strict) {
+      grown.twins = twins_among(evaluators.objective(), a, b);
+    }
+    if (!grown.twins || !grown.twins->scaled()) {
+      return connect_pair(evaluators, a, b, grown, callbacks);
+    }
+    const Twins& twins = *grown.twins;
+    const std::vector<float> unscaled = unscaled_twin(evaluators.objective(), a, twins);
+    StringCallbacks own = callbacks;
+    const auto journal = own.journal ? own.journal->part("twins") : nullptr;
+    own.journal = journal.get();
+    StringSummary along = connect_twins(evaluators, unscaled, b, twins, grown.options, own);
+    if (!twins.moved() && along.verdict != Verdict::not_connected) {
+      return along;
+    }
+    if (along.verdict == Verdict::connected) {
+      along.ending.kind = Ending::Kind::connected;  // the method has its part
+      return joined(connect_pair(evaluators, a, unscaled, grown, callbacks), std::move(along));
+    }
+    StringSummary summary = connect_pair(evaluators, a, b, grown, callbacks);
+    summary.cost += along.cost;
+    return summary;
   }
 
   void row_finished(const CellRecord& record) {

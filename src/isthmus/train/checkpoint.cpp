@@ -58,6 +58,7 @@ Restored restore_state(TrainRun& run) {
   run.window_sum = state.get<double>();
   run.margins.resize(state.get<std::size_t>());
   state.get_all(std::span(run.margins));
+  run.dead_steps = state.get<std::size_t>();
   run.last_checkpoint_steps = job.summary.steps;
   return {.reached_by = header.at_target != 0 ? std::optional(header.value) : std::nullopt};
 }
@@ -110,6 +111,7 @@ void save_state(const TrainRun& run, std::optional<double> reached_by) {
   state.put(run.window_sum);
   state.put(run.margins.size());
   state.put_all(std::span<const float>(run.margins));
+  state.put(run.dead_steps);
   state.commit();
 }
 

@@ -167,6 +167,8 @@ void Cohort::finish_step(TrainRun& run,
   }
   if (run.diverges(loss)) {
     run.end(Termination::diverged);
+  } else if (run.dies(gradient)) {
+    run.end(Termination::dead);
   } else {
     run.update(theta, gradient, loss);
   }

@@ -91,6 +91,16 @@ void TrainRun::pass_targets(std::span<const float> theta, double value, bool aga
   }
 }
 
+bool TrainRun::dies(std::span<const float> gradient) {
+  if (job->dead_after == 0) {
+    return false;
+  }
+  const auto first = gradient.first(plan->objective.layout().tensors().front().size());
+  const bool zero = std::ranges::all_of(first, [](float x) { return x == 0.0F; });
+  dead_steps = zero ? dead_steps + 1 : 0;
+  return dead_steps >= job->dead_after;
+}
+
 void TrainRun::update(std::span<float> theta, std::span<float> gradient, double loss) {
   const TrainOptions& options = plan->options;
   const std::size_t step = summary().steps;

@@ -84,6 +84,8 @@ struct TrainRun {
     const double factor = plan->options.divergence_factor;
     return !std::isfinite(loss) || (factor > 0.0 && loss > factor * first_loss);
   }
+  /// Whether the gradients (P) up to this one mean that the network is dead.
+  bool dies(std::span<const float> gradient);
   /// Takes the step: theta (P) from the gradient (P) of the loss, which is changed on the way.
   void update(std::span<float> theta, std::span<float> gradient, double loss);
   void end(Termination termination);
@@ -102,6 +104,7 @@ struct TrainRun {
   std::size_t next_news = 0;  ///< the step count from which progress is told again
   double first_loss = std::numeric_limits<double>::quiet_NaN();
   double window_sum = 0.0;
+  std::size_t dead_steps = 0;  ///< in a row without a gradient of the first tensor
   /// Of error rates: the margins of all samples as last seen, 0 where that was never; empty before
   /// the first look.
   std::vector<float> margins;

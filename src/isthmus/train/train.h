@@ -80,6 +80,7 @@ enum class Termination {
   reached,      ///< theta reaches the (last) target
   budget,       ///< max_steps were spent
   diverged,     ///< the loss is not finite or grew beyond divergence_factor
+  dead,         ///< see TrainJob::dead_after
   interrupted,  ///< stop was requested; theta is the last one
 };
 
@@ -89,6 +90,7 @@ inline constexpr auto enum_names<Termination> =
                             {{Termination::reached, "reached"},
                              {Termination::budget, "budget"},
                              {Termination::diverged, "diverged"},
+                             {Termination::dead, "dead"},
                              {Termination::interrupted, "interrupted"}});
 
 /// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
@@ -134,6 +136,10 @@ struct TrainJob {
   std::vector<double> targets;
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< names batches and dropout; distinct for every job
+  /// If > 0: the job ends after that many steps in a row whose batch gave the first tensor of the
+  /// layout no gradient at all. The network's output is a constant then, as where all ReLUs of a
+  /// layer are off, and its training goes nowhere.
+  std::size_t dead_after = 0;
   /// Called for each target reached, in order, on the thread that trains; may be empty.
   std::function<void(std::size_t target_index, const Snapshot&)> on_target;
   /// Called at the end, unless it was interrupted, with the job's theta and summary in place and

@@ -4,13 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <memory>
 #include <numbers>
 #include <utility>
 #include <vector>
 
 #include "isthmus/core/rng.h"
-#include "isthmus/data/dataset.h"
 #include "isthmus/net/symmetry/symmetry.h"
 #include "isthmus/objective/network_objective.h"
 #include "support/fake_objective.h"
@@ -82,18 +80,7 @@ TEST(ConnectAlong, RescaledTwinsAtTheirOwnLoss) {
                          testing::activation(testing::relu),
                          testing::dense(3)}};
   Rng rng(4);
-  auto data = std::make_shared<Dataset>();
-  for (Samples* samples : {&data->train, &data->test}) {
-    samples->count = 40;
-    samples->input_shape = {4};
-    for (std::size_t i = 0; i < 160; ++i) {
-      samples->values.push_back(static_cast<float>(rng.normal()));
-    }
-    for (std::size_t i = 0; i < 40; ++i) {
-      samples->labels.push_back(static_cast<std::int32_t>(rng.below(3)));
-    }
-  }
-  data->classes = 3;
+  const auto data = testing::labelled_noise(4, 3, rng);
   const auto objective =
       make_network_objective({.network = network, .data = data, .loss = Loss::cross_entropy});
   Workers workers{2};

@@ -409,6 +409,44 @@ std::vector<Case> cases() {
   return all;
 }
 
+// A ring of radius 10: at a rate of .02 the bead of two points 120 degrees apart is thrown from
+// (0, 5) to (0, 35), and farther at every step. Clipped, it walks .02 a step to 3800: r^2 > 38.36,
+// which takes 60 steps.
+TEST(GreedyJournal, ABeadThatIsLostStartsAgainWithClippedGradients) {
+  const FakeOptions wide{
+      .surface = fake::two_weights([](double x, double y, double* dx, double* dy) {
+        const double s = x * x + y * y - 100.0;
+        *dx = 4.0 * x * s;
+        *dy = 4.0 * y * s;
+        return s * s;
+      }),
+      .samples = 3};
+  const Theta a{static_cast<float>(5.0 * std::numbers::sqrt3), 5.0F};
+  const Theta b{-a[0], a[1]};
+  GreedyOptions options = options_for(4000.0);
+  options.alpha = 0.95;
+  const StringSummary lost = Ground(wide).connect(a, b, options);
+  EXPECT_EQ(lost.verdict, Verdict::not_connected);
+  EXPECT_EQ(lost.ending.kind, Ending::Kind::stuck_bead);
+  options.restart_dead = true;
+  MemoryJournal whole;
+  const StringSummary found = Ground(wide).connect(a, b, options, &whole);
+  EXPECT_EQ(found.verdict, Verdict::connected);
+  ASSERT_EQ(found.path.size(), 3U);
+  EXPECT_NEAR(found.path.bead(1)[1], 6.2, 0.021);
+  // What was lost is counted.
+  EXPECT_EQ(found.ending.steps, lost.ending.steps + 60);
+  EXPECT_EQ(found.beads_unreached, 0U);
+  for (std::size_t dies_at = 0; dies_at < whole.kept; ++dies_at) {
+    MemoryJournal journal;
+    journal.dies_at = dies_at;
+    EXPECT_THROW(Ground(wide).connect(a, b, options, &journal), std::runtime_error);
+    expect_same(Ground(wide, 2).connect(a, b, options, &journal), found);
+  }
+  options.training.clip_norm = 100.0;  // clipped anyway: steps of 2, from one side to the other
+  EXPECT_EQ(Ground(wide).connect(a, b, options).ending.kind, Ending::Kind::connected);
+}
+
 TEST(GreedyJournal, ResumesAtEveryPointWithTheSameBits) {
   for (const Case& c : cases()) {
     Ground reference({.surface = c.surface, .samples = 3});

@@ -311,6 +311,11 @@ TEST(Ending, SaysItsReasonWithItsNumbers) {
   ending.value_b = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(says(Ending::Kind::end_point_not_reached),
             "the end points have mean_squared_error 0.25 and nan; the threshold is 0.1");
+  ending.factor = 12.5;
+  ending.difference = 3e-7;
+  EXPECT_EQ(says(Ending::Kind::symmetry),
+            "every segment passes: the end points are one network whose units are scaled by up to "
+            "12.5 (residual 3.0e-07), and so are the beads");
   ending.bead = 4;
   ending.value = 0.125;
   ending.target = 0.05;
@@ -331,7 +336,8 @@ TEST(Ending, SaysItsReasonWithItsNumbers) {
       "the level after 12 rounds (the limit)");
   for (const auto& kind : enum_names<Ending::Kind>.all) {
     EXPECT_EQ(named<Ending::Kind>(kind.name), kind.value);
-    EXPECT_EQ(verdict_of(kind.value) == Verdict::connected, kind.value == Ending::Kind::connected);
+    EXPECT_EQ(verdict_of(kind.value) == Verdict::connected,
+              kind.value == Ending::Kind::connected || kind.value == Ending::Kind::symmetry);
   }
 }
 

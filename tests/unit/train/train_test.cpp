@@ -210,6 +210,33 @@ TEST(Train, CallsANanStartDiverged) {
   EXPECT_TRUE(std::isnan(jobs[0].summary.last_metric));
 }
 
+// Without a gradient for so many steps in a row, and not one step before.
+TEST(Train, EndsADeadNetwork) {
+  const auto termination = [](std::size_t alive_every, std::size_t dead_after) {
+    std::size_t calls = 0;
+    CallableOptions options;
+    options.layout.add("theta", {1}, Role::weight);
+    options.loss = [&](std::span<const float>, std::span<float> gradient) {
+      if (!gradient.empty()) {
+        gradient[0] = ++calls % alive_every == 0 ? 1.0F : 0.0F;
+      }
+      return 10.0;
+    };
+    const auto objective = make_callable_objective(options);
+    std::vector<TrainJob> jobs{walk({1.0})};
+    jobs[0].dead_after = dead_after;
+    TrainOptions training = walking();
+    training.max_steps = 200;
+    train_with(*objective, jobs, training);
+    return std::pair(jobs[0].summary.termination, jobs[0].summary.steps);
+  };
+  EXPECT_EQ(termination(1000, 50), std::pair(Termination::dead, std::size_t{49}));
+  EXPECT_EQ(termination(60, 50), std::pair(Termination::dead, std::size_t{49}));
+  EXPECT_EQ(termination(30, 50), std::pair(Termination::budget, std::size_t{200}));
+  EXPECT_EQ(termination(50, 50), std::pair(Termination::budget, std::size_t{200}));
+  EXPECT_EQ(termination(1000, 0), std::pair(Termination::budget, std::size_t{200}));
+}
+
 TEST(Train, SnapshotsEveryTargetInOrder) {
   const auto objective = make_callable_objective(slope());
   std::vector<TrainJob> jobs{walk({9.5, 8.0, 7.5, 2.0})};

@@ -357,6 +357,19 @@ Symmetry power(const Symmetry& symmetry, double t) {
   return result;
 }
 
+SymmetryExtent extent_of(const Symmetry& symmetry) {
+  SymmetryExtent result;
+  for (const UnitMap& map : symmetry) {
+    for (std::size_t u = 0; u < map.source.size(); ++u) {
+      result.moved += map.source[u] != u ? 1 : 0;
+      result.flipped += map.factor[u] < 0.0 ? 1 : 0;
+      result.least_factor = std::min(result.least_factor, std::abs(map.factor[u]));
+      result.largest_factor = std::max(result.largest_factor, std::abs(map.factor[u]));
+    }
+  }
+  return result;
+}
+
 std::string describe(const HiddenDimension& dimension) {
   std::string text = fmt::format("{}: {} units", dimension.name, dimension.units);
   text += dimension.permutable ? ", permutations" : "";

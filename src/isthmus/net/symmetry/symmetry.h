@@ -107,6 +107,15 @@ void apply(const SymmetryGroup& group,
 /// missing. Throws UsageError for a negative factor: no such curve leads there.
 Symmetry power(const Symmetry& symmetry, double t);
 
+/// How far from the identity a symmetry is, for people.
+struct SymmetryExtent {
+  std::size_t moved = 0;        ///< units that change places
+  std::size_t flipped = 0;      ///< units that change their sign
+  double least_factor = 1.0;    ///< of all units, and 1
+  double largest_factor = 1.0;  ///< of all units, and 1
+};
+SymmetryExtent extent_of(const Symmetry& symmetry);
+
 /// One line for people: "3: 32 units, permutations, positive factors".
 std::string describe(const HiddenDimension& dimension);
 

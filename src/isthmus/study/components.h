@@ -6,27 +6,11 @@
 #include <memory>
 #include <vector>
 
-#include "isthmus/core/options.h"
 #include "isthmus/study/component_graph.h"
+#include "isthmus/study/components_options.h"
 #include "isthmus/study/study.h"
 
 namespace isthmus {
-
-/// What decides the numbers of a run of components.
-struct ComponentsOptions {
-  /// Task, thresholds, seed, trainings and strings; its pairs are not looked at.
-  StudyOptions study;
-  std::size_t networks = 10;
-  /// Hidden units of each layer, one graph for each: of networks of dense layers alone. None: the
-  /// task's own.
-  std::vector<std::size_t> widths{};
-
-  /// Throws UsageError that names the option, its value and its range.
-  void validate() const;
-};
-
-/// What a run of components is told beside its study.
-const OptionTable<ComponentsOptions>& components_option_table();
 
 struct ComponentsResult {
   /// Widths in their order, in each thresholds descending.
@@ -52,8 +36,5 @@ ComponentsResult run_components(const ComponentsOptions& options,
                                 Workers& workers,
                                 const Stop* stop = nullptr,
                                 const std::function<void(const StudyProgress&)>& progress = {});
-
-/// The configuration that a run of these options keeps: see RunDirectory.
-Json run_configuration(const ComponentsOptions& options);
 
 }  // namespace isthmus

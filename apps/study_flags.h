@@ -57,6 +57,8 @@ struct StudyFlags {
   /// The options of a study: the task's defaults, overridden by what was given. Throws UsageError,
   /// DataError or MissingInput (the network's file).
   StudyOptions options() const;
+  /// As if that flag had been given, unless it was.
+  void preset(const std::string& flag, const std::string& text) { given_.try_emplace(flag, text); }
   /// --method compare: all of them; options() is then that of the first.
   bool compare() const;
   std::size_t worker_count() const;

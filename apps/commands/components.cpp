@@ -69,10 +69,10 @@ void print(const ComponentsResult& result, const MetricLabel& metric) {
   }
 }
 
-void run_command(const ComponentsCommand& command, const Stop& stop) {
+void run_command(ComponentsCommand& command, const Stop& stop) {
   ComponentsOptions options;
+  command.flags.preset("repair", "none");
   options.study = command.flags.options();
-  options.study.repair.mode = RepairMode::none;  // other networks are the way round
   for (const Option<ComponentsOptions>& option : components_option_table()) {
     const auto text = command.given.find(std::string(option.text.flag));
     if (text != command.given.end()) {

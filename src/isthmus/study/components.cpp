@@ -273,7 +273,6 @@ class ComponentsRun {
       return cell->row;
     }
     MethodOptions string = width.study.string;
-    string.stagnation = 0;  // that of repair: here other networks are the way round
     string.threshold = threshold;
     string.seed = width.study.seed;
     string.stream =

@@ -113,6 +113,12 @@ void ComponentsOptions::validate() const {
         "risk: components are of one loss, and an empirical risk draws a test set for every ten "
         "pairs: use oracle");
   }
+  if (study.repair.mode != RepairMode::none) {
+    throw UsageError("--repair: components have other networks for their way round: expected none");
+  }
+  if (study.align != EndAlignment::none) {
+    throw UsageError("--align: components are those of the networks as they are: expected none");
+  }
   if (study.from || study.to) {
     throw UsageError("components trains its networks: given end points are for `connect`");
   }

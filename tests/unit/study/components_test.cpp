@@ -21,6 +21,8 @@ using testing::TemporaryFolder;
 
 ComponentsOptions small() {
   ComponentsOptions options{.study = default_options(task_of("quadratic"), Protocol::strict)};
+  options.study.repair.mode = RepairMode::none;
+  options.study.string.stagnation = 0;
   options.study.thresholds = {0.1, 0.02};
   options.networks = 5;
   options.widths = {2, 3};
@@ -144,6 +146,7 @@ TEST(Components, RefusesWhatHasNone) {
   expect_error<UsageError>([&] { options.validate(); }, {"risk", "oracle"});
   options = small();
   options.study = default_options(task_of("mnist"), Protocol::strict);
+  options.study.repair.mode = RepairMode::none;
   expect_error<UsageError>([&] { options.validate(); }, {"widths", "dense", "mnist"});
   const auto widths = from_key(components_option_table(), "widths").front();
   for (const char* text : {"0", "2,", ",2", "2,,3", "2,2", "-1", "4097", "two", "2 3"}) {

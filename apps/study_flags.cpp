@@ -303,17 +303,9 @@ StudyOptions StudyFlags::options() const {
   }
   set_problem(study);
   apply(string_option_table(), study.string);
-  apply(repair_option_table(), study.repair);
-  if (study.repair.mode == RepairMode::none) {
-    study.string.stagnation = 0;
-    if (given("repair-tries")) {
-      throw UsageError("--repair-tries: an option of --repair restarts, not of none");
-    }
-  } else {
-    study.string.stagnation = stagnation_with_repair;
-  }
-  apply(greedy_option_table(), study.string);
   set_method(study.string);
+  set_repair(study);
+  apply(greedy_option_table(), study.string);
   apply(shorten_option_table(), study.shortening);
   for (const Option<ShortenTerms>& option : shorten_option_table()) {
     if (!study.shorten && given(std::string(option.text.flag))) {
@@ -377,6 +369,21 @@ void StudyFlags::set_method(MethodOptions& string) const {
       }
     }
   });
+}
+
+void StudyFlags::set_repair(StudyOptions& study) const {
+  if (!compare() && !repairs_by_default(study.string.method)) {
+    study.repair.mode = RepairMode::none;
+  }
+  apply(repair_option_table(), study.repair);
+  if (study.repair.mode == RepairMode::restarts) {
+    study.string.stagnation = stagnation_with_repair;
+    return;
+  }
+  study.string.stagnation = 0;
+  if (given("repair-tries")) {
+    throw UsageError("--repair-tries: an option of --repair restarts, not of none");
+  }
 }
 
 void StudyFlags::set_check(StudyOptions& study) const {

@@ -46,13 +46,13 @@ TEST(BreadthFirst, BeginsAtRandomNetworksAndIsProven) {
 TEST(BreadthFirst, SaysWhichLevelItCouldNotFollow) {
   const TemporaryFolder folder;
   expect_run(folder.path(), breadth_first("run", {"--threshold", "0.01", "--max-beads", "4"}), 0);
-  const Json cell = Json::parse(bytes_of(folder / "run/cells/0.01_0.json"));
+  const Json cell = Json::parse(bytes_of(folder / "run/cells/0.01_0.json"))["details"];
   const std::string reason = cell["reason"];
   EXPECT_EQ(reason.find("the string came down to mean_absolute_error "), 0U) << reason;
   EXPECT_NE(reason.find("the limit is 4"), std::string::npos) << reason;
-  EXPECT_GE(cell["level"], 0.01);
-  EXPECT_DOUBLE_EQ(cell["level"].get<double>(),
-                   std::max(0.01, 0.8 * cell["level_followed"].get<double>()));
+  EXPECT_GE(cell["ending"]["level"], 0.01);
+  EXPECT_DOUBLE_EQ(cell["ending"]["level"].get<double>(),
+                   std::max(0.01, 0.8 * cell["ending"]["level_followed"].get<double>()));
 }
 
 TEST(BreadthFirst, WrongInput) {

@@ -68,6 +68,7 @@ TEST(Components, WrongInput) {
   refused({"quadratic", "--risk", "empirical"}, 64, {"risk", "oracle"});
   refused({"quadratic", "--method", "compare"}, 64, {"--method compare", "connect"});
   refused({"quadratic", "--from", "a"}, 64, {"--from"});
+  refused({"quadratic", "--method", "breadth-first", "--from-random"}, 64, {"--from-random"});
   refused({"quadratic", "--pairs", "3"}, 64, {"--pairs"});
   EXPECT_EQ(folder.entries(), 0u);
   expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.1", "--out", "other"}, 0);

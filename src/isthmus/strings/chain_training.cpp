@@ -47,7 +47,7 @@ class ChainRun {
       const bool due = plan_.look_every > 0 && step > 0 && step % plan_.look_every == 0;
       // A state was kept behind the look of its step.
       if (plan_.look && (last || (due && (step != begin || begin == 0))) &&
-          plan_.look(chain_, summary_)) {
+          plan_.look(chain_, summary_, kept_by_look_)) {
         summary_.termination = Termination::reached;
         break;
       }
@@ -100,6 +100,7 @@ class ChainRun {
       }
       optimizer_.restore(*state);
       batches_.restore(*state);
+      kept_by_look_ = state->get<std::uint64_t>();
       summary_ = summary;
     } catch (const DataError&) {
       chain_ = start;  // a damaged file: sealed by a checksum, it is not read in part
@@ -118,6 +119,7 @@ class ChainRun {
       save_summary(state, summary_);
       optimizer_.save(state);
       batches_.save(state);
+      state.put(kept_by_look_);
       state.commit();
       kept_ = std::chrono::steady_clock::now();
     }
@@ -132,34 +134,52 @@ class ChainRun {
   Optimizer optimizer_;
   std::vector<float> force_;
   TrainSummary summary_{.termination = Termination::budget};
+  std::uint64_t kept_by_look_ = 0;
   std::chrono::steady_clock::time_point kept_ = std::chrono::steady_clock::now();
 };
 
-// Looks at all thetas; true if all reach the target. The summary's metric is the largest.
+// Looks at the theta that was the worst of the last look, counted from 1, and if that reaches the
+// target at all others; true if all do. The summary's metric is the largest value seen.
 bool all_reach(const GrowingString& string,
-               const ChainLook& look,
-               std::vector<double>& values,
-               TrainSummary& summary) {
+               std::span<const float> thetas,
+               std::span<double> values,
+               TrainSummary& summary,
+               std::uint64_t& worst) {
   const StringOptions& options = string.options();
-  const std::size_t count = values.size();
-  std::vector<Evaluation> found(count);
-  const std::span<const float> thetas = look.thetas;
-  string.evaluators().workers().for_each(count, [&](std::size_t i, std::size_t worker) {
-    const std::size_t dimension = thetas.size() / count;
+  const std::size_t dimension = thetas.size() / values.size();
+  std::vector<Evaluation> found(values.size());
+  const auto look_at = [&](std::size_t i, std::size_t worker) {
     found[i] =
         string.evaluators().of(worker).metric_unless_above(options.grid.split,
                                                            options.grid.metric,
                                                            thetas.subspan(i * dimension, dimension),
                                                            options.target());
-  });
-  double worst = -std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < count; ++i) {
     values[i] = found[i].value;
-    worst = worse(values[i], worst) ? values[i] : worst;
-    summary.forward_samples += found[i].samples;
+  };
+  const auto reached = [&](std::uint64_t place) {
+    summary.last_metric = values[place - 1];
+    return reaches(summary.last_metric, options.target(), options.grid.comparison);
+  };
+  Workers& workers = string.evaluators().workers();
+  const std::uint64_t known = worst;
+  if (known > 0) {
+    workers.for_each(1, [&](std::size_t, std::size_t worker) { look_at(known - 1, worker); });
   }
-  summary.last_metric = worst;
-  return reaches(worst, options.target(), options.grid.comparison);
+  if (known == 0 || reached(known)) {
+    workers.for_each(values.size(), [&](std::size_t i, std::size_t worker) {
+      if (i + 1 != known) {
+        look_at(i, worker);
+      }
+    });
+    worst = 1;
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      worst = worse(values[i], values[worst - 1]) ? i + 1 : worst;
+    }
+  }
+  for (const Evaluation& one : found) {
+    summary.forward_samples += one.samples;
+  }
+  return reached(worst);
 }
 
 Path path_of(const GrowingString& string) {
@@ -304,10 +324,10 @@ bool train_inner_beads(GrowingString& string,
   }
   std::vector<double> values;
   ChainLook seen;
-  plan.look = [&](const Path& now, TrainSummary& summary) {
+  plan.look = [&](const Path& now, TrainSummary& summary, std::uint64_t& worst) {
     seen = look(now);
     values.resize(seen.thetas.size() / now.dimension);
-    const bool done = all_reach(string, seen, values, summary);
+    const bool done = all_reach(string, seen.thetas, values, summary, worst);
     if (callbacks.progress) {
       callbacks.progress({.kind = StringProgress::Kind::bead_step,
                           .round = string.ending(Ending::Kind::rounds).rounds,
@@ -325,7 +345,9 @@ bool train_inner_beads(GrowingString& string,
   const bool cut = !whole && all.termination == Termination::budget;
   for (const std::size_t place : missing) {
     TrainSummary summary = all;
-    summary.last_metric = seen.bead.empty() ? all.last_metric : values[seen.bead[place - 1]];
+    if (all.termination == Termination::reached) {
+      summary.last_metric = values[seen.bead[place - 1]];
+    }
     if (place > 1) {
       summary.gradient_samples = summary.forward_samples = 0;  // the first one has them all
     }

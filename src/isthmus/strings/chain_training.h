@@ -68,8 +68,9 @@ struct ChainTraining {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
   /// Looks at the chain and adds to the summary what that cost; true ends the training. Called
-  /// after every `look_every` steps (0: never) and after the last. May be empty.
-  std::function<bool(const Path& chain, TrainSummary& summary)> look{};
+  /// after every `look_every` steps (0: never) and after the last. What it leaves in `kept` (0 at
+  /// first) it finds there at its next call. May be empty.
+  std::function<bool(const Path& chain, TrainSummary& summary, std::uint64_t& kept)> look{};
   std::size_t look_every = 0;
   std::optional<TrainCheckpoint> checkpoint{};  ///< where the state is kept meanwhile
 };

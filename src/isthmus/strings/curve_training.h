@@ -30,8 +30,8 @@ inline constexpr auto enum_names<CurveShape> = name_table<CurveShape>(
 struct CurveTerms {
   std::size_t bends = 1;      ///< k >= 1; "3 bends" of the authors' program count the end points
   std::size_t steps = 10000;  ///< >= 1
-  /// After so many steps eleven places for one bend, 6 k + 5 for k, are looked at, and the training
-  /// ends when all reach the target; 0: only after the last step, the authors' way.
+  /// After so many steps 6 k + 5 places are looked at, the last worst first, and the training ends
+  /// when all reach the target; 0: only after the last step, the authors' way.
   std::size_t look_every = 100;
 
   /// Throws UsageError that names the option, its value and its range.

@@ -22,6 +22,13 @@ template <>
 inline constexpr auto enum_names<RepairMode> = name_table<RepairMode>(
     "repair", {{RepairMode::none, "none"}, {RepairMode::restarts, "restarts"}});
 
+/// Methods that the strict protocol repairs unless told otherwise: those that put beads where the
+/// string fails. Comparators are as their authors left them, and a breadth-first string tells where
+/// it parts.
+constexpr bool repairs_by_default(Method method) {
+  return method == Method::greedy || method == Method::constrained;
+}
+
 /// GreedyOptions::stagnation of strings that are repaired: one that is given up in time leaves more
 /// to the next.
 inline constexpr std::size_t stagnation_with_repair = 3;

@@ -65,6 +65,10 @@ std::vector<MethodRow> compare_methods(
   for (const auto& [method, name] : enum_names<Method>.all) {
     StudyOptions study = options;
     study.string.method = method;
+    if (!repairs_by_default(method)) {
+      study.repair.mode = RepairMode::none;
+      study.string.stagnation = 0;
+    }
     RunDirectory run(folder / name, run_configuration(study), resume);
     run.set_checkpoint_seconds(checkpoint_seconds);
     std::function<void(const StudyProgress&)> tell;

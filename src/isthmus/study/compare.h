@@ -31,7 +31,7 @@ struct MethodRow {
 };
 
 /// Runs the study once with each method, on the same end points, in a run directory of its own
-/// below `folder`. Methods in the order of their names' table; rows by threshold, then by method.
+/// below `folder`; the repair of the options is for methods that have it by default. Methods in the order of their names' table; rows by threshold, then by method.
 /// `configured` gives the configuration that each run keeps. Otherwise as run_study, and resumed in
 /// the same way; a method that refuses the study (UsageError) is a row that says so.
 std::vector<MethodRow> compare_methods(

@@ -119,6 +119,9 @@ void ComponentsOptions::validate() const {
   if (study.align != EndAlignment::none) {
     throw UsageError("--align: components are those of the networks as they are: expected none");
   }
+  if (study.begins_at_random()) {
+    throw UsageError("--from-random: components joins networks that stay as they were trained");
+  }
   if (study.from || study.to) {
     throw UsageError("components trains its networks: given end points are for `connect`");
   }

@@ -43,6 +43,26 @@ TEST(BreadthFirst, BeginsAtRandomNetworksAndIsProven) {
   expect_run(folder.path(), {"verify", "1/paths/0.05_1.safetensors", "--certified"}, 0);
 }
 
+// Of these pairs the last one has a bead that comes to rest at .0545, above the lower levels.
+TEST(BreadthFirst, ABeadThatStaysAboveTheLevelIsReplaced) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(),
+             breadth_first("run",
+                           {"--from-random",
+                            "--seed",
+                            "5",
+                            "--pairs",
+                            "30",
+                            "--optimizer",
+                            "adam",
+                            "--threshold",
+                            "0.01"}),
+             0);
+  const Json cell = Json::parse(bytes_of(folder / "run/cells/0.01_29.json"));
+  EXPECT_EQ(cell["row"]["verdict"], "connected");
+  EXPECT_GT(cell["details"]["beads_unreached"], 0);
+}
+
 TEST(BreadthFirst, SaysWhichLevelItCouldNotFollow) {
   const TemporaryFolder folder;
   expect_run(folder.path(), breadth_first("run", {"--threshold", "0.01", "--max-beads", "4"}), 0);

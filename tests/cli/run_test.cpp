@@ -605,6 +605,8 @@ TEST(Connect, ShowsWhatMadeAPathFail) {
                                            "0.001",
                                            "--max-rounds",
                                            "4",
+                                           "--repair",
+                                           "none",
                                            "--out",
                                            "run"};
   expect_run(folder.path(), undecided, 0);

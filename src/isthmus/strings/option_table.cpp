@@ -136,7 +136,7 @@ const OptionTable<RepairOptions>& repair_option_table() {
           {.flag = "repair",
            .help = "What is done about a string that fails: none, or restarts through a third "
                    "network beside the middle of the chord",
-           .preset = "restarts; paper: none"}),
+           .preset = "restarts for greedy and constrained strings; paper: none"}),
       number_option<RepairOptions>("repair_tries",
                                    [](auto& r) -> auto& { return r.tries; },
                                    Range::at_least(1),

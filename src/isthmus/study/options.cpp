@@ -108,6 +108,11 @@ void StudyOptions::validate() const {
         "--shorten: expected the strict protocol; strings under paper stay as its scripts leave "
         "them");
   }
+  if (begins_at_random() && (repair.mode != RepairMode::none || align != EndAlignment::none)) {
+    throw UsageError(
+        fmt::format("--from-random: its end points move with the string: expected --{} none",
+                    repair.mode != RepairMode::none ? "repair" : "align"));
+  }
   ShortenOptions(one, shortening).validate();
   repair.validate();
   endpoints.validate();

@@ -216,9 +216,12 @@ void add_study(Context& context,
     parser->add_option("--to", command->to, "End point B");
   }
   parser->add_option("--out", command->out, "The run directory [runs/TASK-PROTOCOL-HASH]");
-  parser->add_flag("--resume",
-                   command->resume,
-                   "Go on with the run in --out; it may get more --pairs and more --thresholds");
+  parser->add_flag(
+      "--resume",
+      command->resume,
+      "Go on with the run in --out; it may get more --pairs, more --thresholds and larger "
+      "budgets (--max-rounds, --max-beads, --max-total-steps, --max-seconds, --max-steps, "
+      "--repair-tries): pairs that failed are then tried again");
   parser
       ->add_option("--checkpoint-seconds",
                    command->checkpoint_seconds,

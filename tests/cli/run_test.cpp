@@ -507,7 +507,7 @@ TEST(Widening, AddsPairsAndThresholdsToAFinishedRun) {
     expect_run(folder.path(),
                sweep(each.narrow, "2", {"run", "--resume"}),
                78,
-               {"thresholds", "more pairs and more thresholds"});
+               {"thresholds", "more pairs, more thresholds"});
     expect_run(folder.path(), sweep(each.wide, "1", {"run", "--resume"}), 78, {"pairs: 2 there"});
     std::filesystem::remove_all(folder / "run");
     std::filesystem::remove_all(folder / "fresh");
@@ -789,6 +789,30 @@ TEST(Report, OfARun) {
             std::string::npos);
   EXPECT_TRUE(
       Json::parse(expect_run(folder.path(), {"report", "run", "--json"}, 0).out).is_object());
+}
+
+// Pairs that failed go on as if they had the larger budget from the beginning; others stay.
+TEST(Connect, ResumesWithLargerBudgets) {
+  const TemporaryFolder folder;
+  const auto sweep = [](const char* out, std::vector<std::string> more) {
+    std::vector<std::string> all{
+        "sweep", "quadratic", "--thresholds", "0.1,0.01", "--pairs", "6", "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_run(folder.path(), sweep("run", {"--max-rounds", "3", "--repair-tries", "1"}), 0);
+  const std::string before = bytes_of(folder / "run/cells.csv");
+  EXPECT_NE(before.find("not_connected"), std::string::npos) << before;
+  EXPECT_NE(before.find(",connected"), std::string::npos) << before;
+  expect_run(
+      folder.path(), sweep("run", {"--resume", "--max-rounds", "12", "--repair-tries", "2"}), 0);
+  expect_run(folder.path(), sweep("fresh", {"--max-rounds", "12", "--repair-tries", "2"}), 0);
+  expect_same_runs(folder / "run", folder / "fresh");
+  expect_run(folder.path(),
+             sweep("run", {"--resume", "--max-rounds", "4", "--repair-tries", "2"}),
+             78,
+             {"max_rounds", "larger budgets"});
+  EXPECT_EQ(bytes_of(folder / "run/cells.csv"), bytes_of(folder / "fresh/cells.csv"));
 }
 
 TEST(Compare, RunsEveryMethodOnTheSameEndPoints) {

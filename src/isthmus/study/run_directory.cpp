@@ -7,7 +7,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -18,6 +17,7 @@
 #include "isthmus/core/json.h"
 #include "isthmus/core/reason.h"
 #include "isthmus/data/safetensors.h"
+#include "isthmus/study/run_configuration.h"
 
 namespace isthmus {
 namespace {
@@ -235,50 +235,6 @@ std::string cell_name(double threshold, std::size_t pair) {
   return std::filesystem::path(path_file_name(threshold, pair)).stem().string();
 }
 
-void list_differences(const Json& ours,
-                      const Json& theirs,
-                      const std::string& place,
-                      std::vector<std::string>& differences) {
-  if (ours == theirs) {
-    return;
-  }
-  if (!ours.is_object() || !theirs.is_object()) {
-    differences.push_back(fmt::format("{}: {} there, {} here", place, theirs.dump(), ours.dump()));
-    return;
-  }
-  for (const auto& [key, value] : ours.items()) {
-    list_differences(value,
-                     theirs.contains(key) ? theirs[key] : Json(nullptr),
-                     place.empty() ? key : place + "." + key,
-                     differences);
-  }
-  for (const auto& [key, value] : theirs.items()) {
-    if (!ours.contains(key)) {
-      list_differences(nullptr, value, place.empty() ? key : place + "." + key, differences);
-    }
-  }
-}
-
-// The configuration of a run as it would be with the pairs (or networks) and thresholds of another
-// one, if that has all of its own; else as it is.
-Json widened(const Json& there, const Json& wanted) {
-  Json result = there;
-  for (const char* count : {"pairs", "networks"}) {
-    if (there.contains(count) && wanted.contains(count) && there[count].is_number_unsigned() &&
-        wanted[count] >= there[count]) {
-      result[count] = wanted[count];
-    }
-  }
-  const auto is_wanted = [&](const Json& threshold) {
-    return std::ranges::find(wanted.at("thresholds"), threshold) != wanted.at("thresholds").end();
-  };
-  if (there.contains("thresholds") && there["thresholds"].is_array() &&
-      std::ranges::all_of(there["thresholds"], is_wanted)) {
-    result["thresholds"] = wanted.at("thresholds");
-  }
-  return result;
-}
-
 }  // namespace
 
 RunDirectory::RunDirectory(std::filesystem::path folder, const Json& config, bool resume)
@@ -362,18 +318,34 @@ void RunDirectory::compare_configuration(const Json& config) const {
                     expected,
                     format));
   }
-  std::vector<std::string> differences;
-  list_differences(config, widened(there, config), "", differences);
+  const std::vector<std::string> differences = differences_of(config, widened(there, config));
   if (!differences.empty()) {
     throw ConfigurationError(
         fmt::format("{}: the run there has another configuration: {}. Repeat the command with the "
-                    "options of that run (it may have more pairs and more thresholds), or give "
-                    "another --out.",
+                    "options of that run (it may have more pairs, more thresholds and larger "
+                    "budgets), or give another --out.",
                     folder_.string(),
                     fmt::join(differences, "; ")));
   }
+  if (budgets_grow(there, config)) {
+    forget_cells_at_a_budget();
+  }
   if (there != config) {
     write_json(file, config);
+  }
+}
+
+// They are computed again, as the larger budgets have them.
+void RunDirectory::forget_cells_at_a_budget() const {
+  const std::filesystem::path cells = folder_ / run_files::cell_details;
+  if (!std::filesystem::is_directory(cells)) {
+    return;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(cells)) {
+    if (entry.path().extension() == ".json" &&
+        read_piece(entry.path(), [&] { return met_a_budget(read_json(entry.path())); })) {
+      std::filesystem::remove(entry.path());
+    }
   }
 }
 

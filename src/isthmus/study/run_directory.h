@@ -34,7 +34,9 @@ inline bool is_kept_in_pieces(const Objective& objective) {
 /// works on it (a lock says so); the functions may be called from several threads at once.
 class RunDirectory {
  public:
-  /// Makes a new directory, or opens one with the same configuration to go on with it.
+  /// Makes a new directory, or opens one with the same configuration to go on with it; pairs,
+  /// thresholds and budgets of a string may be more, and cells that met a smaller budget are then
+  /// forgotten.
   /// Throws UsageError if the folder has a run already and `resume` is false, or has other files,
   /// or if another process works on it; ConfigurationError if it is of another configuration or
   /// version (the message names what differs); DataError if it is damaged; WriteError.
@@ -77,6 +79,7 @@ class RunDirectory {
   void take_lock();
   void forget_partial_files() const;
   void compare_configuration(const Json& config) const;
+  void forget_cells_at_a_budget() const;
 
   std::filesystem::path folder_;
   double checkpoint_seconds_ = 60.0;  // a state is 40 to 60 MB for the largest task

@@ -10,6 +10,13 @@
 
 namespace isthmus::app {
 
+void check_count(const char* option, std::size_t value, std::size_t least, std::size_t most) {
+  if (value < least || value > most) {
+    throw UsageError(
+        fmt::format("{}: expected at least {} and at most {}, got {}", option, least, most, value));
+  }
+}
+
 std::vector<double> doubles_of(const SafetensorsFile& file,
                                const std::string& path,
                                const std::string& name) {

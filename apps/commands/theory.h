@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,13 @@ namespace isthmus::app {
 /// The subcommands of `isthmus theory`, a file each.
 void add_theory_linear(CLI::App& theory, Context& context);
 void add_theory_kernel(CLI::App& theory, Context& context);
+
+/// Throws UsageError that names the option and its range.
+void check_count(const char* option, std::size_t value, std::size_t least, std::size_t most);
+
+/// The most random instances of a series, and numbers of the samples of one.
+inline constexpr std::size_t most_instances = 1'000'000;
+inline constexpr std::size_t most_numbers = 100'000'000;
 
 /// The numbers of a tensor of `path`. Throws DataError for those that are not finite.
 std::vector<double> doubles_of(const SafetensorsFile& file,

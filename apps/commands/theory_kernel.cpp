@@ -12,6 +12,7 @@
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
 #include "isthmus/theory/kernel.h"
+#include "study_flags.h"
 #include "theory.h"
 
 namespace isthmus::app {
@@ -29,8 +30,6 @@ struct KernelCommand {
   bool counterexample = false;
   bool json = false;
 };
-
-constexpr std::size_t most_numbers = 100'000'000;  // of the samples of an instance
 
 // Two units, on samples, and the law behind these where it is known.
 struct Case {
@@ -166,16 +165,9 @@ void check(const KernelCommand& command) {
   if (command.data.empty() != command.weights.empty()) {
     throw UsageError("--data and --weights: give both, or neither for a random case");
   }
-  if (command.instances < 1) {
-    throw UsageError("--instances: expected at least 1, got 0");
-  }
-  if (command.inputs > 0 && command.samples > most_numbers / command.inputs) {
-    throw UsageError(
-        fmt::format("--samples: expected at most {} numbers of {} inputs, got {} samples",
-                    most_numbers,
-                    command.inputs,
-                    command.samples));
-  }
+  check_count("--instances", command.instances, 1, most_instances);
+  check_count("--inputs", command.inputs, 2, 4096);
+  check_count("--samples", command.samples, 1, most_numbers / command.inputs);
   named<InputLaw>(command.law);
 }
 
@@ -197,7 +189,7 @@ void run_command(const KernelCommand& command) {
     return;
   }
   std::vector<Case> cases(command.instances);
-  Workers(command.threads).for_each(cases.size(), [&](std::size_t i, std::size_t) {
+  Workers(worker_count(command.threads)).for_each(cases.size(), [&](std::size_t i, std::size_t) {
     cases[i] = random_case(command, i);
   });
   if (cases.size() == 1) {
@@ -238,7 +230,9 @@ void add_theory_kernel(CLI::App& theory, Context& context) {
   parser->add_flag("--counterexample",
                    command->counterexample,
                    "Two orthogonal units for which the second printed inequality fails");
-  parser->add_option("--threads", command->threads, "For series")->capture_default_str();
+  parser->add_option("--threads", command->threads, "For series; 0: all cores")
+      ->check(thread_count())
+      ->capture_default_str();
   parser->add_flag("--json", command->json, "Print JSON");
   parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
 }

@@ -11,8 +11,10 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
+#include "isthmus/path/segment.h"
 #include "isthmus/theory/linear_instances.h"
 #include "isthmus/theory/linear_path.h"
+#include "study_flags.h"
 #include "theory.h"
 
 namespace isthmus::app {
@@ -317,15 +319,18 @@ void check(const LinearCommand& command) {
   if (command.given("--data") && !command.given("--from")) {
     throw UsageError("--data: give end points (--from, --to) for the data");
   }
-  if (command.points < 2) {
-    throw UsageError(fmt::format("--points: expected at least 2, got {}", command.points));
+  check_count("--points", command.points, 2, most_points);
+  check_count("--instances", command.instances, 1, most_instances);
+  if (command.given("--layers")) {
+    check_count("--layers", command.random.layers, 1, 64);
   }
-  if (command.instances == 0 || command.threads == 0) {
-    throw UsageError("--instances and --threads: expected at least 1, got 0");
+  constexpr std::size_t most_width = 4096;  // layers are dense matrices of doubles
+  std::size_t widest = 1;
+  for (const std::size_t width : command.random.widths) {
+    check_count("--widths", width, 1, most_width);
+    widest = std::max(widest, width);
   }
-  if (command.given("--layers") && command.random.layers == 0) {
-    throw UsageError("--layers: expected at least 1, got 0");
-  }
+  check_count("--samples", command.random.samples, 1, most_numbers / widest);
 }
 
 void run_command(LinearCommand command) {
@@ -338,7 +343,7 @@ void run_command(LinearCommand command) {
     command.random.layers = 2;
   }
   std::vector<Row> rows(command.instances);
-  Workers(command.threads).for_each(rows.size(), [&](std::size_t i, std::size_t) {
+  Workers(worker_count(command.threads)).for_each(rows.size(), [&](std::size_t i, std::size_t) {
     rows[i] = row_of(command, i);
   });
   if (rows.size() > 1) {
@@ -390,7 +395,9 @@ void add_theory_linear(CLI::App& theory, Context& context) {
   parser->add_flag("--counterexample",
                    command->counterexample,
                    "The network 1-1-1, for which the printed statement fails");
-  parser->add_option("--threads", command->threads, "For series")->capture_default_str();
+  parser->add_option("--threads", command->threads, "For series; 0: all cores")
+      ->check(thread_count())
+      ->capture_default_str();
   parser->add_flag("--json", command->json, "Print JSON");
   command->parser = parser;
   parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });

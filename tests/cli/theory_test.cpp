@@ -85,6 +85,10 @@ TEST(TheoryLinear, RefusesWrongOptions) {
   refuse({"--points", "1"}, {"--points", "at least 2"});
   refuse({"--samples", "0"}, {"samples"});
   refuse({"--instances", "0"}, {"--instances"});
+  refuse({"--points", "99999999999"}, {"--points", "at most 1000000"});
+  refuse({"--samples", "99999999999"}, {"--samples", "at most"});
+  refuse({"--widths", "3,100000,2"}, {"--widths", "at most 4096, got 100000"});
+  refuse({"--layers", "1000"}, {"--layers", "at most 64"});
   refuse({"--to", "b.safetensors"}, {"--from"});
   refuse({"--from", "a.safetensors"}, {"--to", "--descend"});
   refuse({"--data", "d.safetensors"}, {"--data", "--from"});
@@ -174,7 +178,7 @@ TEST(TheoryKernel, RefusesWhatIsNone) {
     expect_run(folder.path(), more, code, parts);
   };
   refuse(64, {"--distribution", "cauchy"}, {"gaussian", "cauchy"});
-  refuse(64, {"--inputs", "1"}, {"at least 2 inputs"});
+  refuse(64, {"--inputs", "1"}, {"--inputs", "at least 2"});
   refuse(64, {"--samples", "100000000000"}, {"--samples", "at most"});
   refuse(64, {"--instances", "0"}, {"--instances"});
   refuse(64, {"--data", "d.safetensors"}, {"--weights"});

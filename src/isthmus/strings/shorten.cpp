@@ -85,9 +85,14 @@ class Shortener {
     const std::vector<std::span<const float>> beads = beads_of(path);
     GrowingString string(evaluators_, options, callbacks_without_journal(), beads);
     string.evaluate_end_points();
+    std::vector<std::size_t> inner;
+    for (std::size_t i = 1; i + 1 < string.size(); ++i) {
+      inner.push_back(i);
+    }
+    string.evaluate_beads(inner);
     string.check_segments();
     std::vector<std::size_t> high;
-    for (std::size_t i = 1; i + 1 < string.size(); ++i) {
+    for (const std::size_t i : inner) {
       if (!reaches(*string.bead(i).value, low_enough * options.bound(), Comparison::at_most)) {
         high.push_back(i);
       }

@@ -78,8 +78,11 @@ std::string svg_components(const ComponentsFigure& figure) {
   }
   svg.text(frame.left,
            height - 18,
-           "A pair that failed proves nothing: there may be fewer components than were found. "
-           "Dashed: under proven paths alone.",
+           "A pair that failed proves nothing: there may be fewer components than were found.",
+           {.size = 11, .color = quiet_color});
+  svg.text(frame.left,
+           height - 4,
+           "Lines are drawn a little apart. Dashed: under proven paths alone.",
            {.size = 11, .color = quiet_color});
   return svg.str();
 }

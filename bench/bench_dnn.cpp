@@ -187,9 +187,8 @@ class Trainer {
   }
   void step() {
     differentiate();
-    optimizer_.step(theta_,
-                    gradient_,
-                    {.gradient_scale = isthmus::clip_factor(gradient_, subject_.clip_norm)});
+    optimizer_.step(
+        theta_, gradient_, {.gradient_scale = isthmus::clip_factor(gradient_, subject_.clip_norm)});
   }
   void evaluate() {
     double loss = 0.0;

@@ -7,7 +7,6 @@
 #include <functional>
 #include <numeric>
 
-
 namespace isthmus {
 
 std::size_t Samples::features() const {

@@ -18,7 +18,8 @@ inline constexpr auto enum_names<Split> =
     name_table<Split>("split", {{Split::train, "train"}, {Split::test, "test"}});
 
 /// The samples of one split. Inputs are stored once, either as float values or as bytes whose value
-/// is byte / 255, or stands in a table (images: a quarter of the memory). Targets are labels or real vectors.
+/// is byte / 255, or stands in a table (images: a quarter of the memory). Targets are labels or
+/// real vectors.
 struct Samples {
   std::size_t count = 0;                 ///< N
   std::vector<std::size_t> input_shape;  ///< of one sample, e.g. {1, 28, 28} or {1}
@@ -26,8 +27,8 @@ struct Samples {
   std::vector<std::uint8_t> bytes;       ///< (N, features), or empty
   /// Of bytes: (channels, 256), the value of every byte in every channel; empty: byte / 255.
   std::vector<float> byte_values;
-  std::vector<std::int32_t> labels;      ///< (N), in [0, classes); or empty
-  std::vector<float> targets;            ///< (N, outputs), or empty
+  std::vector<std::int32_t> labels;  ///< (N), in [0, classes); or empty
+  std::vector<float> targets;        ///< (N, outputs), or empty
   /// Sequences: sample i is the next of stream i % streams, `window` of each are a batch, and N is
   /// a multiple of both together. 0: the samples are independent.
   std::size_t streams = 0;

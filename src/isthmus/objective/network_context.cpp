@@ -25,7 +25,8 @@ std::size_t block_for(const Network& network) {
 
 bool same_content(const Samples& a, const Samples& b) {
   return a.count == b.count && a.input_shape == b.input_shape && a.values == b.values &&
-         a.bytes == b.bytes && a.byte_values == b.byte_values && a.labels == b.labels && a.targets == b.targets;
+         a.bytes == b.bytes && a.byte_values == b.byte_values && a.labels == b.labels &&
+         a.targets == b.targets;
 }
 
 template <typename Value>

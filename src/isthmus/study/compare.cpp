@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "isthmus/core/csv.h"
 #include "isthmus/core/error.h"
@@ -15,7 +16,7 @@ namespace isthmus {
 namespace {
 
 MethodRow row_of(Method method, double threshold, const StudyResult& result, RunDirectory& run) {
-  MethodRow row{.method = method, .threshold = threshold, .seconds = 0.0};
+  MethodRow row{.method = method, .threshold = threshold};
   std::vector<double> lengths;
   std::vector<double> beads;
   for (const CellRow& cell : result.cells) {
@@ -32,7 +33,9 @@ MethodRow row_of(Method method, double threshold, const StudyResult& result, Run
       row.forward_samples += record->details.value("forward_samples_beads", std::uint64_t{0});
     }
     const auto spent = result.cell_seconds.find(path_file_name(threshold, cell.pair));
-    row.seconds += spent == result.cell_seconds.end() ? 0.0 : spent->second;
+    if (spent != result.cell_seconds.end()) {
+      row.seconds = std::isnan(row.seconds) ? spent->second : row.seconds + spent->second;
+    }
     if (cell.verdict == Verdict::connected) {
       ++row.connected;
       lengths.push_back(cell.normalized_length);

@@ -26,14 +26,15 @@ struct MethodRow {
   double beads = no_value;    ///< end points counted
   std::uint64_t gradient_samples = 0;  ///< of beads, over all pairs
   std::uint64_t forward_samples = 0;   ///< of looks and checks, over all pairs
-  double seconds = no_value;           ///< of the cells that this call computed
+  double seconds = no_value;           ///< of the cells that this call computed; NaN: none
   std::string refused{};  ///< why the method cannot be asked for this; then there are no numbers
 };
 
 /// Runs the study once with each method, on the same end points, in a run directory of its own
-/// below `folder`; the repair of the options is for methods that have it by default. Methods in the order of their names' table; rows by threshold, then by method.
-/// `configured` gives the configuration that each run keeps. Otherwise as run_study, and resumed in
-/// the same way; a method that refuses the study (UsageError) is a row that says so.
+/// below `folder`; the repair of the options is for methods that have it by default. Methods in the
+/// order of their names' table; rows by threshold, then by method. `configured` gives the
+/// configuration that each run keeps. Otherwise as run_study, and resumed in the same way; a method
+/// that refuses the study (UsageError) is a row that says so.
 std::vector<MethodRow> compare_methods(
     const StudyOptions& options,
     const std::shared_ptr<const Dataset>& data,

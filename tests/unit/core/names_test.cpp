@@ -20,9 +20,8 @@ enum class Nameless { some };
 }  // namespace
 
 template <>
-inline constexpr auto enum_names<Fruit> =
-    name_table<Fruit>("fruit",
-                      {{Fruit::pear, "pear"}, {Fruit::apple, "apple"}, {Fruit::quince, "quince"}});
+inline constexpr auto enum_names<Fruit> = name_table<Fruit>(
+    "fruit", {{Fruit::pear, "pear"}, {Fruit::apple, "apple"}, {Fruit::quince, "quince"}});
 
 namespace {
 
@@ -39,7 +38,7 @@ TEST(Names, ReadBack) {
 
 TEST(Names, OfNoValueAreRefusedWithThoseThatAre) {
   testing::expect_error<UsageError>([] { named<Fruit>("plum"); },
-                                 {"fruit: expected pear, apple or quince, got 'plum'"});
+                                    {"fruit: expected pear, apple or quince, got 'plum'"});
 }
 
 TEST(Names, AlternativesReadAsASentenceDoes) {

@@ -25,6 +25,16 @@ void interpolate(std::span<const float> a,
   }
 }
 
+double squared_distance(std::span<const float> a, std::span<const float> b) {
+  ISTHMUS_ASSERT(a.size() == b.size(), "vectors of one length");
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double step = static_cast<double>(b[i]) - static_cast<double>(a[i]);
+    sum += step * step;
+  }
+  return sum;
+}
+
 double distance(std::span<const float> a,
                 std::span<const float> b,
                 const Layout& layout,

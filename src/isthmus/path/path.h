@@ -29,6 +29,9 @@ void interpolate(std::span<const float> a,
                  double t,
                  std::span<float> theta);
 
+/// ||b - a||^2, summed in double in the order of the numbers.
+double squared_distance(std::span<const float> a, std::span<const float> b);
+
 /// Euclidean lengths, summed in double.
 struct PathLength {
   double length = 0.0;             ///< sum over segments of ||b_{i+1} - b_i||

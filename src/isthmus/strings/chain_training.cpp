@@ -316,7 +316,7 @@ bool train_inner_beads(GrowingString& string,
   Path chain = path_of(string);
   const std::vector<std::size_t> missing = begin_inner(string);
   if (missing.empty()) {
-    return whole;
+    return true;  // beads that were cut short are not kept
   }
   const std::size_t first = string.bead(1).number;
   if (callbacks.journal) {

@@ -14,11 +14,7 @@ void add_spring(std::span<const float> theta,
                 std::span<const float> end,
                 double strength,
                 std::span<float> gradient) {
-  double squares = 0.0;
-  for (std::size_t i = 0; i < theta.size(); ++i) {
-    const double difference = double(theta[i]) - double(end[i]);
-    squares += difference * difference;
-  }
+  const double squares = squared_distance(theta, end);
   if (squares == 0.0) {
     return;
   }

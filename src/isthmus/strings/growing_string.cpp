@@ -230,19 +230,20 @@ void GrowingString::drop(std::size_t place) {
   checks_[place - 1].reset();
 }
 
-// Looks at the beads at some places whose value is not known. Returns the samples it took.
-std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places) {
+// Looks at the beads at some places whose value is not known. Returns the samples it took. Where
+// margins alone are lacking of beads that train_beads() `trained`, the string goes on from its
+// journal: the training had told them, and they cost nothing.
+std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places, bool trained) {
   const std::size_t samples = evaluators_.objective().samples(options_.grid.split);
   std::vector<Bead*> unknown;
   std::uint64_t cost = 0;
   for (const std::size_t place : places) {
     Bead& bead = beads_[place];
-    // Margins alone are lacking where a string goes on from its journal: they were there before,
-    // and cost nothing.
-    cost += bead.value ? 0 : samples;
-    if (!bead.value || (screens() && bead.margins.empty())) {
+    const bool no_margins = screens() && bead.margins.empty();
+    if (!bead.value || no_margins) {
       unknown.push_back(&bead);
     }
+    cost += bead.value && (trained || !no_margins) ? 0 : samples;
   }
   evaluators_.workers().for_each(unknown.size(), [&](std::size_t i, std::size_t worker) {
     obey_stop();
@@ -280,9 +281,7 @@ TrainJob GrowingString::job_of(std::size_t place,
   job.targets = {options_.target()};
   job.seed = options_.seed;
   job.stream = stream_name({options_.stream, bead_purpose, bead.number});
-  if (lost) {
-    job.stream = stream_name({job.stream, restart_purpose});
-  } else {
+  if (!lost) {
     job.dead_after = options_.restart_dead ? dead_after : 0;
   }
   if (StringJournal* journal = callbacks_.journal) {
@@ -305,8 +304,9 @@ void GrowingString::train_beads(std::span<const std::size_t> places,
   if (places.empty()) {
     return;
   }
+  const std::size_t share = share_of_steps(places.size());
   TrainOptions options = options_.training;
-  options.max_steps = std::min(options.max_steps, share_of_steps(places.size()));
+  options.max_steps = std::min(options.max_steps, share);
   ISTHMUS_ASSERT(options.max_steps > 0, "a round that limit_met() lets start");
   std::vector<TrainJob> jobs;
   std::vector<std::size_t> job_places;
@@ -329,19 +329,20 @@ void GrowingString::train_beads(std::span<const std::size_t> places,
     };
   }
   train(evaluators_, jobs, options, callbacks_.stop, listener);
-  restart(jobs, job_places, options, prepare);
+  std::vector<std::size_t> budgets(jobs.size(), options.max_steps);
+  restart(jobs, job_places, share, budgets, prepare);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Bead& bead = beads_[job_places[i]];
     bead.theta = std::move(jobs[i].theta);
     bead.margins = std::move(jobs[i].margins);
-    bead.cut = options.max_steps < options_.training.max_steps &&
+    bead.cut = budgets[i] < options_.training.max_steps &&
                jobs[i].summary.termination == Termination::budget;
   }
   obey_stop();
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     take(beads_[job_places[i]], jobs[i].summary);
   }
-  summary_.cost.forward_samples_beads += evaluate(places);
+  summary_.cost.forward_samples_beads += evaluate(places, true);
 }
 
 bool GrowingString::starts_again(const TrainSummary& summary) const {
@@ -350,28 +351,41 @@ bool GrowingString::starts_again(const TrainSummary& summary) const {
   return lost && options_.restart_dead && options_.training.clip_norm == 0.0;
 }
 
-// Trains those of some jobs that are lost once more.
+// Trains those of some jobs that are lost once more, for what they left of their `share` of the
+// steps. Where that is nothing their steps are over. `budgets`: what each job may take; out, the
+// second time.
 void GrowingString::restart(std::span<TrainJob> jobs,
                             std::span<const std::size_t> places,
-                            TrainOptions options,
+                            std::size_t share,
+                            std::span<std::size_t> budgets,
                             const std::function<void(std::size_t, TrainJob&)>& prepare) {
-  options.clip_norm = 1.0;  // a step of the learning rate, at most
   std::vector<TrainJob> again;
   std::vector<std::size_t> which;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (!starts_again(jobs[i].summary)) {
       continue;
     }
-    again.push_back(job_of(places[i], options.max_steps, jobs[i].summary));
+    budgets[i] = std::min(options_.training.max_steps, share - jobs[i].summary.steps);
+    if (budgets[i] == 0) {
+      jobs[i].summary.termination = Termination::budget;
+      continue;
+    }
+    again.push_back(job_of(places[i], budgets[i], jobs[i].summary));
     which.push_back(i);
     if (prepare) {
       prepare(places[i], again.back());
     }
+    // Behind `prepare`, which may name streams: the state of one training is never taken for that
+    // of the other.
+    again.back().stream = stream_name({again.back().stream, restart_purpose});
   }
-  if (again.empty()) {
-    return;
-  }
-  train(evaluators_, again, options, callbacks_.stop);
+  // One by one: each has a budget of its own.
+  evaluators_.workers().for_each(again.size(), [&](std::size_t k, std::size_t) {
+    TrainOptions options = options_.training;
+    options.max_steps = budgets[which[k]];
+    options.clip_norm = 1.0;  // a step of the learning rate, at most
+    train(evaluators_, {&again[k], 1}, options, callbacks_.stop);
+  });
   for (std::size_t k = 0; k < again.size(); ++k) {
     again[k].summary = after(jobs[which[k]].summary, again[k].summary);
     jobs[which[k]] = std::move(again[k]);

@@ -141,14 +141,15 @@ class GrowingString {
     return certifier_ && !proves() ? CheckKind::sampled : options_.check;
   }
   void tell(StringProgress event) const;
-  std::uint64_t evaluate(std::span<const std::size_t> places);
+  std::uint64_t evaluate(std::span<const std::size_t> places, bool trained = false);
   TrainJob job_of(std::size_t place,
                   std::size_t max_steps,
                   const std::optional<TrainSummary>& lost = std::nullopt);
   bool starts_again(const TrainSummary& summary) const;
   void restart(std::span<TrainJob> jobs,
                std::span<const std::size_t> places,
-               TrainOptions options,
+               std::size_t share,
+               std::span<std::size_t> budgets,
                const std::function<void(std::size_t place, TrainJob&)>& prepare);
   std::size_t share_of_steps(std::size_t beads) const;
   void take(Bead& bead, const TrainSummary& summary);

@@ -5,20 +5,16 @@
 #include <cstddef>
 #include <span>
 
+#include "isthmus/path/path.h"
+
 namespace isthmus {
 
 /// The hyperplanes with the unit normal u = (b - a) / |b - a|. Looks at a and b (P), which are to
 /// stay as they are. Where they are equal u is 0, and nothing lies off.
 class NormalHyperplane {
  public:
-  NormalHyperplane(std::span<const float> a, std::span<const float> b) : a_(a), b_(b) {
-    double squares = 0.0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const double step = double(b[i]) - double(a[i]);
-      squares += step * step;
-    }
-    distance_ = std::sqrt(squares);
-  }
+  NormalHyperplane(std::span<const float> a, std::span<const float> b)
+      : a_(a), b_(b), distance_(std::sqrt(squared_distance(a, b))) {}
 
   /// |b - a|
   double distance() const { return distance_; }
@@ -52,7 +48,7 @@ class NormalHyperplane {
 
   std::span<const float> a_;
   std::span<const float> b_;
-  double distance_ = 0.0;
+  double distance_;
 };
 
 }  // namespace isthmus

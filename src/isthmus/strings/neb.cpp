@@ -158,7 +158,8 @@ StringSummary grow_band(GrowingString& string,
   for (std::size_t cycle = 0;; ++cycle) {
     const std::vector<Cut> cuts = cycle == 0 ? std::vector<Cut>{} : highest(string, terms);
     const std::size_t more = cycle == 0 ? terms.pivots : cuts.size();
-    if (const std::optional<Ending> limit = string.limit_met(more)) {
+    // All pivots train.
+    if (const std::optional<Ending> limit = string.limit_met(more, string.size() - 2)) {
       return string.finish(*limit);
     }
     string.start_round();

@@ -18,15 +18,6 @@ namespace {
 
 constexpr std::uint64_t places_purpose = 0x706c61636573;  // "places"
 
-double squared_distance(std::span<const float> a, std::span<const float> b) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double step = static_cast<double>(b[i]) - static_cast<double>(a[i]);
-    sum += step * step;
-  }
-  return sum;
-}
-
 class Relaxation {
  public:
   Relaxation(Path& path, const RelaxOptions& options)

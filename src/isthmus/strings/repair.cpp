@@ -23,15 +23,6 @@ namespace {
 constexpr std::uint64_t try_purpose = 0x747279;              // "try"
 constexpr std::uint64_t direction_purpose = 0x646972656374;  // "direct"
 
-double squared_length(std::span<const float> a, std::span<const float> b) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double step = static_cast<double>(b[i]) - static_cast<double>(a[i]);
-    sum += step * step;
-  }
-  return sum;
-}
-
 // The midpoint of a chord of some squared length, moved by rho of its length in a random direction
 // normal to it.
 std::vector<float> displaced(
@@ -113,7 +104,7 @@ class Repair {
 
   // The direct string without a stop for stagnation: the method's own.
   std::optional<StringSummary> patient() {
-    std::optional<MethodOptions> options = left_over(2);
+    std::optional<MethodOptions> options = left_over(1);
     if (!options) {
       return std::nullopt;
     }
@@ -192,8 +183,9 @@ class Repair {
     cost_ += string.cost();
     steps_ += string.ending(Ending::Kind::connected).steps;
     ++inserted_;
+    const Comparison comparison = string.options().grid.comparison;
+    unreached_ += reaches(*string.bead(1).value, options->target(), comparison) ? 0 : 1;
     if (string.stuck_among(middle)) {
-      ++unreached_;
       return std::nullopt;
     }
     return string.bead(1).theta;
@@ -227,7 +219,7 @@ class Repair {
   std::span<const float> b_;
   const MethodOptions& options_;
   const StringCallbacks& callbacks_;
-  double chord_ = squared_length(a_, b_);
+  double chord_ = squared_distance(a_, b_);
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   StringCost cost_;
   std::size_t steps_ = 0;

@@ -56,10 +56,10 @@ struct RepairedString {
 /// Joins two end points as the method does, and repairs a string that fails: restarts until one
 /// connects or the tries are over. Then, if the direct string ended for stagnation, it is grown
 /// once more without that stop, so that whatever the method alone connects is connected; it is what
-/// is returned. Limits of steps, seconds and beads are of all strings together, and where they, or
-/// the end points, are the reason of the failure nothing is tried. Try k, counted from 1, keeps its
-/// beads in the parts "tryK", "tryK-left" and "tryK-right" of the journal, the last string in
-/// "patient". Otherwise as connect().
+/// is returned. Limits of steps, seconds and beads are of all strings together: where nothing is
+/// left of one, or the end points are the reason of the failure, nothing is tried. Try k, counted
+/// from 1, keeps its beads in the parts "tryK", "tryK-left" and "tryK-right" of the journal, the
+/// last string in "patient". Otherwise as connect().
 RepairedString connect_repaired(Evaluators& evaluators,
                                 std::span<const float> a,
                                 std::span<const float> b,

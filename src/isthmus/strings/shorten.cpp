@@ -260,6 +260,10 @@ Shortening shorten_grown(Evaluators& evaluators,
     now.value_a = string.value_a;
     now.value_b = string.value_b;
     now.ending = string.ending;
+    now.ending.segments = now.path.segments();
+    if (now.ending.kind == Ending::Kind::symmetry) {
+      now.ending.kind = Ending::Kind::connected;  // its beads are that network no more
+    }
     now.beads_inserted += string.beads_inserted;
     now.beads_unreached += string.beads_unreached;
     now.rounds = string.rounds;

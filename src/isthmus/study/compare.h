@@ -32,9 +32,9 @@ struct MethodRow {
 
 /// Runs the study once with each method, on the same end points, in a run directory of its own
 /// below `folder`; the repair of the options is for methods that have it by default. Methods in the
-/// order of their names' table; rows by threshold, then by method. `configured` gives the
-/// configuration that each run keeps. Otherwise as run_study, and resumed in the same way; a method
-/// that refuses the study (UsageError) is a row that says so.
+/// order of their names' table; rows by threshold, then by method. Each run keeps its own
+/// configuration. Otherwise as run_study, and resumed in the same way; a method that refuses the
+/// study (UsageError) is a row that says so. Keeps the end points of all pairs in memory.
 std::vector<MethodRow> compare_methods(
     const StudyOptions& options,
     const std::shared_ptr<const Dataset>& data,

@@ -15,6 +15,7 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/path/path.h"
 #include "isthmus/study/cell.h"
 #include "isthmus/study/end_point_trainer.h"
 #include "isthmus/study/results.h"
@@ -27,15 +28,6 @@ constexpr std::uint64_t components_purpose = 0x636f6d706f6e656e;  // "componen"
 
 std::size_t pair_number(std::size_t a, std::size_t b) {
   return b * (b - 1) / 2 + a;
-}
-
-double distance_of(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double difference = double(a[i]) - double(b[i]);
-    sum += difference * difference;
-  }
-  return std::sqrt(sum);
 }
 
 std::string level_file(double threshold) {
@@ -223,7 +215,8 @@ class ComponentsRun {
                              .value = point.summary.last_metric,
                              .gradient_samples = point.summary.gradient_samples});
       for (std::size_t b = 0; b < a; ++b) {
-        distances[a * size + b] = distance_of(point.theta, width.points[b][level].theta);
+        distances[a * size + b] =
+            std::sqrt(squared_distance(point.theta, width.points[b][level].theta));
         distances[b * size + a] = distances[a * size + b];
       }
     }

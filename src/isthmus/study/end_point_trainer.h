@@ -61,8 +61,8 @@ class EndPointTrainer {
                   EndPointCache* cache = nullptr);
 
   /// The two end points of a pair at each target (descending): [side][target]; initialisations
-  /// where strings begin at such. Those of a target
-  /// that is `finished` are not needed any more. Throws Interrupted.
+  /// where strings begin at such. Those of a target that is `finished` are not needed any more.
+  /// Throws Interrupted.
   std::array<std::vector<EndPoint>, 2> of_pair(Evaluators& evaluators,
                                                std::size_t pair,
                                                const std::vector<double>& targets,

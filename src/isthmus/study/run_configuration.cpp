@@ -96,4 +96,8 @@ bool budgets_grow(const Json& there, const Json& wanted) {
                              [&](const char* budget) { return grows(there, wanted, budget); });
 }
 
+bool steps_grow(const Json& there, const Json& wanted) {
+  return grows(there, wanted, "/beads/max_steps") || grows(there, wanted, "/max_total_steps");
+}
+
 }  // namespace isthmus

@@ -18,6 +18,10 @@ Json widened(const Json& there, const Json& wanted);
 /// Whether the wanted configuration has more of a budget than the run has.
 bool budgets_grow(const Json& there, const Json& wanted);
 
+/// Whether it has more gradient steps for a bead, or for all beads of a string: what was kept of
+/// strings under way may be another then.
+bool steps_grow(const Json& there, const Json& wanted);
+
 /// Whether larger budgets may make another cell of this one, a file of a run's cells: it failed,
 /// was repaired, or has a bead whose steps were over.
 bool met_a_budget(const Json& cell);

@@ -7,10 +7,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
@@ -330,6 +332,9 @@ void RunDirectory::compare_configuration(const Json& config) const {
   if (budgets_grow(there, config)) {
     forget_cells_at_a_budget();
   }
+  if (steps_grow(there, config)) {
+    forget_journals();
+  }
   if (there != config) {
     write_json(file, config);
   }
@@ -347,6 +352,21 @@ void RunDirectory::forget_cells_at_a_budget() const {
       std::filesystem::remove(entry.path());
     }
   }
+}
+
+// Of cells under way: they have beads whose steps were over, and states of others whose next look
+// was to be at the end of their steps. End points, which are files beside them, stay.
+void RunDirectory::forget_journals() const {
+  if (!std::filesystem::is_directory(checkpoint())) {
+    return;
+  }
+  std::vector<std::filesystem::path> journals;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoint())) {
+    if (entry.is_directory()) {
+      journals.push_back(entry.path());
+    }
+  }
+  std::ranges::for_each(journals, [](const auto& path) { std::filesystem::remove_all(path); });
 }
 
 std::filesystem::path RunDirectory::cell_file(double threshold, std::size_t pair) const {

@@ -80,6 +80,7 @@ class RunDirectory {
   void forget_partial_files() const;
   void compare_configuration(const Json& config) const;
   void forget_cells_at_a_budget() const;
+  void forget_journals() const;
 
   std::filesystem::path folder_;
   double checkpoint_seconds_ = 60.0;  // a state is 40 to 60 MB for the largest task

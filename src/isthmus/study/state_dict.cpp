@@ -17,7 +17,6 @@ namespace isthmus {
 namespace {
 
 using Dimensions = std::vector<std::size_t>;
-
 constexpr std::size_t most_told = 8;
 
 // The first few of a list, and how many more.

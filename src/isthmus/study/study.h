@@ -48,9 +48,9 @@ struct StudyResult {
   std::map<std::string, double> cell_seconds;  ///< of those computed now, by path_file_name()
 };
 
-/// Trains pairs of end points to each threshold, joins them by greedy string sampling, measures the
-/// paths and keeps everything in `run`. Cells that `run` has already are not computed again. The
-/// files do not depend on the number of workers, nor on how often the study was interrupted.
+/// Trains pairs of end points to each threshold, joins them by the method of the options, measures
+/// the paths and keeps everything in `run`. Cells that `run` has already are not computed again.
+/// The files do not depend on the number of workers, nor on how often the study was interrupted.
 /// Throws Interrupted when `stop` is raised: the same call goes on where this one stopped.
 /// `end_points`, where given, is asked for end points first, and keeps those that are trained.
 StudyResult run_study(const StudyOptions& options,

@@ -143,6 +143,25 @@ void expect_consistent(Ground& on, const StringSummary& summary, const GreedyOpt
   EXPECT_EQ(summary.verdict == Verdict::connected, all_pass);
 }
 
+// A ring of radius 10, where a bead from (0, 5) is thrown off and starts again, at both levels: the
+// state of one training must never pass for that of another one.
+TEST(BreadthFirst, ABeadThatStartsAgainDoesSoOnBatchesOfItsOwn) {
+  Ground on({.surface = fake::two_weights([](double x, double y, double* dx, double* dy) {
+               const double s = x * x + y * y - 100.0;
+               *dx = 4.0 * x * s;
+               *dy = 4.0 * y * s;
+               return s * s;
+             })});
+  GreedyOptions options = options_for(4000.0);
+  options.restart_dead = true;
+  const Theta a{static_cast<float>(5.0 * std::numbers::sqrt3), 5.0F};
+  const StringSummary summary = on.connect(a, {-a[0], a[1]}, options);
+  EXPECT_EQ(summary.verdict, Verdict::connected) << sentence(summary.ending);
+  const auto streams = on.objective.streams();
+  EXPECT_GE(streams.size(), 4U);
+  EXPECT_EQ(std::set(streams.begin(), streams.end()).size(), streams.size());
+}
+
 TEST(BreadthFirst, ComesDownTheRingBetweenEndPointsThatStay) {
   Ground on({.surface = fake::ring(), .samples = 3});
   const GreedyOptions options = options_for(0.02);

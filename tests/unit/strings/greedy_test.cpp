@@ -443,6 +443,12 @@ TEST(GreedyJournal, ABeadThatIsLostStartsAgainWithClippedGradients) {
     EXPECT_THROW(Ground(wide).connect(a, b, options, &journal), std::runtime_error);
     expect_same(Ground(wide, 2).connect(a, b, options, &journal), found);
   }
+  // Of a budget the second training has what the first one left.
+  options.max_total_steps = lost.ending.steps + 30;
+  const StringSummary few = Ground(wide).connect(a, b, options);
+  EXPECT_EQ(few.ending.kind, Ending::Kind::steps) << sentence(few.ending);
+  EXPECT_EQ(few.ending.steps, options.max_total_steps);
+  options.max_total_steps = std::numeric_limits<std::size_t>::max();
   options.training.clip_norm = 100.0;  // clipped anyway: steps of 2, from one side to the other
   EXPECT_EQ(Ground(wide).connect(a, b, options).ending.kind, Ending::Kind::connected);
 }

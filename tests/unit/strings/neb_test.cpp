@@ -142,6 +142,26 @@ TEST(Neb, GoesRoundTheRingAndCountsWhatItCost) {
   }
 }
 
+// Screened checks ask for the margins of pivots, which looks at the band do not keep.
+TEST(Neb, CountsTheLooksThatScreenedChecksBeginWith) {
+  fake::FakeOptions fake{.surface = fake::ring(), .metric = Metric::error_rate, .samples = 200};
+  fake.margin = [surface = fake::ring()](std::span<const float> theta, std::size_t i) {
+    return static_cast<float>((static_cast<double>(i) + 0.5) / 200.0 - surface(theta, {}));
+  };
+  const fake::FakeObjective objective{fake};
+  Workers workers(1);
+  Evaluators evaluators(objective, workers);
+  StringOptions options = options_for(0.02);
+  options.grid.metric = Metric::error_rate;
+  options.check = CheckKind::screened;
+  MemoryJournal journal;
+  const StringCallbacks callbacks{.journal = &journal};
+  const StringSummary string = connect_neb(evaluators, ring_a, ring_b, options, {}, callbacks);
+  EXPECT_EQ(string.verdict, Verdict::connected) << sentence(string.ending);
+  testing::expect_all_costs_counted(objective, string);
+  expect_same(connect_neb(evaluators, ring_a, ring_b, options, {}, callbacks), string);
+}
+
 TEST(Neb, PutsNewPivotsWhereTheBandIsHighest) {
   Ground on(mueller_brown());
   const StringSummary string = on.connect(options_for(0.9 * on.surface.pass_value),
@@ -177,6 +197,21 @@ TEST(Neb, GoesOnFromWhatTheJournalHas) {
     expect_same(on.connect(options_for(1.0), terms, {.journal = &journal}), whole);
     EXPECT_EQ(journal.folder.entries(), 0U);
   }
+}
+
+// Pivots at 30 degrees are on the ring long before the steps are over; what is between is not.
+TEST(Neb, ABudgetThatCutsNothingGoesOnToTheSameEnd) {
+  const fake::FakeObjective objective{{.surface = fake::ring(), .samples = 3}};
+  Workers workers(1);
+  Evaluators evaluators(objective, workers);
+  StringOptions options = options_for(0.003);
+  options.max_total_steps = 2500;  // less than 1000 for each of three
+  MemoryJournal journal;
+  const StringCallbacks callbacks{.journal = &journal};
+  const StringSummary whole = connect_neb(evaluators, ring_a, ring_b, options, {}, callbacks);
+  EXPECT_EQ(whole.verdict, Verdict::connected) << sentence(whole.ending);
+  EXPECT_GT(whole.rounds, 1U);
+  expect_same(connect_neb(evaluators, ring_a, ring_b, options, {}, callbacks), whole);
 }
 
 TEST(Neb, AStoppedCycleGoesOnFromItsState) {

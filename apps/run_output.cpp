@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/report/figure.h"
@@ -19,7 +22,11 @@ void write_figures(const std::filesystem::path& folder) {
     return;
   }
   const CellRow& cell = run.cells.front();
-  if (const auto profile = read_profile(run, cell.threshold, cell.pair)) {
+  const auto profile = read_profile(run, cell.threshold, cell.pair);
+  // A path with parameters that are not finite has no place to draw it at.
+  if (profile && std::ranges::all_of(profile->path, [](const ProfileSample& sample) {
+        return std::isfinite(sample.arc_length);
+      })) {
     write_file(folder / "profile.svg", svg_profile(*profile));
   }
 }

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <thread>
 
+#include "flag_values.h"
 #include "isthmus/certify/lower_bound.h"
 #include "isthmus/core/error.h"
 #include "isthmus/strings/option_table.h"
@@ -28,62 +28,10 @@ void set_learning_rate(OptimizerOptions& optimizer, double rate) {
   std::visit([rate](auto& kind) { kind.learning_rate = rate; }, optimizer);
 }
 
-// TENSOR:STRENGTH,...
-std::vector<WeightDecay> weight_decay_of(const std::string& text) {
-  std::vector<WeightDecay> decays;
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    const std::size_t colon = part.rfind(':');
-    WeightDecay decay;
-    if (colon == std::string::npos || colon == 0 ||
-        !CLI::detail::lexical_cast(part.substr(colon + 1), decay.strength)) {
-      throw UsageError(fmt::format(
-          "--endpoint-weight-decay: expected TENSOR:STRENGTH,..., e.g. 9.weight:0.004, got '{}'",
-          text));
-    }
-    decay.tensor = part.substr(0, colon);
-    decays.push_back(std::move(decay));
-  }
-  return decays;
-}
-
 // A point is an input and a target, and everything that is computed of it while a network trains.
 constexpr std::size_t most_risk_points = 10'000'000;
 
-// Each has its own evaluator, with buffers for activations.
-constexpr std::size_t max_threads = 1024;
-
-// The numbers of A,B,...
-std::vector<double> numbers_of(std::string_view option, std::string_view text) {
-  std::vector<double> numbers;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string_view field = text.substr(begin, end - begin);
-    double number = 0.0;
-    if (!CLI::detail::lexical_cast(std::string(field), number)) {
-      throw UsageError(fmt::format(
-          "{}: expected numbers with commas between, got '{}' in '{}'", option, field, text));
-    }
-    numbers.push_back(number);
-    begin = end + 1;
-  }
-  return numbers;
-}
-
 }  // namespace
-
-CLI::Validator thread_count() {
-  const auto refuse = [](const std::string& text) {
-    std::size_t count = 0;
-    return CLI::detail::lexical_cast(text, count) && count <= max_threads
-               ? std::string()
-               : fmt::format("expected 0 (all cores) to {}, got '{}'", max_threads, text);
-  };
-  return {refuse, ""};
-}
-
-std::size_t worker_count(std::size_t threads) {
-  return threads > 0 ? threads : std::max<std::size_t>(1, std::thread::hardware_concurrency());
-}
 
 template <class S>
 void StudyFlags::add(CLI::App& command,
@@ -314,6 +262,7 @@ StudyOptions StudyFlags::options() const {
     }
   }
   set_check(study);
+  refuse_idle(study.string);
   set_training(study);
   return study;
 }
@@ -369,6 +318,25 @@ void StudyFlags::set_method(MethodOptions& string) const {
       }
     }
   });
+}
+
+// What greedy sampling alone is told, and given end points are not trained.
+void StudyFlags::refuse_idle(const MethodOptions& string) const {
+  const bool rounds = string.method == Method::greedy || string.method == Method::constrained;
+  for (const Option<GreedyOptions>& option : greedy_option_table()) {
+    if (!rounds && !compare() && given(std::string(option.text.flag))) {
+      throw UsageError(fmt::format("--{}: an option of --method greedy and constrained, not of {}",
+                                   option.text.flag,
+                                   name_of(string.method)));
+    }
+  }
+  if (given("max-evaluations") && string.check != CheckKind::certified) {
+    throw UsageError(fmt::format("--max-evaluations: the budget of a proof, and the check is {}",
+                                 name_of(string.check)));
+  }
+  if (given("max-rounds") && string.method == Method::neb) {
+    throw UsageError("--max-rounds: --method neb has --neb-cycles in its place");
+  }
 }
 
 void StudyFlags::set_repair(StudyOptions& study) const {

@@ -81,6 +81,7 @@ struct StudyFlags {
 
   void set_problem(StudyOptions& study) const;
   void set_method(MethodOptions& string) const;
+  void refuse_idle(const MethodOptions& string) const;
   void set_repair(StudyOptions& study) const;
   void set_check(StudyOptions& study) const;
   void set_training(StudyOptions& study) const;

@@ -128,6 +128,13 @@ void compare(const StudyCommand& command,
   const std::filesystem::path folder =
       command.out ? std::filesystem::path(*command.out)
                   : default_folder(options, run_configuration(options), "compare");
+  std::error_code ignored;
+  if (std::filesystem::exists(folder / run_files::config, ignored)) {
+    throw UsageError(fmt::format(
+        "{}: a run of one method is there; --method compare keeps one run a method in a folder of "
+        "its own. Give another --out.",
+        folder.string()));
+  }
   Workers workers(command.flags.worker_count());
   std::optional<ProgressDisplay> display;
   std::optional<Method> shown;

@@ -10,6 +10,7 @@
 
 #include "context.h"
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/strings/option_table.h"
 #include "isthmus/study/shorten_path.h"
@@ -96,7 +97,7 @@ ExitCode run_command(const ShortenCommand& command, const Stop& stop) {
           fmt::format("--out: {} is the path itself; name another folder", written.string()));
     }
     if (!folder.empty()) {
-      std::filesystem::create_directories(folder);
+      make_folder(folder);
     }
     const Shortening result = shorten_path(file, written, options, workers, &stop);
     before += result.length_before;

@@ -94,7 +94,7 @@ TEST(BreadthFirst, WrongInput) {
              64,
              {"--from-random", "--method breadth-first"});
   expect_run(folder.path(),
-             {"connect", "quadratic", "--method", "compare", "--from-random", "--out", "run"},
+             {"connect", "quadratic", "--method", "compare", "--from-random", "--out", "all"},
              64,
              {"--from-random", "same trained end points"});
 }

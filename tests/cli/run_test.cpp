@@ -791,6 +791,59 @@ TEST(Report, OfARun) {
       Json::parse(expect_run(folder.path(), {"report", "run", "--json"}, 0).out).is_object());
 }
 
+// A path that lost its end on the disk is made again, to the same bytes; times are added up.
+TEST(Connect, ResumeMendsADamagedPath) {
+  const TemporaryFolder folder;
+  const Arguments command{
+      "connect", "quadratic", "--threshold", "0.1", "--pairs", "2", "--out", "run"};
+  expect_run(folder.path(), command, 0);
+  const auto path = folder / "run/paths/0.1_1.safetensors";
+  const std::string whole = bytes_of(path);
+  const Json times = json_of(folder / "run/timing.json");
+  std::filesystem::resize_file(path, whole.size() / 2);
+  Arguments again = command;
+  again.emplace_back("--resume");
+  expect_run(folder.path(), again, 0);
+  EXPECT_EQ(bytes_of(path), whole);
+  EXPECT_EQ(json_of(folder / "run/timing.json")["cell_seconds"].size(), 2u);
+  EXPECT_GT(json_of(folder / "run/timing.json")["seconds"], times["seconds"]);
+}
+
+TEST(Connect, SaysWhyAPairFailed) {
+  const TemporaryFolder folder;
+  const Outcome run = expect_run(folder.path(),
+                                 {"connect",
+                                  "quadratic",
+                                  "--threshold",
+                                  "0.01",
+                                  "--max-rounds",
+                                  "1",
+                                  "--repair",
+                                  "none",
+                                  "--out",
+                                  "run"},
+                                 0);
+  EXPECT_NE(run.out.find("pair 0 at 0.01: 2 of 2 segments exceed the threshold after 1 rounds"),
+            std::string::npos)
+      << run.out;
+}
+
+TEST(Connect, RefusesFlagsWithoutEffect) {
+  const TemporaryFolder folder;
+  const auto refused = [&](Arguments more, const std::string& why) {
+    more.insert(more.begin(), {"connect", "quadratic", "--threshold", "0.1"});
+    const Outcome outcome = expect_run(folder.path(), more, 64);
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+  };
+  refused({"--method", "bezier", "--stagnation", "3"},
+          "--stagnation: an option of --method greedy");
+  refused({"--method", "neb", "--max-rounds", "3"}, "--max-rounds: --method neb has --neb-cycles");
+  refused({"--check", "sampled", "--max-evaluations", "3"},
+          "--max-evaluations: the budget of a proof");
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.1", "--out", "run"}, 0);
+  refused({"--method", "compare", "--out", "run"}, "a run of one method is there");
+}
+
 // Pairs that failed go on as if they had the larger budget from the beginning; others stay.
 TEST(Connect, ResumesWithLargerBudgets) {
   const TemporaryFolder folder;

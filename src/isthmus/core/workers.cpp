@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/core/workers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -66,6 +69,15 @@ struct Workers::State {
     changed.notify_all();
   }
 
+  // The threads end; whoever takes the state down waits for them.
+  void close() {
+    {
+      const std::lock_guard lock(mutex);
+      closing = true;
+    }
+    changed.notify_all();
+  }
+
   void serve(std::size_t worker) {
     pool_of_thread = this;
     worker_of_thread = worker;
@@ -87,17 +99,20 @@ Workers::Workers(std::size_t threads) : state_(std::make_unique<State>()) {
   if (threads == 0) {
     throw UsageError("threads: expected at least 1, got 0");
   }
-  for (std::size_t worker = 1; worker < threads; ++worker) {
-    state_->threads.emplace_back([state = state_.get(), worker] { state->serve(worker); });
+  try {
+    for (std::size_t worker = 1; worker < threads; ++worker) {
+      state_->threads.emplace_back([state = state_.get(), worker] { state->serve(worker); });
+    }
+  } catch (const std::system_error&) {
+    const std::size_t made = state_->threads.size() + 1;
+    state_->close();
+    throw UsageError(fmt::format(
+        "threads: the system gives {} of the {} asked for; use fewer --threads", made, threads));
   }
 }
 
 Workers::~Workers() {
-  {
-    const std::lock_guard lock(state_->mutex);
-    state_->closing = true;
-  }
-  state_->changed.notify_all();
+  state_->close();
 }
 
 std::size_t Workers::size() const noexcept {

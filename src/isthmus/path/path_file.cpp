@@ -44,6 +44,14 @@ void write_path(const std::filesystem::path& file, const PathFile& path) {
   write_safetensors(file, {&theta, 1}, metadata);
 }
 
+bool is_path_file(const std::filesystem::path& file) {
+  try {
+    return std::filesystem::exists(file) && SafetensorsFile(file).find("theta") != nullptr;
+  } catch (const DataError&) {
+    return false;
+  }
+}
+
 PathFile read_path(const std::filesystem::path& file) {
   const SafetensorsFile tensors(file);
   PathFile path;

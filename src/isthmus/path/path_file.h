@@ -27,6 +27,9 @@ struct PathFile {
 /// Throws WriteError.
 void write_path(const std::filesystem::path& file, const PathFile& path);
 
+/// Whether a file is there that has all of what its header promises; its numbers are not read.
+bool is_path_file(const std::filesystem::path& file);
+
 /// Throws MissingInput, or DataError for a file that is no path: another format, no tensor `theta`,
 /// fewer than two rows, a layout that does not fit, a number that is not finite.
 PathFile read_path(const std::filesystem::path& file);

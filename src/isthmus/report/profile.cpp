@@ -172,7 +172,7 @@ std::vector<ProfileSample> samples_of(const Json& points) {
   for (const Json& point : points) {
     samples.push_back({.segment = point.at(0).get<std::size_t>(),
                        .t = point.at(1).get<double>(),
-                       .arc_length = point.at(2).get<double>(),
+                       .arc_length = number_or_nan(point.at(2)),
                        .value = number_or_nan(point.at(3))});
   }
   return samples;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "isthmus/report/comparison.h"
+#include "isthmus/report/failures.h"
 #include "isthmus/report/format.h"
 
 namespace isthmus {
@@ -385,6 +386,7 @@ std::string report_text(const RunRecord& run, TableForm form) {
               form);
   text += notes_text({total_cost_line(run), timing_line(run)}, form);
   text += section("Pairs", cell_table(run), form);
+  text += notes_text(failure_lines(run), form);
   return text + notes_text(run.notes, form);
 }
 

@@ -242,7 +242,11 @@ std::string cell_name(double threshold, std::size_t pair) {
 RunDirectory::RunDirectory(std::filesystem::path folder, const Json& config, bool resume)
     : folder_(std::move(folder)) {
   const std::filesystem::path config_file = folder_ / run_files::config;
-  const bool exists = std::filesystem::exists(config_file);
+  std::error_code error;
+  const bool exists = std::filesystem::exists(config_file, error);
+  if (error && error != std::errc::not_a_directory) {
+    throw WriteError(fmt::format("{}: cannot be made ({})", folder_.string(), error.message()));
+  }
   if (exists && !resume) {
     throw UsageError(
         fmt::format("{}: a run is there already. Give --resume to go on with it, or another --out.",
@@ -376,7 +380,7 @@ std::filesystem::path RunDirectory::cell_file(double threshold, std::size_t pair
 std::optional<CellRecord> RunDirectory::find_cell(double threshold, std::size_t pair) const {
   const std::filesystem::path file = cell_file(threshold, pair);
   const std::filesystem::path path = folder_ / run_files::paths / path_file_name(threshold, pair);
-  if (!std::filesystem::exists(file) || !std::filesystem::exists(path)) {
+  if (!std::filesystem::exists(file) || !is_path_file(path)) {
     return std::nullopt;
   }
   return read_piece(file, [&] {

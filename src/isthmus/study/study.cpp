@@ -309,17 +309,29 @@ class StudyRun {
       summary["shortening"] = shortening_of(cells_);
     }
     run_.write(run_files::summary, summary);
-    Json seconds = Json::object();
+    write_times(result);
+    run_.forget_checkpoints();
+  }
+
+  // Those of processes before this one that came to their end are added.
+  void write_times(const StudyResult& result) {
+    const std::filesystem::path file = run_.folder() / run_files::timing;
+    const Json before = std::filesystem::exists(file) ? read_json(file) : Json::object();
+    if (cell_seconds_.empty() && !before.empty()) {
+      return;
+    }
+    Json seconds = before.value("cell_seconds", Json::object());
     for (const auto& [name, value] : cell_seconds_) {
       seconds[name] = value;
     }
-    run_.write(run_files::timing,
-               {{"seconds", result.seconds},
-                {"processor_seconds", result.processor_seconds},
-                {"threads", workers_.size()},
-                {"largest_memory_mb", largest_memory_mb()},
-                {"cell_seconds", std::move(seconds)}});
-    run_.forget_checkpoints();
+    run_.write(
+        run_files::timing,
+        {{"seconds", before.value("seconds", 0.0) + result.seconds},
+         {"processor_seconds", before.value("processor_seconds", 0.0) + result.processor_seconds},
+         {"threads", workers_.size()},
+         {"largest_memory_mb",
+          std::max(before.value("largest_memory_mb", 0.0), largest_memory_mb())},
+         {"cell_seconds", std::move(seconds)}});
   }
 
   const StudyOptions& options_;

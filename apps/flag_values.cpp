@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <thread>
 
 #include "isthmus/core/error.h"
@@ -49,6 +50,16 @@ std::vector<double> numbers_of(std::string_view option, std::string_view text) {
     begin = end + 1;
   }
   return numbers;
+}
+
+CLI::Validator positive_seconds() {
+  const auto refuse = [](const std::string& text) {
+    double seconds = 0.0;
+    return CLI::detail::lexical_cast(text, seconds) && seconds > 0.0 && std::isfinite(seconds)
+               ? std::string()
+               : fmt::format("expected a finite number > 0, got '{}'", text);
+  };
+  return {refuse, ""};
 }
 
 CLI::Validator thread_count() {

@@ -17,6 +17,8 @@ namespace isthmus::app {
 
 /// Refuses what cannot be a number of threads.
 CLI::Validator thread_count();
+/// Refuses what is no time above 0.
+CLI::Validator positive_seconds();
 /// The workers of --threads: 0 stands for one each core.
 std::size_t worker_count(std::size_t threads);
 

@@ -234,7 +234,7 @@ void add_study(Context& context,
                    command->checkpoint_seconds,
                    "How often the state of a training is kept (networks of 10,000 parameters or "
                    "more) [60]")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_seconds());
   parser->add_flag("--json", command->json, "Print the summary as JSON");
   flags.add_problem(*parser);
   flags.add_string(*parser);

@@ -132,7 +132,7 @@ void add_train(Context& context) {
                    command->checkpoint_seconds,
                    "How often the state is kept, in OUT.HASH.state: the same command goes on from "
                    "there, to the same network [60]")
-      ->check(CLI::PositiveNumber);
+      ->check(positive_seconds());
   parser->add_flag("--json", command->json, "Print JSON");
   command->flags.add_problem(*parser);
   command->flags.add_training(*parser);

@@ -809,6 +809,20 @@ TEST(Connect, ResumeMendsADamagedPath) {
   EXPECT_GT(json_of(folder / "run/timing.json")["seconds"], times["seconds"]);
 }
 
+TEST(Verify, MissesAPathThatTheRunHad) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--threshold", "0.1", "--pairs", "2", "--out", "all/run"},
+             0);
+  expect_run(folder.path(), {"verify", "all"}, 66, {"no run directory", "name one of run"});
+  std::filesystem::remove(folder / "all/run/paths/0.1_1.safetensors");
+  expect_run(folder.path(), {"verify", "all/run"}, 66, {"0.1_1.safetensors", "--resume"});
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--checkpoint-seconds", "nan"},
+             64,
+             {"--checkpoint-seconds", "expected a finite number > 0, got 'nan'"});
+}
+
 TEST(Connect, SaysWhyAPairFailed) {
   const TemporaryFolder folder;
   const Outcome run = expect_run(folder.path(),

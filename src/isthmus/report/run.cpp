@@ -86,6 +86,13 @@ std::optional<std::size_t> planned_pairs(const RunRecord& record) {
 void read_config(RunRecord& record) {
   record.config = read_object(record, run_files::config);
   const std::string format = setting(record, record.config, "format");
+  if (format.starts_with("isthmus-components")) {
+    throw ConfigurationError(fmt::format(
+        "{}: a run of `isthmus components` ({}), which has its tables in components.csv and "
+        "graph.json",
+        record.folder.string(),
+        format));
+  }
   if (format != run_format) {
     throw ConfigurationError(
         fmt::format("{}: expected the format {}, found {}: the run was made by another version. "

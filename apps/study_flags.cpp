@@ -118,6 +118,23 @@ void StudyFlags::add_problem(CLI::App& command) {
           "strict: Algorithm 1 as stated, fast settings; paper: the published scripts' rules")
       ->capture_default_str()
       ->group(group);
+  add_generated(command, group);
+  add_all(command, study_option_table(), group);
+  add_all(command, string_option_table(), group);
+  command
+      .add_flag("--double-softmax",
+                double_softmax,
+                "Convnet tasks: a softmax before the cross-entropy's own, as the published script")
+      ->group(group);
+  command
+      .add_option(
+          "--threads", threads, "Worker threads; the result does not depend on them; 0: all cores")
+      ->check(thread_count())
+      ->group(group);
+}
+
+// Of the generated tasks.
+void StudyFlags::add_generated(CLI::App& command, const std::string& group) {
   command
       .add_option("--risk",
                   risk,
@@ -140,18 +157,6 @@ void StudyFlags::add_problem(CLI::App& command) {
                   points_file,
                   "permuted-points: a file of three lines \"x y\" [the corners of an equilateral "
                   "triangle]")
-      ->group(group);
-  add_all(command, study_option_table(), group);
-  add_all(command, string_option_table(), group);
-  command
-      .add_flag("--double-softmax",
-                double_softmax,
-                "Convnet tasks: a softmax before the cross-entropy's own, as the published script")
-      ->group(group);
-  command
-      .add_option(
-          "--threads", threads, "Worker threads; the result does not depend on them; 0: all cores")
-      ->check(thread_count())
       ->group(group);
 }
 

@@ -79,6 +79,7 @@ struct StudyFlags {
   void apply(const OptionTable<S>& table,
              std::type_identity_t<S>& values,
              const std::string& prefix = "") const;
+  void add_generated(CLI::App& command, const std::string& group);
   bool given(const std::string& flag) const { return given_.contains(flag); }
 
   void set_problem(StudyOptions& study) const;

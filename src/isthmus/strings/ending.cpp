@@ -19,22 +19,11 @@ Verdict verdict_of(Ending::Kind kind) {
   }
 }
 
-std::string sentence(const Ending& e) {
+namespace {
+
+// Of the kinds that are limits.
+std::string limit_sentence(const Ending& e) {
   switch (e.kind) {
-    case Ending::Kind::connected:
-      return "every segment passes";
-    case Ending::Kind::symmetry:
-      return fmt::format(
-          "every segment passes: the end points are one network whose units are scaled by up to "
-          "{:.4g} (residual {:.1e}), and so are the beads",
-          e.factor,
-          e.difference);
-    case Ending::Kind::end_point_not_reached:
-      return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
-                         name_of(e.metric),
-                         shown(e.value_a),
-                         shown(e.value_b),
-                         e.bound);
     case Ending::Kind::rounds:
       return fmt::format("{} of {} segments exceed the {} after {} rounds (the limit)",
                          e.open_segments,
@@ -54,6 +43,34 @@ std::string sentence(const Ending& e) {
                        e.needed);
     case Ending::Kind::seconds:
       return fmt::format("the limit of {} seconds is over", e.limit_seconds);
+    default:
+      return "?";
+  }
+}
+
+}  // namespace
+
+std::string sentence(const Ending& e) {
+  switch (e.kind) {
+    case Ending::Kind::connected:
+      return "every segment passes";
+    case Ending::Kind::symmetry:
+      return fmt::format(
+          "every segment passes: the end points are one network whose units are scaled by up to "
+          "{:.4g} (residual {:.1e}), and so are the beads",
+          e.factor,
+          e.difference);
+    case Ending::Kind::end_point_not_reached:
+      return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
+                         name_of(e.metric),
+                         shown(e.value_a),
+                         shown(e.value_b),
+                         e.bound);
+    case Ending::Kind::rounds:
+    case Ending::Kind::beads:
+    case Ending::Kind::steps:
+    case Ending::Kind::seconds:
+      return limit_sentence(e);
     case Ending::Kind::stuck_bead:
       return fmt::format("bead {} stayed at {} {:.6g} (its target is {:.6g}; budget {} steps)",
                          e.bead,

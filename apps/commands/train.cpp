@@ -37,6 +37,29 @@ std::filesystem::path state_file(const TrainCommand& command, const StudyOptions
   return fmt::format("{}.{}.state", command.out, sha256(what).substr(0, digits));
 }
 
+void print(const TrainCommand& command, const StudyOptions& options, const TrainSummary& summary) {
+  const Json result{{"file", command.out},
+                    {"termination", name_of(summary.termination)},
+                    {"metric", name_of(options.string.grid.metric)},
+                    {"value", summary.last_metric},
+                    {"threshold", options.thresholds.front()},
+                    {"steps", summary.steps},
+                    {"gradient_samples", summary.gradient_samples},
+                    {"forward_samples", summary.forward_samples}};
+  if (command.json) {
+    fmt::print("{}\n", result.dump(2));
+    return;
+  }
+  fmt::print("{}: {} {:.6g} on {} after {} steps ({}; threshold {:g})\n",
+             command.out,
+             name_of(options.string.grid.metric),
+             shown(summary.last_metric),
+             name_of(options.string.grid.split),
+             summary.steps,
+             name_of(summary.termination),
+             options.thresholds.front());
+}
+
 void run_command(const TrainCommand& command, const Stop& stop) {
   if (command.side != "A" && command.side != "B") {
     throw UsageError(fmt::format("side: expected A or B, got '{}'", command.side));
@@ -84,26 +107,7 @@ void run_command(const TrainCommand& command, const Stop& stop) {
                          {"problem", to_json(problem).dump()},
                          {"metric", std::string(name_of(options.string.grid.metric))},
                          {"value", format_number(summary.last_metric)}});
-  const Json result{{"file", command.out},
-                    {"termination", name_of(summary.termination)},
-                    {"metric", name_of(options.string.grid.metric)},
-                    {"value", summary.last_metric},
-                    {"threshold", options.thresholds.front()},
-                    {"steps", summary.steps},
-                    {"gradient_samples", summary.gradient_samples},
-                    {"forward_samples", summary.forward_samples}};
-  if (command.json) {
-    fmt::print("{}\n", result.dump(2));
-    return;
-  }
-  fmt::print("{}: {} {:.6g} on {} after {} steps ({}; threshold {:g})\n",
-             command.out,
-             name_of(options.string.grid.metric),
-             shown(summary.last_metric),
-             name_of(options.string.grid.split),
-             summary.steps,
-             name_of(summary.termination),
-             options.thresholds.front());
+  print(command, options, summary);
 }
 
 }  // namespace

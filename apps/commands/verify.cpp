@@ -92,6 +92,26 @@ std::string reason_of(const Certificate& certificate) {
   return {};
 }
 
+void print(const std::filesystem::path& file,
+           const Certificate& certificate,
+           const std::filesystem::path& written) {
+  fmt::print(
+      "{}: {}{} on {}: {} {:.8g} everywhere on the path; {:.8g} at t = {} of segment {}; "
+      "{} segments, {:.1f} evaluations; {}\n",
+      file.filename().string(),
+      name_of(certificate.metric),
+      certificate.penalty.any() ? " with " + text_of(certificate.penalty) : std::string(),
+      name_of(certificate.split),
+      certificate.proven ? "proven at most" : "NOT PROVEN; at most",
+      shown(certificate.bound),
+      shown(certificate.largest_seen),
+      certificate.t,
+      certificate.segment,
+      certificate.segments.size(),
+      certificate.evaluations,
+      written.string());
+}
+
 ExitCode certify(const VerifyCommand& command, const Stop& stop) {
   CertificateOptions options;
   if (command.split) {
@@ -129,21 +149,7 @@ ExitCode certify(const VerifyCommand& command, const Stop& stop) {
       list.push_back(to_json(certificate));
       continue;
     }
-    fmt::print(
-        "{}: {}{} on {}: {} {:.8g} everywhere on the path; {:.8g} at t = {} of segment {}; "
-        "{} segments, {:.1f} evaluations; {}\n",
-        file.filename().string(),
-        name_of(certificate.metric),
-        certificate.penalty.any() ? " with " + text_of(certificate.penalty) : std::string(),
-        name_of(certificate.split),
-        certificate.proven ? "proven at most" : "NOT PROVEN; at most",
-        shown(certificate.bound),
-        shown(certificate.largest_seen),
-        certificate.t,
-        certificate.segment,
-        certificate.segments.size(),
-        certificate.evaluations,
-        written.string());
+    print(file, certificate, written);
   }
   if (command.json) {
     fmt::print("{}\n", (list.size() == 1 ? list.front() : list).dump(2));

@@ -15,18 +15,15 @@
 #include "isthmus/report/components_figure.h"
 #include "isthmus/report/text_table.h"
 #include "progress.h"
+#include "run_flags.h"
 #include "study_flags.h"
 
 namespace isthmus::app {
 namespace {
 
-struct ComponentsCommand {
+struct ComponentsCommand : RunFlags {
   StudyFlags flags;
   std::map<std::string, std::string> given;  // of the options of components alone
-  std::optional<std::string> out;
-  bool resume = false;
-  double checkpoint_seconds = 60.0;
-  bool json = false;
 };
 
 void print(const ComponentsResult& result, const MetricLabel& metric) {
@@ -157,17 +154,8 @@ void add_components(Context& context) {
   parser->add_option(
       "--threshold", flags.threshold, "L0, in the metric's unit; an error rate of 2 % is 0.02");
   parser->add_option("--thresholds", flags.thresholds, "Several: A,B,...");
-  parser->add_option("--out", command->out, "The run directory [runs/TASK-components-HASH]");
-  parser->add_flag("--resume",
-                   command->resume,
-                   "Go on with the run in --out; it may get more --networks and --thresholds");
-  parser
-      ->add_option("--checkpoint-seconds",
-                   command->checkpoint_seconds,
-                   "How often the state of a training is kept (networks of 10,000 parameters or "
-                   "more) [60]")
-      ->check(positive_seconds());
-  parser->add_flag("--json", command->json, "Print graph.json");
+  command->add_run(
+      *parser, "runs/TASK-components-HASH", "more --networks and --thresholds", "graph.json");
   flags.add_problem(*parser);
   flags.add_string(*parser);
   flags.add_training(*parser);

@@ -19,20 +19,17 @@
 #include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
 #include "progress.h"
+#include "run_flags.h"
 #include "run_output.h"
 #include "study_flags.h"
 
 namespace isthmus::app {
 namespace {
 
-struct StudyCommand {
+struct StudyCommand : RunFlags {
   StudyFlags flags;
   std::optional<std::string> from;
   std::optional<std::string> to;
-  std::optional<std::string> out;
-  bool resume = false;
-  double checkpoint_seconds = 60.0;
-  bool json = false;
   bool published = false;  // without thresholds: those of the published curve
 };
 
@@ -222,20 +219,13 @@ void add_study(Context& context,
         "--from", command->from, "End point A: a safetensors file (docs/networks.md)");
     parser->add_option("--to", command->to, "End point B");
   }
-  parser->add_option("--out", command->out, "The run directory [runs/TASK-PROTOCOL-HASH]");
-  parser->add_flag(
-      "--resume",
-      command->resume,
-      "Go on with the run in --out; it may get more --pairs, more --thresholds and larger "
-      "budgets (--max-rounds, --max-beads, --max-total-steps, --max-seconds, --max-steps, "
-      "--repair-tries): pairs that failed are then tried again");
-  parser
-      ->add_option("--checkpoint-seconds",
-                   command->checkpoint_seconds,
-                   "How often the state of a training is kept (networks of 10,000 parameters or "
-                   "more) [60]")
-      ->check(positive_seconds());
-  parser->add_flag("--json", command->json, "Print the summary as JSON");
+  command->add_run(
+      *parser,
+      "runs/TASK-PROTOCOL-HASH",
+      "more --pairs, more --thresholds and larger budgets (--max-rounds, --max-beads, "
+      "--max-total-steps, --max-seconds, --max-steps, --repair-tries): pairs that failed are then "
+      "tried again",
+      "the summary as JSON");
   flags.add_problem(*parser);
   flags.add_string(*parser);
   flags.add_training(*parser);

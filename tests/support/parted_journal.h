@@ -17,7 +17,7 @@ namespace isthmus::testing {
 
 /// A journal and its parts in memory; dies instead of keeping piece number `dies_at` of all of
 /// them, and of pieces that it has.
-class MemoryJournal {
+class PartedJournal {
  public:
   std::size_t dies_at = std::numeric_limits<std::size_t>::max();
 
@@ -35,7 +35,7 @@ class MemoryJournal {
 
   class Part final : public StringJournal {
    public:
-    Part(MemoryJournal& whole, std::string name) : whole_(whole), name_(std::move(name)) {}
+    Part(PartedJournal& whole, std::string name) : whole_(whole), name_(std::move(name)) {}
 
     std::optional<BeadRecord> find_bead(std::size_t bead) override {
       return find(&Pieces::beads, bead);
@@ -72,7 +72,7 @@ class MemoryJournal {
       }
     }
 
-    MemoryJournal& whole_;
+    PartedJournal& whole_;
     std::string name_;
   };
 

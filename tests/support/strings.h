@@ -11,11 +11,13 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "isthmus/strings/string_callbacks.h"
 #include "isthmus/strings/string_summary.h"
 #include "support/fake_objective.h"
+#include "support/temporary_folder.h"
 
 namespace isthmus::testing {
 
@@ -57,6 +59,20 @@ class MemoryJournal : public StringJournal {
   }
 
   std::mutex mutex_;
+};
+
+// With states of trainings too, after every so many steps.
+class StateJournal final : public MemoryJournal {
+ public:
+  explicit StateJournal(std::size_t steps) : steps_(steps) {}
+
+  TemporaryFolder folder;
+  std::optional<TrainCheckpoint> checkpoint(std::size_t bead) override {
+    return TrainCheckpoint{.file = folder / std::to_string(bead), .steps = steps_};
+  }
+
+ private:
+  std::size_t steps_;
 };
 
 inline std::uint64_t bits(double value) {

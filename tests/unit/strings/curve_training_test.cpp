@@ -28,6 +28,7 @@ namespace {
 using testing::expect_error;
 using testing::expect_same;
 using testing::MemoryJournal;
+using testing::StateJournal;
 using testing::TemporaryFolder;
 using Theta = std::vector<float>;
 
@@ -314,13 +315,6 @@ TEST(ConnectCurve, DoesNotDependOnTheNumberOfWorkers) {
   }
 }
 
-struct StateJournal final : MemoryJournal {
-  TemporaryFolder folder;
-  std::optional<TrainCheckpoint> checkpoint(std::size_t bead) override {
-    return TrainCheckpoint{.file = folder / std::to_string(bead), .steps = 7};
-  }
-};
-
 TEST(ConnectCurve, GoesOnFromWhatTheJournalHas) {
   const Classifier on;
   for (const CurveShape shape : shapes) {
@@ -328,7 +322,7 @@ TEST(ConnectCurve, GoesOnFromWhatTheJournalHas) {
     ASSERT_GT(whole.cost.gradient_samples_beads, 0U);
     // A check of the line, and two bends.
     for (std::size_t dies_at = 0; dies_at < 3; ++dies_at) {
-      StateJournal journal;
+      StateJournal journal(7);
       journal.dies_at = dies_at;
       EXPECT_THROW(on.connect(shape, on.options(), 1, {.journal = &journal}), std::runtime_error);
       expect_same(on.connect(shape, on.options(), 1, {.journal = &journal}), whole);
@@ -341,7 +335,7 @@ TEST(ConnectCurve, GoesOnFromWhatTheJournalHas) {
 TEST(ConnectCurve, AStoppedTrainingGoesOnFromItsState) {
   const Classifier on;
   const StringSummary whole = on.connect(CurveShape::bezier, on.options());
-  StateJournal journal;
+  StateJournal journal(7);
   std::size_t stops = 0;
   for (std::size_t last = 0;;) {
     Stop stop;

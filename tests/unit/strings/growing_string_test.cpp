@@ -13,10 +13,12 @@
 
 #include "isthmus/core/error.h"
 #include "support/fake_objective.h"
+#include "support/strings.h"
 
 namespace isthmus {
 namespace {
 
+using testing::MemoryJournal;
 using Theta = std::vector<float>;
 
 StringOptions options_for(double threshold) {
@@ -34,25 +36,6 @@ Theta on_ring(double degrees, double radius = 1.0) {
   return {static_cast<float>(radius * std::cos(angle)),
           static_cast<float>(radius * std::sin(angle))};
 }
-
-struct MemoryJournal final : StringJournal {
-  std::map<std::size_t, BeadRecord> beads;
-  std::map<std::pair<std::size_t, std::size_t>, SegmentCheck> checks;
-
-  std::optional<BeadRecord> find_bead(std::size_t bead) override {
-    return beads.contains(bead) ? std::optional(beads.at(bead)) : std::nullopt;
-  }
-  void keep_bead(std::size_t bead, const BeadRecord& record) override {
-    EXPECT_TRUE(beads.emplace(bead, record).second) << bead;
-  }
-  std::optional<SegmentCheck> find_check(std::size_t left, std::size_t right) override {
-    const auto found = checks.find({left, right});
-    return found == checks.end() ? std::nullopt : std::optional(found->second);
-  }
-  void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) override {
-    EXPECT_TRUE(checks.emplace(std::pair(left, right), check).second) << left << ' ' << right;
-  }
-};
 
 struct Ground {
   fake::FakeObjective objective{{.surface = fake::ring()}};

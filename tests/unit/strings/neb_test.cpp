@@ -23,6 +23,7 @@ namespace {
 using testing::expect_error;
 using testing::expect_same;
 using testing::MemoryJournal;
+using testing::StateJournal;
 using testing::TemporaryFolder;
 using Theta = std::vector<float>;
 
@@ -179,19 +180,12 @@ TEST(Neb, DoesNotDependOnTheNumberOfWorkers) {
   expect_same(one.connect(options_for(1.0), terms), two.connect(options_for(1.0), terms));
 }
 
-struct StateJournal final : MemoryJournal {
-  TemporaryFolder folder;
-  std::optional<TrainCheckpoint> checkpoint(std::size_t bead) override {
-    return TrainCheckpoint{.file = folder / std::to_string(bead), .steps = 30};
-  }
-};
-
 TEST(Neb, GoesOnFromWhatTheJournalHas) {
   Ground on(mueller_brown());
   const NebTerms terms{.cycles = 3, .steps = 100};
   const StringSummary whole = on.connect(options_for(1.0), terms);
   for (std::size_t dies_at = 0; dies_at < 20; dies_at += 3) {
-    StateJournal journal;
+    StateJournal journal(30);
     journal.dies_at = dies_at;
     EXPECT_THROW(on.connect(options_for(1.0), terms, {.journal = &journal}), std::runtime_error);
     expect_same(on.connect(options_for(1.0), terms, {.journal = &journal}), whole);
@@ -218,7 +212,7 @@ TEST(Neb, AStoppedCycleGoesOnFromItsState) {
   Ground on(mueller_brown());
   const NebTerms terms{.cycles = 2, .steps = 100, .look_every = 25};
   const StringSummary whole = on.connect(options_for(1.0), terms);
-  StateJournal journal;
+  StateJournal journal(30);
   std::size_t looks = 0;
   std::size_t stops = 0;
   for (;;) {

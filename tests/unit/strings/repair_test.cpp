@@ -16,7 +16,7 @@
 #include "isthmus/objective/surfaces.h"
 #include "isthmus/path/measures.h"
 #include "support/fake_objective.h"
-#include "support/memory_journal.h"
+#include "support/parted_journal.h"
 #include "support/temporary_folder.h"
 
 namespace isthmus {
@@ -25,7 +25,7 @@ namespace {
 using fake::FakeObjective;
 using fake::FakeOptions;
 using testing::expect_error;
-using testing::MemoryJournal;
+using testing::PartedJournal;
 using Theta = std::vector<float>;
 
 // Two opposite points of the unit circle: the bead of the direct string starts at the centre, on
@@ -123,7 +123,7 @@ TEST(Repair, CStartsBesideTheMiddleOfTheChordAtThatPartOfItsLength) {
     options.always_insert = true;  // else the end points themselves are what fails
     options.training.max_steps = 1;
     const RepairOptions repair{.mode = RepairMode::restarts, .tries = 1, .rho = {rho, rho}};
-    MemoryJournal kept;
+    PartedJournal kept;
     const auto journal = kept.open();
     const RepairedString found = on.connect(options, repair, {.journal = journal.get()});
     EXPECT_EQ(found.tries, 1u);
@@ -266,7 +266,7 @@ TEST(Repair, GivesTheSameBitsForOneAndTwoThreads) {
 TEST(Repair, GoesOnInTheMiddleOfATryWithTheSameBits) {
   for (const auto grow : {on_the_ring, in_the_bent_valley}) {
     const RepairedString unbroken = grow(1, {});
-    MemoryJournal whole;
+    PartedJournal whole;
     grow(1, {.journal = whole.open().get()});
     if (unbroken.repaired) {
       EXPECT_GT(whole.beads("/try1-left"), 0u);
@@ -276,7 +276,7 @@ TEST(Repair, GoesOnInTheMiddleOfATryWithTheSameBits) {
       EXPECT_GT(whole.beads("/patient"), 0u);
     }
     for (std::size_t dies_at = 0; dies_at < whole.kept(); ++dies_at) {
-      MemoryJournal kept;
+      PartedJournal kept;
       kept.dies_at = dies_at;
       const auto journal = kept.open();
       EXPECT_THROW(grow(1, {.journal = journal.get()}), std::runtime_error);

@@ -194,7 +194,11 @@ CellRow row_of(const StudyOptions& options,
   return row;
 }
 
-}  // namespace
+// What a run keeps of one pair at one threshold.
+struct Cell {
+  CellRecord record;
+  PathFile path;
+};
 
 Cell measure_cell(const StudyOptions& options,
                   Evaluators& evaluators,
@@ -243,6 +247,24 @@ Cell measure_cell(const StudyOptions& options,
                .layout = layout,
                .metadata = path_metadata(options, grown, summary.verdict)};
   return cell;
+}
+
+}  // namespace
+
+CellRecord keep_string(const StudyOptions& options,
+                       Evaluators& evaluators,
+                       GrownString& grown,
+                       StringSummary summary,
+                       RunDirectory& run,
+                       const Stop* stop) {
+  if (options.shorten && summary.verdict == Verdict::connected) {
+    grown.shortening = shorten_grown(
+        evaluators, summary, ShortenOptions(grown.options, options.shortening), {.stop = stop});
+  }
+  Cell cell = measure_cell(options, evaluators, grown, std::move(summary), stop);
+  run.obey(stop);
+  run.keep_cell(cell.record, cell.path);
+  return std::move(cell.record);
 }
 
 }  // namespace isthmus

@@ -29,18 +29,14 @@ struct GrownString {
   std::optional<Shortening> shortening{};  ///< where it was tried
 };
 
-/// What a run keeps of one pair at one threshold.
-struct Cell {
-  CellRecord record;
-  PathFile path;
-};
-
-/// Measures a string as it ended: lengths, barriers, the largest value on the other split. Throws
-/// Interrupted when `stop` is raised.
-Cell measure_cell(const StudyOptions& options,
-                  Evaluators& evaluators,
-                  const GrownString& grown,
-                  StringSummary summary,
-                  const Stop* stop);
+/// Makes a connected string shorter where the options ask for it, measures it as it ended (lengths,
+/// barriers, the largest value on the other split) and keeps it in the run. Throws Interrupted when
+/// `stop` is raised.
+CellRecord keep_string(const StudyOptions& options,
+                       Evaluators& evaluators,
+                       GrownString& grown,
+                       StringSummary summary,
+                       RunDirectory& run,
+                       const Stop* stop);
 
 }  // namespace isthmus

@@ -17,6 +17,7 @@
 #include "isthmus/core/rng.h"
 #include "isthmus/path/path.h"
 #include "isthmus/study/cell.h"
+#include "isthmus/study/disk_journal.h"
 #include "isthmus/study/end_point_trainer.h"
 #include "isthmus/study/results.h"
 
@@ -141,11 +142,7 @@ class ComponentsRun {
         }
       }
     } catch (const std::exception& error) {
-      throw DataError(
-          fmt::format("{}: damaged ({}). Delete this file to compute it again, then "
-                      "repeat the command with --resume.",
-                      file.string(),
-                      error.what()));
+      throw damaged_piece(file, error.what());
     }
     if (there.nodes.size() != options_.networks) {
       return false;
@@ -178,12 +175,7 @@ class ComponentsRun {
   void train(WidthRun& width) {
     const std::vector<double>& thresholds = width.study.thresholds;
     EndPointTrainer trainer(width.study, *width.run, stop_, [this](const EndPointProgress& event) {
-      tell({.kind = event.reached ? StudyProgress::Kind::endpoint_reached
-                                  : StudyProgress::Kind::endpoint_step,
-            .pair = event.pair,
-            .threshold = event.threshold,
-            .end_point = event.side,
-            .training = event.training});
+      tell(progress_of(event));
     });
     // The published scripts train anew for each threshold.
     const std::size_t group =
@@ -288,17 +280,8 @@ class ComponentsRun {
                  .string = event});
          }});
     GrownString grown{.pair = pair, .options = string, .a = from, .b = to};
-    if (width.study.shorten && summary.verdict == Verdict::connected) {
-      grown.shortening = shorten_grown(*width.evaluators,
-                                       summary,
-                                       ShortenOptions(string, width.study.shortening),
-                                       {.stop = stop_});
-    }
-    const Cell cell =
-        measure_cell(width.study, *width.evaluators, grown, std::move(summary), stop_);
-    run_.obey(stop_);
-    width.run->keep_cell(cell.record, cell.path);
-    return cell.record.row;
+    return keep_string(width.study, *width.evaluators, grown, std::move(summary), *width.run, stop_)
+        .row;
   }
 
   ComponentsResult write_results() {

@@ -17,8 +17,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
-#include "isthmus/core/reason.h"
-#include "isthmus/data/safetensors.h"
+#include "isthmus/study/disk_journal.h"
 #include "isthmus/study/run_configuration.h"
 
 namespace isthmus {
@@ -77,160 +76,6 @@ CellRow row_from_json(const Json& json) {
   row.aligned = json.at("aligned").get<std::string>();
   return row;
 }
-
-Json to_json(const TrainSummary& summary) {
-  return {{"termination", name_of(summary.termination)},
-          {"first_metric", number_or_null(summary.first_metric)},
-          {"last_metric", number_or_null(summary.last_metric)},
-          {"best_metric", number_or_null(summary.best_metric)},
-          {"steps", summary.steps},
-          {"gradient_samples", summary.gradient_samples},
-          {"forward_samples", summary.forward_samples}};
-}
-
-TrainSummary train_summary_from_json(const Json& json) {
-  TrainSummary summary;
-  summary.termination = named<Termination>(json.at("termination").get<std::string>());
-  summary.first_metric = number_or_nan(json.at("first_metric"));
-  summary.last_metric = number_or_nan(json.at("last_metric"));
-  summary.best_metric = number_or_nan(json.at("best_metric"));
-  summary.steps = json.at("steps").get<std::size_t>();
-  summary.gradient_samples = json.at("gradient_samples").get<std::uint64_t>();
-  summary.forward_samples = json.at("forward_samples").get<std::uint64_t>();
-  return summary;
-}
-
-Json to_json(const SegmentCheck& check) {
-  Json values = Json::array();
-  for (const double value : check.values) {
-    values.push_back(number_or_null(value));
-  }
-  Json json{{"passed", check.passed},
-            {"worst_value", number_or_null(check.worst_value)},
-            {"worst_t", check.worst_t},
-            {"samples", check.samples},
-            {"bound", number_or_null(check.bound)},
-            {"values", std::move(values)}};
-  if (check.undecided) {
-    json["undecided"] = true;
-  }
-  return json;
-}
-
-SegmentCheck check_from_json(const Json& json) {
-  SegmentCheck check;
-  check.passed = json.at("passed").get<bool>();
-  check.worst_value = number_or_nan(json.at("worst_value"));
-  check.worst_t = json.at("worst_t").get<double>();
-  check.samples = json.at("samples").get<std::uint64_t>();
-  check.bound = number_or_nan(json.at("bound"));
-  check.undecided = json.value("undecided", false);
-  for (const Json& value : json.at("values")) {
-    check.values.push_back(number_or_nan(value));
-  }
-  return check;
-}
-
-// Reads a piece of a run; what is wrong with it is told with its file.
-template <class Read>
-auto read_piece(const std::filesystem::path& file, const Read& read) {
-  try {
-    return read();
-  } catch (const Json::exception& error) {
-    throw DataError(fmt::format(
-        "{}: damaged ({}). Delete this file to compute it again, then repeat the command "
-        "with --resume.",
-        file.string(),
-        error.what()));
-  } catch (const Error& error) {
-    throw DataError(fmt::format(
-        "{}: damaged ({}). Delete this file to compute it again, then repeat the command "
-        "with --resume.",
-        file.string(),
-        reason_of(error, file.string())));
-  }
-}
-
-// A parameter vector with a record of its training.
-void write_theta(const std::filesystem::path& file,
-                 std::span<const float> theta,
-                 const TrainSummary& summary,
-                 double target) {
-  const NamedTensor tensor{.name = "theta", .shape = {theta.size()}, .pieces = {theta}};
-  Json record = to_json(summary);
-  record["target"] = target;
-  write_safetensors(file, {&tensor, 1}, {{"record", record.dump()}});
-}
-
-std::optional<Snapshot> read_theta(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file)) {
-    return std::nullopt;
-  }
-  return read_piece(file, [&] {
-    const SafetensorsFile tensors(file);
-    const auto record = tensors.metadata().find("record");
-    if (record == tensors.metadata().end()) {
-      throw DataError("it has no record");
-    }
-    const Json json = Json::parse(record->second);
-    return std::optional<Snapshot>(Snapshot{.target = json.at("target").get<double>(),
-                                            .theta = tensors.read("theta"),
-                                            .summary = train_summary_from_json(json)});
-  });
-}
-
-class DiskJournal final : public StringJournal {
- public:
-  DiskJournal(std::filesystem::path folder, double checkpoint_seconds)
-      : folder_(std::move(folder)), checkpoint_seconds_(checkpoint_seconds) {
-    make_folder(folder_);
-  }
-
-  std::optional<BeadRecord> find_bead(std::size_t bead) override {
-    std::optional<Snapshot> snapshot = read_theta(bead_file(bead));
-    if (!snapshot) {
-      return std::nullopt;
-    }
-    return BeadRecord{.theta = std::move(snapshot->theta), .summary = snapshot->summary};
-  }
-
-  void keep_bead(std::size_t bead, const BeadRecord& record) override {
-    write_theta(bead_file(bead), record.theta, record.summary, 0.0);
-  }
-
-  std::optional<SegmentCheck> find_check(std::size_t left, std::size_t right) override {
-    const std::filesystem::path file = check_file(left, right);
-    if (!std::filesystem::exists(file)) {
-      return std::nullopt;
-    }
-    return read_piece(
-        file, [&] { return std::optional<SegmentCheck>(check_from_json(read_json(file))); });
-  }
-
-  std::optional<TrainCheckpoint> checkpoint(std::size_t bead) override {
-    return TrainCheckpoint{.file = folder_ / fmt::format("bead_{}.state", bead),
-                           .seconds = checkpoint_seconds_};
-  }
-
-  std::unique_ptr<StringJournal> part(std::string_view name) override {
-    return std::make_unique<DiskJournal>(folder_ / name, checkpoint_seconds_);
-  }
-
-  void keep_check(std::size_t left, std::size_t right, const SegmentCheck& check) override {
-    write_json(check_file(left, right), to_json(check));
-  }
-
- private:
-  std::filesystem::path bead_file(std::size_t bead) const {
-    return folder_ / fmt::format("bead_{}.safetensors", bead);
-  }
-  std::filesystem::path check_file(std::size_t left, std::size_t right) const {
-    return folder_ / fmt::format("check_{}_{}.json", left, right);
-  }
-
-  std::filesystem::path folder_;
-  double checkpoint_seconds_;
-};
 
 // The stem of a cell's files.
 std::string cell_name(double threshold, std::size_t pair) {
@@ -416,8 +261,7 @@ std::optional<Snapshot> RunDirectory::find_endpoint(const std::string& name) con
 
 void RunDirectory::keep_endpoint(const std::string& name, const Snapshot& snapshot) {
   make_folder(checkpoint());
-  write_theta(
-      checkpoint() / (name + ".safetensors"), snapshot.theta, snapshot.summary, snapshot.target);
+  write_theta(checkpoint() / (name + ".safetensors"), snapshot);
 }
 
 TrainCheckpoint RunDirectory::endpoint_state(const std::string& name) const {

@@ -66,7 +66,11 @@ class StudyRun {
         stop_(stop),
         progress_(progress),
         end_points_(
-            options, run, stop, [this](const EndPointProgress& event) { tell(event); }, end_points),
+            options,
+            run,
+            stop,
+            [this](const auto& event) { tell(progress_of(event)); },
+            end_points),
         cells_(options.thresholds.size() * options.pairs) {}
 
   StudyResult run() {
@@ -121,15 +125,6 @@ class StudyRun {
     event.cells_done = done_;
     event.cells_total = cells_.size();
     progress_(event);
-  }
-
-  void tell(const EndPointProgress& event) {
-    tell({.kind = event.reached ? StudyProgress::Kind::endpoint_reached
-                                : StudyProgress::Kind::endpoint_step,
-          .pair = event.pair,
-          .threshold = event.threshold,
-          .end_point = event.side,
-          .training = event.training});
   }
 
   void find_finished() {
@@ -228,14 +223,7 @@ class StudyRun {
                  .threshold = threshold,
                  .string = event});
          }});
-    if (options_.shorten && summary.verdict == Verdict::connected) {
-      grown.shortening = shorten_grown(
-          *bench.evaluators, summary, ShortenOptions(string, options_.shortening), {.stop = stop_});
-    }
-    const Cell done = measure_cell(options_, *bench.evaluators, grown, std::move(summary), stop_);
-    run_.obey(stop_);
-    run_.keep_cell(done.record, done.path);
-    row_finished(done.record);
+    row_finished(keep_string(options_, *bench.evaluators, grown, std::move(summary), run_, stop_));
     const std::chrono::duration<double> elapsed = Clock::now() - start;
     const std::lock_guard lock(result_mutex_);
     cell_seconds_[path_file_name(threshold, pair)] = elapsed.count();
@@ -354,6 +342,15 @@ class StudyRun {
 };
 
 }  // namespace
+
+StudyProgress progress_of(const EndPointProgress& event) {
+  return {.kind = event.reached ? StudyProgress::Kind::endpoint_reached
+                                : StudyProgress::Kind::endpoint_step,
+          .pair = event.pair,
+          .threshold = event.threshold,
+          .end_point = event.side,
+          .training = event.training};
+}
 
 Problem problem_of(const StudyOptions& options, std::size_t pair) {
   Problem problem = options.problem;

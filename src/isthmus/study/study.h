@@ -39,6 +39,8 @@ struct StudyProgress {
 };
 
 class EndPointCache;  // end_point_trainer.h
+struct EndPointProgress;
+StudyProgress progress_of(const EndPointProgress& event);
 
 struct StudyResult {
   std::vector<CellRow> cells;  ///< thresholds descending, pairs ascending

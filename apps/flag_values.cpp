@@ -19,23 +19,6 @@ constexpr std::size_t max_threads = 1024;
 
 }  // namespace
 
-std::vector<WeightDecay> weight_decay_of(const std::string& text) {
-  std::vector<WeightDecay> decays;
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    const std::size_t colon = part.rfind(':');
-    WeightDecay decay;
-    if (colon == std::string::npos || colon == 0 ||
-        !CLI::detail::lexical_cast(part.substr(colon + 1), decay.strength)) {
-      throw UsageError(fmt::format(
-          "--endpoint-weight-decay: expected TENSOR:STRENGTH,..., e.g. 9.weight:0.004, got '{}'",
-          text));
-    }
-    decay.tensor = part.substr(0, colon);
-    decays.push_back(std::move(decay));
-  }
-  return decays;
-}
-
 std::vector<double> numbers_of(std::string_view option, std::string_view text) {
   std::vector<double> numbers;
   for (std::size_t begin = 0; begin <= text.size();) {

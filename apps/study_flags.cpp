@@ -17,19 +17,8 @@
 namespace isthmus::app {
 namespace {
 
-template <class Value>
-void set(Value& target, const std::optional<Value>& given) {
-  if (given) {
-    target = *given;
-  }
-}
-
-void set_learning_rate(OptimizerOptions& optimizer, double rate) {
-  std::visit([rate](auto& kind) { kind.learning_rate = rate; }, optimizer);
-}
-
-// A point is an input and a target, and everything that is computed of it while a network trains.
-constexpr std::size_t most_risk_points = 10'000'000;
+// Of the published scripts, in place of the midpoint rule's.
+constexpr std::size_t empirical_points = 10'000;
 
 }  // namespace
 
@@ -118,7 +107,13 @@ void StudyFlags::add_problem(CLI::App& command) {
           "strict: Algorithm 1 as stated, fast settings; paper: the published scripts' rules")
       ->capture_default_str()
       ->group(group);
-  add_generated(command, group);
+  add_all(command, problem_option_table(), group);
+  command
+      .add_option("--points-file",
+                  points_file,
+                  "permuted-points: a file of three lines \"x y\" [the corners of an equilateral "
+                  "triangle]")
+      ->group(group);
   add_all(command, study_option_table(), group);
   add_all(command, string_option_table(), group);
   command
@@ -133,62 +128,19 @@ void StudyFlags::add_problem(CLI::App& command) {
       ->group(group);
 }
 
-// Of the generated tasks.
-void StudyFlags::add_generated(CLI::App& command, const std::string& group) {
-  command
-      .add_option("--risk",
-                  risk,
-                  "Generated tasks: oracle (midpoint rule of the input distribution; default) or "
-                  "empirical (random points)")
-      ->group(group);
-  command
-      .add_option(
-          "--risk-points",
-          risk_points,
-          "Points of that risk [256 for oracle, 10000 for empirical]; points of two-gaussians and "
-          "poor-minimum, a multiple of 8 [400]")
-      ->group(group);
-  command
-      .add_option(
-          "--covariance", covariance, "two-gaussians, poor-minimum: the small variance [0.05]")
-      ->group(group);
-  command
-      .add_option("--points-file",
-                  points_file,
-                  "permuted-points: a file of three lines \"x y\" [the corners of an equilateral "
-                  "triangle]")
-      ->group(group);
-}
-
 void StudyFlags::add_training(CLI::App& command) {
   const auto group = "Training";
   add_all(command, train_option_table(), group);
-  command
-      .add_option(
-          "--learning-rate", learning_rate, "Of beads (and of end points, unless given apart)")
-      ->group(group);
-  command.add_option("--endpoint-learning-rate", endpoint_learning_rate, "Of end points")
-      ->group(group);
-  command
-      .add_option(
-          "--endpoint-weight-decay",
-          endpoint_weight_decay,
-          "Of end points: TENSOR:STRENGTH,..., e.g. 9.weight:0.004; adds STRENGTH / 2 times "
-          "the sum of the tensor's squares to what is minimised")
-      ->group(group);
-  command
-      .add_option(
-          "--streams", streams, "Texts: sequences side by side, in training and evaluation [20]")
-      ->group(group);
-  command.add_option("--window", window, "Texts: words of each sequence in a step [20]")
-      ->group(group);
-  command
-      .add_flag(
-          "--fresh-state",
-          fresh_state,
-          "Texts: begin every window of training with a state of zero, instead of that of the "
-          "window before")
-      ->group(group);
+  const Option<TrainOptions>& rate = train_flag_table().front();
+  const Option<TrainOptions>& decay = train_flag_table().back();
+  add(command, rate, option_help(rate.text, rate.range), "", group);
+  add(command, rate, "Of end points", "endpoint-", group);
+  add(command,
+      decay,
+      fmt::format("Of end points: {}. {}", decay.range, decay.text.help),
+      "endpoint-",
+      group);
+  add_all(command, problem_option_table(), group);
   add(command,
       from_key(train_option_table(), "max_steps").front(),
       "Budget of one end point, gradient steps",
@@ -272,27 +224,31 @@ StudyOptions StudyFlags::options() const {
   return study;
 }
 
+// What the task's data do not have.
+void StudyFlags::refuse_foreign(const Problem& problem) const {
+  const auto refuse = [&](bool has, const std::string& flag, std::string_view who) {
+    if (!has && given(flag)) {
+      throw UsageError(fmt::format("--{}: only {} have one, not {}", flag, who, problem.task));
+    }
+  };
+  refuse(problem.has_risk(), "risk", "quadratic and cubic");
+  refuse(problem.has_risk() || problem.has_covariance(),
+         "risk-points",
+         "quadratic, cubic, two-gaussians and poor-minimum");
+  refuse(problem.has_covariance(), "covariance", "two-gaussians and poor-minimum");
+  for (const char* flag : {"streams", "window", "fresh-state"}) {
+    refuse(problem.is_text(), flag, "texts");
+  }
+}
+
 void StudyFlags::set_problem(StudyOptions& study) const {
-  if (study.problem.has_risk()) {
-    study.problem.risk = risk ? named<Risk>(*risk) : Risk::oracle;
-    study.problem.risk_points =
-        risk_points.value_or(study.problem.risk == Risk::oracle ? 256 : 10000);
-  } else if (risk || (risk_points && !study.problem.has_covariance())) {
-    throw UsageError(
-        fmt::format("risk: only quadratic and cubic have one, not {}", study.problem.task));
+  refuse_foreign(study.problem);
+  apply(problem_option_table(), study.problem);
+  if (study.problem.risk == Risk::empirical && !given("risk-points")) {
+    study.problem.risk_points = empirical_points;
   }
   if (study.problem.has_covariance()) {
-    set(study.problem.covariance, covariance);
-    set(study.problem.risk_points, risk_points);
     study.problem.test_seed = study.seed;
-  } else if (covariance) {
-    throw UsageError(fmt::format(
-        "--covariance: only two-gaussians and poor-minimum have one, not {}", study.problem.task));
-  }
-  if (study.problem.risk_points == 0 || study.problem.risk_points > most_risk_points) {
-    throw UsageError(fmt::format("risk-points: expected at least 1 and at most {}, got {}",
-                                 most_risk_points,
-                                 study.problem.risk_points));
   }
   if (points_file && study.problem.data != "permuted-points") {
     throw UsageError(
@@ -382,31 +338,15 @@ void StudyFlags::set_training(StudyOptions& study) const {
   const std::size_t endpoint_steps = study.endpoints.max_steps;
   for (TrainOptions* training : {&study.endpoints, &study.string.training}) {
     apply(train_option_table(), *training);
-    if (learning_rate) {
-      set_learning_rate(training->optimizer, *learning_rate);
-    }
+    apply(train_flag_table(), *training);
   }
   apply(train_option_table(), study.string.training, "bead-");
   study.endpoints.max_steps = endpoint_steps;  // --max-steps is of beads
   apply(train_option_table(), study.endpoints, "endpoint-");
-  if (endpoint_weight_decay) {
-    study.endpoints.weight_decay = weight_decay_of(*endpoint_weight_decay);
-  }
-  if (!study.problem.is_text() && (streams || window || fresh_state)) {
-    throw UsageError(fmt::format(
-        "--streams, --window and --fresh-state: only texts have them, not {}", study.problem.task));
-  }
-  if (study.problem.is_text()) {
-    set(study.problem.streams, streams);
-    set(study.problem.window, window);
-    study.problem.carry_state = !fresh_state;
-    if (!given("batch-size")) {
-      study.endpoints.batch_size = study.problem.streams * study.problem.window;
-      study.string.training.batch_size = study.endpoints.batch_size;
-    }
-  }
-  if (endpoint_learning_rate) {
-    set_learning_rate(study.endpoints.optimizer, *endpoint_learning_rate);
+  apply(train_flag_table(), study.endpoints, "endpoint-");
+  if (study.problem.is_text() && !given("batch-size")) {
+    study.endpoints.batch_size = study.problem.streams * study.problem.window;
+    study.string.training.batch_size = study.endpoints.batch_size;
   }
 }
 

@@ -32,17 +32,8 @@ struct StudyFlags {
   std::optional<double> threshold;
   std::optional<std::string> thresholds;  ///< A,B,...
   std::string protocol = "strict";
-  std::optional<std::string> risk;
-  std::optional<std::size_t> risk_points;
-  std::optional<double> covariance;
   std::optional<std::string> points_file;
   std::optional<std::string> normalise;  ///< see normalisation_of()
-  std::optional<double> learning_rate;
-  std::optional<double> endpoint_learning_rate;
-  std::optional<std::string> endpoint_weight_decay;
-  std::optional<std::size_t> streams;
-  std::optional<std::size_t> window;
-  bool fresh_state = false;
   bool double_softmax = false;
   std::size_t threads = 0;  ///< 0: as many as the machine has
 
@@ -79,9 +70,9 @@ struct StudyFlags {
   void apply(const OptionTable<S>& table,
              std::type_identity_t<S>& values,
              const std::string& prefix = "") const;
-  void add_generated(CLI::App& command, const std::string& group);
   bool given(const std::string& flag) const { return given_.contains(flag); }
 
+  void refuse_foreign(const Problem& problem) const;
   void set_problem(StudyOptions& study) const;
   void set_method(MethodOptions& string) const;
   void refuse_idle(const MethodOptions& string) const;

@@ -71,6 +71,8 @@ void list_options(bool json) {
   add_rows(list, "shortening", shorten_option_table());
   add_rows(list, "repair", repair_option_table());
   add_rows(list, "training", train_option_table());
+  add_rows(list, "training", train_flag_table());
+  add_rows(list, "problem", problem_option_table());
   add_rows(list, "components", components_option_table());
   if (json) {
     fmt::print("{}\n", list.dump(2));

@@ -91,6 +91,34 @@ OptimizerOptions optimizer_of(const std::string& name, double rate) {
       fmt::format("optimizer: expected adam, rmsprop, sgd, momentum or polyak, got '{}'", name));
 }
 
+// TENSOR:STRENGTH,...
+std::vector<WeightDecay> weight_decay_of(std::string_view text, std::string_view range) {
+  std::vector<WeightDecay> decays;
+  for (std::size_t begin = 0; !text.empty() && begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = text.substr(begin, end - begin);
+    const std::size_t colon = std::min(part.rfind(':'), part.size() - 1);
+    WeightDecay decay;
+    const char* last = part.data() + part.size();
+    const auto [stop, error] = std::from_chars(part.data() + colon + 1, last, decay.strength);
+    if (colon == 0 || stop != last || error != std::errc{}) {
+      refuse_option("weight-decay", range, Json(std::string(text)));
+    }
+    decay.tensor = part.substr(0, colon);
+    decays.push_back(std::move(decay));
+    begin = end + 1;
+  }
+  return decays;
+}
+
+std::string text_of(const std::vector<WeightDecay>& decays) {
+  std::string text;
+  for (const WeightDecay& decay : decays) {
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ",", decay.tensor, decay.strength);
+  }
+  return text;
+}
+
 // In config.json an object of all its numbers; behind a flag a name, which keeps the rate.
 Option<T> optimizer_option(OptionText text) {
   Option<T> option{.key = "optimizer",
@@ -243,6 +271,32 @@ const OptionTable<TrainOptions>& train_option_table() {
                       .help = "Whether a value reaches its target at it, or below it alone",
                       .preset = "at_most; paper: below",
                       .group = "Training"}),
+  };
+  return table;
+}
+
+const OptionTable<TrainOptions>& train_flag_table() {
+  static constexpr std::string_view decays = "TENSOR:STRENGTH,..., e.g. 9.weight:0.004";
+  static const OptionTable<TrainOptions> table{
+      number_option<T>("learning_rate",
+                       [](auto& t) -> auto& {
+                         return std::visit(
+                             [](auto& kind) -> auto& { return kind.learning_rate; }, t.optimizer);
+                       },
+                       Range::positive(),
+                       {.flag = "learning-rate",
+                        .help = "Of beads (and of end points, unless given apart)",
+                        .preset = "the task's",
+                        .group = "Training"}),
+      text_option<T>(
+          "weight_decay",
+          [](const T& t) { return text_of(t.weight_decay); },
+          [](T& t, std::string_view text) { t.weight_decay = weight_decay_of(text, decays); },
+          decays,
+          {.flag = "weight-decay",
+           .help = "Adds STRENGTH / 2 times the sum of a tensor's squares to what is minimised",
+           .preset = "none; end points of mnist and cifar10 under paper: the scripts'",
+           .group = "Training"}),
   };
   return table;
 }

@@ -7,8 +7,11 @@
 namespace isthmus {
 
 /// The options of a training, in the order of config.json; weight_decay, which is there only where
-/// there is one, is not among them, nor are metric and split, which are those of a string's grid.
+/// there is one, is in train_flag_table(); metric and split are those of a string's grid.
 const OptionTable<TrainOptions>& train_option_table();
+
+/// What config.json has elsewhere: the learning rate, in the optimizer's object, and weight_decay.
+const OptionTable<TrainOptions>& train_flag_table();
 
 /// KIND[:EVERY[:FACTOR]][ from step HOLD], e.g. "staircase:1000:0.5".
 std::string text_of(const Schedule& schedule);

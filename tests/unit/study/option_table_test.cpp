@@ -45,6 +45,8 @@ void walk(const OptionTable<S>& table, const S& defaults) {
 
 TEST(OptionTables, HoldTheirDefaultsAndRefuseTheRest) {
   walk(train_option_table(), TrainOptions{});
+  walk(train_flag_table(), TrainOptions{});
+  walk(problem_option_table(), Problem{});
   walk(string_option_table(), StringOptions{});
   walk(greedy_option_table(), GreedyOptions{});
   walk(method_option_table(), MethodOptions{});

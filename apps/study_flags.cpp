@@ -81,9 +81,7 @@ void StudyFlags::add_problem(CLI::App& command) {
       .add_option("--dataset",
                   dataset,
                   "With --network: the data set it is for, a known one or an IDX set of your own, "
-                  "a folder of "
-                  "that name below --data (see `isthmus data list`)")
-      ->capture_default_str()
+                  "a folder of that name below --data (see `isthmus data list`) [mnist]")
       ->group(group);
   command
       .add_option(
@@ -182,12 +180,16 @@ StudyOptions StudyFlags::options() const {
     throw UsageError("give a task or --network, not both");
   }
   if (network) {
-    study = default_options(read_network(*network), dataset, rules);
+    study = default_options(read_network(*network), dataset.value_or("mnist"), rules);
   } else if (task.empty()) {
     throw UsageError("give a task (see `isthmus list`) or --network FILE");
   } else {
     const Task& known = task_of(task);
     study = default_options(known, rules, double_softmax);
+  }
+  if (dataset && !network) {
+    throw UsageError(
+        "--dataset: the data set of a --network, which is not given; a task has its own");
   }
   if (normalise) {
     study.problem.normalise = normalisation_of(*normalise);
@@ -266,6 +268,13 @@ bool StudyFlags::compare() const {
 
 void StudyFlags::set_method(MethodOptions& string) const {
   if (!compare()) {
+    const auto method = given_.find("method");
+    if (method != given_.end() && !find_named<Method>(method->second)) {
+      const auto names = names_of<Method>();
+      std::vector<std::string_view> known(names.begin(), names.end());
+      known.push_back("compare");
+      refuse_name("method", known, method->second);
+    }
     apply(method_option_table(), string);
   }
   for_each_terms(string, [&](const auto& table, auto& terms, Method method) {
@@ -347,6 +356,16 @@ void StudyFlags::set_training(StudyOptions& study) const {
   if (study.problem.is_text() && !given("batch-size")) {
     study.endpoints.batch_size = study.problem.streams * study.problem.window;
     study.string.training.batch_size = study.endpoints.batch_size;
+  }
+}
+
+void StudyFlags::refuse_training_of_end_points() const {
+  for (const auto& [flag, text] : given_) {
+    if (flag.starts_with("endpoint-")) {
+      throw UsageError(fmt::format(
+          "--{}: end points are trained where none are given; leave it out, or --from and --to",
+          flag));
+    }
   }
 }
 

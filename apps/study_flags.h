@@ -27,7 +27,7 @@ std::size_t worker_count(std::size_t threads);
 struct StudyFlags {
   std::string task;
   std::optional<std::string> network;
-  std::string dataset = "mnist";
+  std::optional<std::string> dataset;  ///< of --network [mnist]
   std::optional<std::string> data;
   std::optional<double> threshold;
   std::optional<std::string> thresholds;  ///< A,B,...
@@ -52,6 +52,8 @@ struct StudyFlags {
   StudyOptions options() const;
   /// As if that flag had been given, unless it was.
   void preset(const std::string& flag, const std::string& text) { given_.try_emplace(flag, text); }
+  /// Throws UsageError for what is told of the training of end points that are given.
+  void refuse_training_of_end_points() const;
   /// --method compare: all of them; options() is then that of the first.
   bool compare() const;
   std::size_t worker_count() const;

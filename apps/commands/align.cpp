@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -149,6 +151,13 @@ Json result_of(const StudyOptions& study,
 void run_command(AlignCommand command, const Stop& stop) {
   command.align.method = named<AlignMethod>(command.method);
   const StudyOptions study = options_of(command);
+  for (const std::string& file : command.files) {
+    std::error_code none;
+    if (command.out && std::filesystem::equivalent(file, *command.out, none)) {
+      throw UsageError(
+          fmt::format("--out {}: it is one of the two networks; give another file", *command.out));
+    }
+  }
   command.align.seed = study.seed;
   const std::unique_ptr<Objective> objective =
       make_objective(study, 0, load_data(problem_of(study, 0), command.flags.data_folder()));

@@ -170,6 +170,7 @@ void run_command(const StudyCommand& command, const Stop& stop) {
     throw UsageError("--from and --to: give both end points, or neither");
   }
   if (command.from) {
+    command.flags.refuse_training_of_end_points();
     options.from = read_end_point(*command.from, options.problem.network);
     options.to = read_end_point(*command.to, options.problem.network);
   }

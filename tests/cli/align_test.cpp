@@ -113,6 +113,9 @@ TEST(Align, WrongInput) {
   refused(with(of_net, {"A.safetensors", "B.safetensors", "--out", "no/such/folder/C"}),
           73,
           {"no/such/folder/C"});
+  refused(with(of_net, {"A.safetensors", "B.safetensors", "--out", "./A.safetensors"}),
+          64,
+          {"A.safetensors", "another file"});
   // Two different stacks, and one without hidden units.
   folder.write("q.safetensors", safetensors_content(quadratic_tensors(0.5F, "F32")));
   refused(with(of_net, {"A.safetensors", "q.safetensors"}), 65, {"q.safetensors", "1.weight"});

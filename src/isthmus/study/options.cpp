@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
 
 #include "isthmus/core/error.h"
@@ -54,6 +55,13 @@ TrainOptions training_from_json(const Json& json) {
 void validate_threshold(double threshold, Metric metric) {
   if (!(threshold > 0.0) || !std::isfinite(threshold)) {
     throw UsageError(fmt::format("threshold: expected a finite number > 0, got {}", threshold));
+  }
+  if (threshold > static_cast<double>(std::numeric_limits<float>::max())) {
+    throw UsageError(
+        fmt::format("threshold: expected at most {:.3g}, the largest loss that a network in "
+                    "float32 can have, got {}",
+                    std::numeric_limits<float>::max(),
+                    threshold));
   }
   if (metric == Metric::error_rate && threshold >= 1.0) {
     throw UsageError(fmt::format(

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path as File
 from typing import Any
 
-from .errors import MissingInput, of_exit_code
+from .errors import Error, MissingInput, UsageError, of_exit_code
 
 
 def program() -> str:
@@ -41,9 +41,54 @@ def _is_script(file: str) -> bool:
 
 
 def main() -> None:
-    """The console script: becomes the command."""
+    """The console script: becomes the command, but for `sweep ... --on ray`."""
+    if sys.argv[1:2] == ["sweep"] and "--on" in sys.argv:
+        sys.exit(_on_ray(sys.argv[2:]))
     name = program()
     os.execv(name, [name, *sys.argv[1:]])
+
+
+def _on_ray(arguments: list[str]) -> int:
+    """isthmus sweep TASK --pairs N --out DIR --on ray [--parts N] [--workers N] [--address A] [any option of sweep]"""
+
+    def take(flag: str) -> str | None:
+        if flag not in arguments:
+            return None
+        place = arguments.index(flag)
+        values = arguments[place + 1 : place + 2]
+        del arguments[place : place + 2]
+        return values[0] if values else ""
+
+    def number(flag: str) -> int | None:
+        text = take(flag)
+        if text is not None and not text.isdigit():
+            raise UsageError(f"{flag}: expected a whole number >= 0, got '{text}'")
+        return None if text is None else int(text)
+
+    try:
+        place = take("--on")
+        if place != "ray":
+            raise UsageError(f"--on: expected ray, got '{place}'")
+        out = take("--out")
+        if not out:
+            raise UsageError("--on ray: give --out, the run directory")
+        pairs, parts, workers = number("--pairs") or 1, number("--parts"), number("--workers")
+        address, threads = take("--address"), number("--threads") or 1
+        from . import ray
+
+        ray.run_parts(
+            ["sweep", *arguments, "--pairs", str(pairs), "--threads", str(threads), "--out", os.path.abspath(out)],
+            parts=parts or pairs,
+            threads=threads,
+            address=address,
+            workers=workers,
+            progress=lambda done, count: print(f"part {done} of {count}", file=sys.stderr),
+        )
+        sys.stdout.write(run(["report", out])[0])
+    except (Error, ImportError) as error:
+        print(f"isthmus: {error}", file=sys.stderr)
+        return getattr(error, "code", UsageError.code)
+    return 0
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

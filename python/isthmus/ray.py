@@ -51,24 +51,44 @@ def sweep(
     """
     if pairs < 1:
         raise UsageError(f"pairs: expected a value >= 1, got {pairs}")
-    count = min(parts or pairs, pairs)
-    if count < 1:
+    if parts is not None and parts < 1:
         raise UsageError(f"parts: expected a value >= 1, got {parts}")
-    folder = File(out).absolute()
     given = {"thresholds": thresholds and list(thresholds), "pairs": pairs, "threads": threads, **options}
-    command = ["sweep", *([task] if task else []), "--out", str(folder), *_program.flags_of(given)]
+    command = ["sweep", *([task] if task else []), *_program.flags_of(given), "--out", str(File(out).absolute())]
+    run_parts(
+        command,
+        parts=min(parts or pairs, pairs),
+        threads=threads,
+        address=address,
+        workers=workers,
+        max_retries=max_retries,
+        progress=progress,
+    )
+    return read_run(out)
+
+
+def run_parts(
+    command: list[str],
+    *,
+    parts: int,
+    threads: int = 1,
+    address: str | None = None,
+    workers: int | None = None,
+    max_retries: int = 5,
+    progress: Function[[int, int], None] | None = None,
+) -> None:
+    """A sweep, whose last argument is its run directory, in parts; then the parts put together."""
     started = not ray.is_initialized()
     if started:
         local: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
         ray.init(address=address, log_to_driver=False, **local)
     try:
-        _run_parts(command, count, threads, max_retries, progress)
+        _run_parts(command, parts, threads, max_retries, progress)
     finally:
         if started:
             ray.shutdown()
-    resumed = ["--resume"] if (folder / "config.json").exists() else []
+    resumed = ["--resume"] if (File(command[-1]) / "config.json").exists() else []
     _program.run([*command, *resumed])
-    return read_run(folder)
 
 
 def _run_parts(

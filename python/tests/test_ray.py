@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import isthmus
+from isthmus import _program
 
 pytest.importorskip("ray")
 
@@ -67,6 +68,35 @@ def test_a_run_on_ray_is_that_of_one_machine_also_if_a_worker_is_killed(tmp_path
     assert run.complete and run.cells == local.cells
     same_files(tmp_path / "ray", tmp_path / "local")
     assert not (tmp_path / "ray.parts").exists()
+
+
+def test_the_command_of_the_package_takes_on_ray(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    flags = [
+        "sweep",
+        "quadratic",
+        "--pairs",
+        "2",
+        "--thresholds",
+        "0.1",
+        "--out",
+        "run",
+        "--on",
+        "ray",
+        "--workers",
+        "2",
+    ]
+    monkeypatch.setattr("sys.argv", ["isthmus", *flags])
+    with pytest.raises(SystemExit) as ended:
+        _program.main()
+    assert ended.value.code == 0 and "connected" in capsys.readouterr().out
+    isthmus.sweep("quadratic", out="local", thresholds=[0.1], pairs=2)
+    same_files(tmp_path / "run", tmp_path / "local")
+    for wrong, text in ((["--on", "slurm"], "--on: expected ray"), (["--on", "ray"], "give --out")):
+        monkeypatch.setattr("sys.argv", ["isthmus", "sweep", "quadratic", *wrong])
+        with pytest.raises(SystemExit) as ended:
+            _program.main()
+        assert ended.value.code == 64 and text in capsys.readouterr().err
 
 
 def test_a_wrong_option_is_refused_with_the_text_of_the_command(tmp_path):

@@ -389,6 +389,9 @@ def test_a_path_is_written_and_goes_on_with_its_objective(pair, tmp_path):
     path.save(tmp_path / "p.safetensors")
     again = isthmus.load_path(tmp_path / "p.safetensors", objective_of())
     assert torch.equal(again.state_dict(0.4)["0.weight"], path.state_dict(0.4)["0.weight"])
+    isthmus.export(tmp_path / "p.safetensors", t=0.4, out=tmp_path / "c.safetensors")  # the command knows it too
+    exported = isthmus.checkpoints.load(tmp_path / "c.safetensors")
+    assert all(np.array_equal(exported[name], tensor) for name, tensor in path.state_dict(0.4).items())
     assert again.verify(points=11).max_metric == path.verify(points=11).max_metric
     with pytest.raises(isthmus.UsageError, match="its tensors are not those of the objective"):
         isthmus.load_path(tmp_path / "p.safetensors", objective_of(mlp(hidden=5)))

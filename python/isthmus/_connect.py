@@ -4,6 +4,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable as Function
@@ -120,6 +121,7 @@ def connect(
     threads: int = 1,
     progress: bool | Function[[Event], None] | None = None,
     journal: _core.Journal | None = None,
+    keep: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Path:
     """Joins two models by a path along which `metric` stays at or below `threshold`.
@@ -131,6 +133,8 @@ def connect(
     threads     beads and segments at once; the result does not depend on them
     progress    a function that is called with what happens, or True for a bar (tqdm); default: a bar on a terminal
     journal     of an interrupted call (Interrupted.journal): goes on where that stopped
+    keep        a folder in which beads, checks and the states of trainings are kept as they come: the same call goes on
+                after the process was killed, and ends with the same path
     options     every option of the command's strings and training by its name: check, points, max_rounds, optimizer,
                 learning_rate, batch_size, max_steps, repair, method, shorten, ... (isthmus.options lists them)
 
@@ -142,13 +146,18 @@ def connect(
     if metric is not None:
         given["metric"] = metric
     theta_a, theta_b, notes = the_objective.end_points(a, b, names)
+    if journal is not None and keep is not None:
+        raise UsageError("journal and keep: give one of them")
     kept = journal if journal is not None else _core.Journal()
+    folder = None if keep is None else os.fspath(keep)
     clock = _Clock(the_objective)
     told, close = _progress(progress)
     try:
-        found = _core.connect(the_objective, theta_a, theta_b, _keywords(given), threads, told, kept)
+        found = _core.connect(the_objective, theta_a, theta_b, _keywords(given), threads, told, kept, folder)
     except KeyboardInterrupt as error:
         done = f"{kept.beads} trained beads and {kept.checks} checked segments are kept"
+        if folder is not None:
+            raise Interrupted(f"what is finished is in {folder}: the same call goes on") from error
         raise Interrupted(f"{done}: connect(..., journal=error.journal) goes on", kept) from error
     finally:
         close()

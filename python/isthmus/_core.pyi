@@ -21,7 +21,14 @@ class Journal:
     def checks(self) -> int: ...
 
 def connect(
-    objective: Any, a: _Floats, b: _Floats, options: str, threads: int, progress: _Told, journal: Journal | None
+    objective: Any,
+    a: _Floats,
+    b: _Floats,
+    options: str,
+    threads: int,
+    progress: _Told,
+    journal: Journal | None,
+    keep: str | None,
 ) -> dict[str, Any]: ...
 def shorten(objective: Any, beads: _Floats, options: str, threads: int, progress: _Told) -> dict[str, Any]: ...
 def check(objective: Any, beads: _Floats, options: str, threads: int, progress: _Told) -> list[dict[str, Any]]: ...

@@ -2,22 +2,26 @@
 #include "connect.h"
 
 #include <fmt/format.h>
+#include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "arrays.h"
+#include "build_info.h"
 #include "foreign_objective.h"
 #include "interpreter.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/objective/gradient_check.h"
 #include "isthmus/path/measures.h"
+#include "isthmus/study/run_directory.h"
 #include "journal.h"
 #include "options.h"
 
@@ -143,13 +147,28 @@ std::string name_of_work(const Vector& a, const Vector& b, const std::string& op
   return sha256(bytes(a)) + sha256(bytes(b)) + options;
 }
 
+// The same, for a folder that keeps a string.
+Json configuration_of(const Objective& objective,
+                      const Vector& a,
+                      const Vector& b,
+                      const std::string& options) {
+  return {{"format", "isthmus-connect-1"},
+          {"version", ISTHMUS_VERSION},
+          {"end_points", sha256(name_of_work(a, b, ""))},
+          {"tensors", to_json(objective.layout())},
+          {"samples", {objective.samples(Split::train), objective.samples(Split::test)}},
+          {"metrics", objective.own_metrics()},
+          {"options", Json::parse(options)}};
+}
+
 nb::dict connect_two(nb::object described,
                      const Vector& a,
                      const Vector& b,
                      const std::string& given,
                      std::size_t threads,
                      nb::object progress,
-                     std::shared_ptr<MemoryJournal> memory) {
+                     std::shared_ptr<MemoryJournal> memory,
+                     const std::optional<std::filesystem::path>& folder) {
   Session session(std::move(described), threads, std::move(progress));
   const ConnectOptions options = connect_options(session.objective(), Json::parse(given));
   const auto from = session.end_point("A", a);
@@ -161,7 +180,13 @@ nb::dict connect_two(nb::object described,
   }
   RepairedString found;
   bool shorter = false;
-  const auto journal = memory ? journal_on(std::move(memory)) : nullptr;
+  std::optional<RunDirectory> kept;
+  if (folder) {
+    kept.emplace(*folder, configuration_of(session.objective(), a, b, given), true);
+  }
+  const auto journal = kept     ? kept->journal(options.string.threshold, 0)
+                       : memory ? journal_on(std::move(memory))
+                                : nullptr;
   session.run(
       [&](Evaluators& evaluators, const StringCallbacks& callbacks) {
         found = connect_repaired(evaluators, from, to, options.string, options.repair, callbacks);
@@ -286,7 +311,8 @@ void bind_strings(nb::module_& module) {
              nb::arg("options"),
              nb::arg("threads"),
              nb::arg("progress").none(),
-             nb::arg("journal").none());
+             nb::arg("journal").none(),
+             nb::arg("keep").none());
   module.def("shorten",
              &shorten_string,
              nb::arg("objective"),

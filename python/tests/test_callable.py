@@ -241,6 +241,36 @@ def test_a_journal_of_another_string_is_refused():
         connect(journal=caught.value.journal, threshold=0.06)
 
 
+def test_a_folder_goes_on_after_a_kill(tmp_path):
+    code = """
+import os, signal, sys, numpy as np, isthmus
+calls = [0]
+def valley(theta):
+    calls[0] += 1
+    if calls[0] == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    e = float(theta @ theta) - 1.0
+    return e**2, 4.0 * e * theta
+ends = np.float32([1, 0]), np.float32([-.5, .8660254])
+path = isthmus.connect(valley, *ends, threshold=.05, progress=False, keep="kept")
+print(calls[0], path.beads.tobytes().hex())
+"""
+    ends = []
+    for call in ("60", "40", "1000000"):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, call], cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        ends.append(ran)
+    assert [ran.returncode for ran in ends] == [-9, -9, 0], ends[-1].stderr
+    calls, beads = ends[-1].stdout.split()
+    assert beads == connect().beads.tobytes().hex()
+    whole = []
+    connect(lambda theta: whole.append(1) or valley(theta))
+    assert int(calls) < len(whole) - 20
+    with pytest.raises(isthmus.ConfigurationError, match=r"options.threshold: 0\.05 there, 0\.06 here"):
+        connect(threshold=0.06, keep=tmp_path / "kept")
+
+
 def test_a_fork_in_the_middle_does_no_harm():
     children = []
 

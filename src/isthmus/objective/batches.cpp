@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/objective/batches.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <future>
@@ -8,6 +10,7 @@
 #include <utility>
 
 #include "isthmus/core/error.h"
+#include "isthmus/objective/index_batches.h"
 
 namespace isthmus {
 namespace {
@@ -73,6 +76,23 @@ class Epochs final : public BatchSource {
   std::shared_ptr<const Samples> samples_;
   EpochOrder order_;
   SampleBlock block_;
+};
+
+class IndexEpochs final : public BatchSource {
+ public:
+  IndexEpochs(std::size_t samples, std::size_t batch_size, std::uint64_t seed, std::uint64_t stream)
+      : order_(samples, batch_size, seed, stream) {}
+
+  BatchView next() override {
+    const std::span<const std::uint32_t> indices = order_.next();
+    return {.count = indices.size(), .indices = indices.data()};
+  }
+  bool constant() const override { return false; }
+  void save(StateWriter& state) const override { order_.save(state); }
+  void restore(StateReader& state) override { order_.restore(state); }
+
+ private:
+  EpochOrder order_;
 };
 
 class AugmentedEpochs final : public BatchSource {
@@ -226,7 +246,8 @@ BatchView SampleBlock::take(const Samples& samples,
   return {.count = count,
           .inputs = inputs_.data(),
           .targets = outputs == 0 ? nullptr : targets_.data(),
-          .labels = samples.labels.empty() ? nullptr : labels_.data()};
+          .labels = samples.labels.empty() ? nullptr : labels_.data(),
+          .indices = indices.data()};
 }
 
 BatchView SampleBlock::gather(const Samples& samples, std::span<const std::uint32_t> indices) {
@@ -298,6 +319,21 @@ std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,
                                          std::uint64_t seed,
                                          std::uint64_t stream) {
   return std::make_unique<Epochs>(std::move(samples), batch_size, seed, stream);
+}
+
+std::unique_ptr<BatchSource> make_index_batches(std::size_t samples,
+                                                std::size_t batch_size,
+                                                std::uint64_t seed,
+                                                std::uint64_t stream) {
+  if (batch_size > samples) {
+    throw UsageError(fmt::format(
+        "batch-size: expected at most the {} training samples, got {}", samples, batch_size));
+  }
+  if (batch_size == 0) {
+    return std::make_unique<ConstantBatch>(BatchView{.count = samples}, nullptr);
+  }
+  return std::make_unique<IndexEpochs>(
+      samples, batch_size, seed, stream_name({stream, order_purpose}));
 }
 
 std::unique_ptr<BatchSource> make_augmented_epochs(std::shared_ptr<const Samples> samples,

@@ -54,6 +54,9 @@ class SampleBlock {
   std::vector<std::int32_t> labels_;
 };
 
+/// Keeps the orders of epochs apart from what else is drawn from a stream.
+inline constexpr std::uint64_t order_purpose = 2;
+
 /// Batches of `batch_size` in [1, samples->count] in epochs, each in a new order drawn from
 /// Rng(seed, stream); the last, smaller batch of an epoch is dropped.
 std::unique_ptr<BatchSource> make_epochs(std::shared_ptr<const Samples> samples,

@@ -18,7 +18,6 @@ namespace {
 
 // What the stream of a training run is split into.
 constexpr std::uint64_t draw_purpose = 1;
-constexpr std::uint64_t order_purpose = 2;
 
 bool has_dropout(const Network& network) {
   return std::ranges::any_of(

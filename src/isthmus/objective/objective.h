@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/names.h"
@@ -61,6 +63,14 @@ inline constexpr auto enum_names<Metric> =
 
 /// The loss behind a metric: cross-entropy for error rates and perplexity.
 Loss loss_of(Metric metric);
+
+/// Metrics that an objective defines itself come behind those that have names here: this is the
+/// i-th of Objective::own_metrics(). Lower is better of them too. Their values can be of either
+/// sign.
+constexpr int first_own_metric = 64;
+constexpr Metric own_metric(std::size_t i) {
+  return static_cast<Metric>(first_own_metric + static_cast<int>(i));
+}
 
 /// A full-split value, or the proof that it exceeds a bound.
 struct Evaluation {
@@ -156,6 +166,15 @@ class Objective {
   virtual const Samples* data(Split) const { return nullptr; }
   /// True if the metric can be computed here (error rates need labels, and so on).
   virtual bool supports(Metric metric) const = 0;
+  /// The names of the metrics that are this objective's own (see own_metric).
+  virtual std::vector<std::string> own_metrics() const { return {}; }
+  /// The metric that training lowers: its value on the training split is the mean loss of all
+  /// training samples.
+  virtual Metric loss_metric() const;
+  /// What a metric is called here: by its own name if it is one of the objective's own.
+  std::string metric_name(Metric metric) const;
+  /// The metric of that name. Throws UsageError that lists those that can be computed here.
+  Metric metric_named(std::string_view name) const;
   /// True if evaluators tell the margins behind an error rate: samples that stand alone and have
   /// labels.
   virtual bool has_margins() const { return false; }

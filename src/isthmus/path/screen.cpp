@@ -270,7 +270,7 @@ class Screen {
 
 std::optional<std::string> reason_not_screened(const Objective& objective, Metric metric) {
   if (metric != Metric::error_rate) {
-    return fmt::format("{} is not an error rate", name_of(metric));
+    return fmt::format("{} is not an error rate", objective.metric_name(metric));
   }
   if (!objective.has_margins()) {
     return "its samples do not stand alone";

@@ -162,7 +162,7 @@ void refuse_unequal(const GrowingString& string) {
         "breadth-first: expected two end points of equal loss, both with {} {} {:.6g} (the "
         "threshold), got {:.6g} and {:.6g}: train the higher one to the threshold, or begin with "
         "random networks (--from-random)",
-        name_of(options.grid.metric),
+        string.evaluators().objective().metric_name(options.grid.metric),
         options.grid.comparison == Comparison::below ? "below" : "at most",
         options.bound(),
         values[0],

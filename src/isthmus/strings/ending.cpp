@@ -62,7 +62,7 @@ std::string sentence(const Ending& e) {
           e.difference);
     case Ending::Kind::end_point_not_reached:
       return fmt::format("the end points have {} {:.6g} and {:.6g}; the threshold is {:.6g}",
-                         name_of(e.metric),
+                         e.metric,
                          shown(e.value_a),
                          shown(e.value_b),
                          e.bound);
@@ -74,7 +74,7 @@ std::string sentence(const Ending& e) {
     case Ending::Kind::stuck_bead:
       return fmt::format("bead {} stayed at {} {:.6g} (its target is {:.6g}; budget {} steps)",
                          e.bead,
-                         name_of(e.metric),
+                         e.metric,
                          shown(e.value),
                          e.target,
                          e.budget);
@@ -82,7 +82,7 @@ std::string sentence(const Ending& e) {
       Ending cause = e;
       cause.kind = e.cause;
       return fmt::format("the string came down to {} {:.6g}, and not to {:.6g}: {}",
-                         name_of(e.metric),
+                         e.metric,
                          e.followed,
                          e.level,
                          sentence(cause));
@@ -93,7 +93,7 @@ std::string sentence(const Ending& e) {
           "proven to: at most {:.12g}; no path that begins there can be",
           e.bead == 0 ? 'A' : 'B',
           e.bound,
-          name_of(e.metric),
+          e.metric,
           shown(e.value));
     case Ending::Kind::stagnation:
     case Ending::Kind::crowding:

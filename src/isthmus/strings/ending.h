@@ -28,7 +28,7 @@ struct Ending {
     level,  ///< the string followed the falling level to `followed`, and not to `level`: `cause`
   };
   Kind kind = Kind::connected;
-  Metric metric = Metric::mean_absolute_error;
+  std::string metric;  ///< its name
   double bound = 0.0;  ///< tolerance * L0, or that of the level
   std::size_t segments = 0;
   std::size_t open_segments = 0;  ///< of those, not known to pass

@@ -120,7 +120,7 @@ bool GrowingString::evaluate_end_points() {
 
 Ending GrowingString::ending(Ending::Kind kind) const {
   return {.kind = kind,
-          .metric = options_.grid.metric,
+          .metric = evaluators_.objective().metric_name(options_.grid.metric),
           .bound = options_.grid.bound,
           .segments = checks_.size(),
           .open_segments = open_segments().size(),

@@ -157,7 +157,7 @@ class Shortener {
     if (objective.training_loss_is(options_.grid.metric, options_.grid.split)) {
       return options_.threshold;
     }
-    const Metric metric = metric_of_loss(objective.loss());
+    const Metric metric = objective.loss_metric();
     if (metric == options_.grid.metric && options_.grid.split == Split::train) {
       return options_.threshold;
     }
@@ -167,12 +167,6 @@ class Shortener {
     });
     cost.forward_samples_checks += path.size() * objective.samples(Split::train);
     return *std::ranges::max_element(losses);
-  }
-
-  static Metric metric_of_loss(Loss loss) {
-    return loss == Loss::absolute  ? Metric::mean_absolute_error
-           : loss == Loss::squared ? Metric::mean_squared_error
-                                   : Metric::cross_entropy;
   }
 
   // Beads train inside the hyperplane normal to the string: they do not slide along it.
@@ -214,7 +208,7 @@ Shortening shorten(Evaluators& evaluators,
     throw UsageError(
         fmt::format("path: expected one that stays at or below {:.6g}, its {} reaches {:.6g}",
                     options.bound(),
-                    name_of(options.grid.metric),
+                    evaluators.objective().metric_name(options.grid.metric),
                     result.string.max_metric));
   }
   result.length_before = result.length_after = normalised(path, layout);

@@ -159,6 +159,9 @@ std::map<std::string, std::string> path_metadata(const StudyOptions& options,
                                               {"verdict", std::string(name_of(verdict))},
                                               {"network", to_json(problem.network).dump()},
                                               {"problem", to_json(problem).dump()}};
+  if (options.from && !options.from->names.empty()) {
+    metadata["names"] = Json(options.from->names).dump();
+  }
   if (grown.alignment) {
     metadata["aligned"] = name_of(options.align);
   }

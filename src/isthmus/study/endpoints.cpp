@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "isthmus/core/error.h"
@@ -81,6 +82,51 @@ void check_tied(const std::filesystem::path& path,
 
 }  // namespace
 
+namespace {
+
+std::string second_bias_of(std::string name) {
+  return name.replace(name.rfind("bias_ih"), 7, "bias_hh");
+}
+
+bool has_second_bias(const Tensor& tensor) {
+  return tensor.name.ends_with("bias_ih_l0");
+}
+
+// The name under which a tied weight is written once more.
+std::optional<std::string> tied_name(const Network& network) {
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const auto* linear = std::get_if<Linear>(&network.layers[i]);
+    if (linear != nullptr && linear->tied) {
+      return fmt::format("{}.weight", i);
+    }
+  }
+  return std::nullopt;
+}
+
+// What is called otherwise in the file; nothing if everything is called as it would be written.
+std::map<std::string, std::string> names_in_file(const StateDict& match,
+                                                 const Layout& layout,
+                                                 const Network& network) {
+  std::map<std::string, std::string> names;
+  for (std::size_t i = 0; i < match.sources.size(); ++i) {
+    const Tensor& tensor = layout.tensors()[i];
+    names[tensor.name] = match.sources[i].name;
+    if (has_second_bias(tensor)) {
+      names[second_bias_of(tensor.name)] = match.sources[i].second;
+    }
+  }
+  if (const auto tied = tied_name(network)) {
+    names[*tied] = match.tied ? match.tied->second : "";
+    if (match.tied) {
+      names[layout.tensors().front().name] = match.tied->first;
+    }
+  }
+  std::erase_if(names, [](const auto& entry) { return entry.first == entry.second; });
+  return names;
+}
+
+}  // namespace
+
 LoadedNetwork read_network_weights(const std::filesystem::path& path, const Network& network) {
   const SafetensorsFile file(path);
   check_purpose(path, file);
@@ -105,6 +151,7 @@ LoadedNetwork read_network_weights(const std::filesystem::path& path, const Netw
     std::ranges::copy(
         numbers, loaded.theta.begin() + static_cast<std::ptrdiff_t>(layout.tensors()[i].offset));
   }
+  loaded.names = names_in_file(match, layout, network);
   if (const std::string conversion = file.conversion(); !conversion.empty()) {
     loaded.notes.push_back(conversion);
   }
@@ -123,34 +170,35 @@ LoadedNetwork read_network_weights(const std::filesystem::path& path, const Netw
 void write_network_weights(const std::filesystem::path& file,
                            std::span<const float> theta,
                            const Network& network,
-                           const std::map<std::string, std::string>& metadata) {
+                           const std::map<std::string, std::string>& metadata,
+                           const std::map<std::string, std::string>& names) {
   const Layout layout = layout_of(network);
   std::vector<NamedTensor> tensors;
   std::size_t widest = 0;
   for (const Tensor& tensor : layout.tensors()) {
-    widest = std::max(widest, tensor.name.ends_with("bias_ih_l0") ? tensor.size() : 0);
+    widest = std::max(widest, has_second_bias(tensor) ? tensor.size() : 0);
   }
   const std::vector<float> zeros(widest);
   for (const Tensor& tensor : layout.tensors()) {
     tensors.push_back({.name = tensor.name,
                        .shape = tensor.shape,
                        .pieces = {theta.subspan(tensor.offset, tensor.size())}});
-    if (tensor.name.ends_with("bias_ih_l0")) {
-      std::string second = tensor.name;
-      second.replace(second.rfind("bias_ih"), 7, "bias_hh");
-      tensors.push_back({.name = std::move(second),
+    if (has_second_bias(tensor)) {
+      tensors.push_back({.name = second_bias_of(tensor.name),
                          .shape = tensor.shape,
                          .pieces = {std::span(zeros).first(tensor.size())}});
     }
   }
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const auto* linear = std::get_if<Linear>(&network.layers[i]);
-    if (linear != nullptr && linear->tied) {
-      NamedTensor again = tensors.front();
-      again.name = fmt::format("{}.weight", i);
-      tensors.push_back(std::move(again));
-    }
+  if (const auto tied = tied_name(network)) {
+    NamedTensor again = tensors.front();
+    again.name = *tied;
+    tensors.push_back(std::move(again));
   }
+  for (NamedTensor& tensor : tensors) {
+    const auto name = names.find(tensor.name);
+    tensor.name = name == names.end() ? tensor.name : name->second;
+  }
+  std::erase_if(tensors, [](const NamedTensor& tensor) { return tensor.name.empty(); });
   write_safetensors(file, tensors, metadata);
 }
 

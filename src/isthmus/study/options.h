@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,8 @@ inline constexpr auto enum_names<EndAlignment> =
 struct GivenEndPoint {
   std::string name;          ///< the name of its file, without folder
   std::vector<float> theta;  ///< (P)
+  /// LoadedNetwork::names; decides no number.
+  std::map<std::string, std::string> names{};
 };
 
 /// Everything that decides the numbers of a study, and nothing else (no threads, no folders): equal

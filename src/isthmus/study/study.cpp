@@ -58,8 +58,10 @@ class StudyRun {
            Workers& workers,
            const Stop* stop,
            const std::function<void(const StudyProgress&)>& progress,
-           EndPointCache* end_points)
+           EndPointCache* end_points,
+           const StudyPart& part)
       : options_(options),
+        part_(part),
         data_(std::move(data)),
         run_(run),
         workers_(workers),
@@ -91,7 +93,11 @@ class StudyRun {
     result.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.processor_seconds = processor_seconds() - processor_start;
-    write_results(result);
+    if (part_.whole()) {
+      write_results(result);
+    } else {
+      write_times(result);
+    }
     result.cell_seconds = std::move(cell_seconds_);
     return result;
   }
@@ -160,6 +166,9 @@ class StudyRun {
 
   void run_pair(std::size_t pair, std::vector<double> thresholds) {
     run_.obey(stop_);
+    if (!part_.has(pair)) {
+      return;
+    }
     std::erase_if(thresholds, [&](double threshold) { return cell(threshold, pair).has_value(); });
     if (thresholds.empty()) {
       return;
@@ -323,6 +332,7 @@ class StudyRun {
   }
 
   const StudyOptions& options_;
+  StudyPart part_;
   std::shared_ptr<const Dataset> data_;
   RunDirectory& run_;
   Workers& workers_;
@@ -390,9 +400,10 @@ StudyResult run_study(const StudyOptions& options,
                       Workers& workers,
                       const Stop* stop,
                       const std::function<void(const StudyProgress&)>& progress,
-                      EndPointCache* end_points) {
+                      EndPointCache* end_points,
+                      const StudyPart& part) {
   options.validate();
-  return StudyRun(options, std::move(data), run, workers, stop, progress, end_points).run();
+  return StudyRun(options, std::move(data), run, workers, stop, progress, end_points, part).run();
 }
 
 }  // namespace isthmus

@@ -14,6 +14,7 @@
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"
 #include "isthmus/study/options.h"
+#include "isthmus/study/parts.h"
 #include "isthmus/study/run_directory.h"
 
 namespace isthmus {
@@ -55,13 +56,16 @@ struct StudyResult {
 /// The files do not depend on the number of workers, nor on how often the study was interrupted.
 /// Throws Interrupted when `stop` is raised: the same call goes on where this one stopped.
 /// `end_points`, where given, is asked for end points first, and keeps those that are trained.
+/// Of a part its own cells alone are computed, and no tables are written: take_parts() puts the
+/// runs of all parts together, and the same call without a part ends that run.
 StudyResult run_study(const StudyOptions& options,
                       std::shared_ptr<const Dataset> data,
                       RunDirectory& run,
                       Workers& workers,
                       const Stop* stop = nullptr,
                       const std::function<void(const StudyProgress&)>& progress = nullptr,
-                      EndPointCache* end_points = nullptr);
+                      EndPointCache* end_points = nullptr,
+                      const StudyPart& part = {});
 
 /// The configuration that a run of these options keeps: see RunDirectory.
 Json run_configuration(const StudyOptions& options);

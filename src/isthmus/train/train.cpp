@@ -140,7 +140,8 @@ void guarded(TrainPlan& plan, const Function& work) {
 void TrainOptions::validate_for(const Objective& objective) const {
   validate();
   if (!objective.supports(metric)) {
-    throw UsageError(fmt::format("metric: this objective cannot compute {}", name_of(metric)));
+    throw UsageError(
+        fmt::format("metric: this objective cannot compute {}", objective.metric_name(metric)));
   }
   if (keep_margins && (metric != Metric::error_rate || !objective.has_margins())) {
     throw UsageError(fmt::format(

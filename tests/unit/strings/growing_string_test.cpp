@@ -267,7 +267,7 @@ TEST(GrowingString, RefusesBeadsOfOtherLengths) {
 }
 
 TEST(Ending, SaysItsReasonWithItsNumbers) {
-  Ending ending{.metric = Metric::mean_squared_error,
+  Ending ending{.metric = "mean_squared_error",
                 .bound = 0.1,
                 .segments = 6,
                 .open_segments = 2,

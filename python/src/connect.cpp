@@ -259,10 +259,11 @@ nb::dict train_one(nb::object described,
   Session session(std::move(described), 1, std::move(progress));
   const ConnectOptions options = connect_options(session.objective(), Json::parse(given));
   const auto theta = session.end_point("start", start);
-  TrainJob job{.theta = {theta.begin(), theta.end()},
-               .targets = {target},
-               .seed = options.string.seed,
-               .stream = options.string.stream};
+  TrainJob job;
+  job.theta.assign(theta.begin(), theta.end());
+  job.targets = {target};
+  job.seed = options.string.seed;
+  job.stream = options.string.stream;
   session.run([&](Evaluators& evaluators, const StringCallbacks& callbacks) {
     train(evaluators, {&job, 1}, options.string.training, callbacks.stop);
   });

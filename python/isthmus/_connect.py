@@ -218,7 +218,7 @@ def check_path(
 
 def shorten_path(path: Path, *, threads: int = 1, progress: Any = None, **options: Any) -> Path:
     objective = _needs_objective(path, "shorten")
-    kept = {name: value for name, value in path.options.items() if name not in ("shorten", "repair")}
+    kept = {name: value for name, value in path.options.items() if name not in ("shorten", "repair", "repair_tries")}
     given = {**objective.defaults, **kept, **_grid_options(path), **options}
     clock = _Clock(objective)
     told, close = _progress(progress)

@@ -171,6 +171,9 @@ nb::dict connect_two(nb::object described,
                      const std::optional<std::filesystem::path>& folder) {
   Session session(std::move(described), threads, std::move(progress));
   const ConnectOptions options = connect_options(session.objective(), Json::parse(given));
+  if (!options.shorten) {
+    refuse_shortening(Json::parse(given));
+  }
   const auto from = session.end_point("A", a);
   const auto to = session.end_point("B", b);
   if (memory && !memory->belongs_to(name_of_work(a, b, given))) {

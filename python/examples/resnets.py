@@ -2,7 +2,7 @@
 """Two small residual networks with batch norm on Fashion-MNIST, joined at an error rate that the straight line between
 them does not hold; then the path is verified by PyTorch alone, without isthmus.
 
-    python3 resnets.py [--data DIR] [--quick]
+    python3 resnets.py [--data DIR] [--quick] [--ends FILE] [--save FILE] [--path FILE]
 
 --data is a folder with the four IDX files (gzipped or not); default: those of Debian's dataset-fashion-mnist.
 """
@@ -115,24 +115,47 @@ def verified_by_torch(path: isthmus.Path, model: ResNet, train: Samples, test: S
             model.load_state_dict({n: p.view(s) for n, p, s in zip(names, pieces, shapes, strict=True)}, strict=False)
             torch.optim.swa_utils.update_bn(train[0].split(512), model)
             largest = max(largest, error(model.eval(), test))
+        print(f"  {largest:.4f} so far", flush=True)
     return largest
+
+
+def verify(path: isthmus.Path, train: Samples, test: Samples, width: int, statistics: int, points: int) -> None:
+    clock = Clock()
+    some = (train[0][:statistics], train[1][:statistics])
+    largest = verified_by_torch(path, ResNet(width), some, test, points)
+    print(f"by PyTorch alone, {points} points a segment: at most {largest:.4f} ({clock})")
 
 
 def main(arguments: list[str] | None = None) -> isthmus.Path:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     parser.add_argument("--quick", action="store_true", help="few images, narrow networks: seconds, and no figures")
-    parser.add_argument("--save", type=Path)
+    parser.add_argument("--ends", type=Path, help="a file that keeps the two trained networks for the next time")
+    parser.add_argument("--points", type=int, help="of a segment, in the verification [101]")
+    parser.add_argument("--path", type=Path, help="verify this path alone")
+    parser.add_argument("--save", type=Path, help="where to write the path")
     given = parser.parse_args(arguments)
     train, test = images(given.data, "train"), images(given.data, "t10k")
-    width, epochs, threshold, points, statistics = 12, 6, 0.1, 101, 2048
+    width, epochs, threshold, points, statistics = 12, 3, 0.12, 101, 2048
     if given.quick:
         train, test = (train[0][:2048], train[1][:2048]), (test[0][:500], test[1][:500])
         width, epochs, threshold, points, statistics = 4, 3, 0.35, 5, 512
 
-    torch.set_num_threads(1)  # two networks, or two beads, at once instead
+    torch.set_num_threads(1)  # two beads at once instead
+    if given.path:
+        path = isthmus.load_path(given.path)
+        verify(path, train, test, width, statistics, given.points or points)
+        return path
     clock = Clock()
-    ends = [trained(train, seed, epochs, width) for seed in (1, 2)]
+    if given.ends and given.ends.exists():
+        ends = [ResNet(width), ResNet(width)]
+        for end, state in zip(ends, torch.load(given.ends, weights_only=True), strict=True):
+            end.load_state_dict(state)
+            end.eval()
+    else:
+        ends = [trained(train, seed, epochs, width) for seed in (1, 2)]
+        if given.ends:
+            torch.save([end.state_dict() for end in ends], given.ends)
     size = sum(p.numel() for p in ends[0].parameters())
     print(f"{size} parameters; test errors of the two: {error(ends[0], test):.4f} and {error(ends[1], test):.4f}")
     print(f"trained in {clock}")
@@ -151,10 +174,7 @@ def main(arguments: list[str] | None = None) -> isthmus.Path:
     print(f"connected in {clock}")
     if given.save:
         path.save(given.save)
-    clock = Clock()
-    some = (train[0][:statistics], train[1][:statistics])
-    largest = verified_by_torch(path, ResNet(width), some, test, points)
-    print(f"by PyTorch alone, {points} points a segment: at most {largest:.4f} ({clock})")
+    verify(path, train, test, width, statistics, given.points or points)
     return path
 
 

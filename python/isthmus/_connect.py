@@ -141,11 +141,10 @@ def connect(
     That no path is found is no error: see Path.verdict and Path.reason. Raises Interrupted at Ctrl-C, UsageError for
     what does not fit, and what the objective itself raises, with its traceback.
     """
-    the_objective = objective_of(objective, a)
+    the_objective, theta_a, theta_b, notes = objective_of(objective, a).end_points(a, b, names)
     given = {**the_objective.defaults, **options, "threshold": threshold}
     if metric is not None:
         given["metric"] = metric
-    theta_a, theta_b, notes = the_objective.end_points(a, b, names)
     if journal is not None and keep is not None:
         raise UsageError("journal and keep: give one of them")
     kept = journal if journal is not None else _core.Journal()
@@ -218,7 +217,7 @@ def check_path(
 
 def shorten_path(path: Path, *, threads: int = 1, progress: Any = None, **options: Any) -> Path:
     objective = _needs_objective(path, "shorten")
-    kept = {name: value for name, value in path.options.items() if name not in ("shorten", "repair")}
+    kept = {name: value for name, value in path.options.items() if name not in ("shorten", "repair", "repair_tries")}
     given = {**objective.defaults, **kept, **_grid_options(path), **options}
     clock = _Clock(objective)
     told, close = _progress(progress)
@@ -246,11 +245,10 @@ def train(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains one model until its metric reaches the target. Returns the model in the form of
     objective.state_dict and how it ended: termination, steps, value, gradient_samples."""
-    the_objective = objective_of(objective, start)
+    the_objective, theta, _, _ = objective_of(objective, start).end_points(start, start)
     given = {**the_objective.defaults, **options, "threshold": target}
     if metric is not None:
         given["metric"] = metric
-    theta, _, _ = the_objective.end_points(start, start)
     found = _core.train(the_objective, theta, float(target), _keywords(given), None)
     return the_objective.state_dict(found.pop("theta")), found
 
@@ -260,8 +258,7 @@ def check_gradient(
 ) -> list[dict[str, Any]]:
     """Compares the gradient with central differences of the loss, tensor by tensor: a row each with `checked`,
     `failed`, `skipped` (places without a derivative) and `worst_error`; the last row is of random directions."""
-    the_objective = objective_of(objective, at)
-    theta, _, _ = the_objective.end_points(at, at)
+    the_objective, theta, _, _ = objective_of(objective, at).end_points(at, at)
     rows: list[dict[str, Any]] = _core.gradient_errors(the_objective, theta, step, precision)
     return rows
 

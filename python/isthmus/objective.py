@@ -78,11 +78,15 @@ class Objective(abc.ABC):
     def metric_names(self) -> list[str]:
         return [*self.metrics, *(["error_rate"] if self.has_margins else [])]
 
-    def end_points(self, a: Any, b: Any, names: Mapping[str, str] | None = None) -> tuple[Floats, Floats, list[str]]:
-        """The flat vectors of two end points in whatever form they came, and what is to be told of them."""
+    def end_points(
+        self, a: Any, b: Any, names: Mapping[str, str] | None = None
+    ) -> tuple[Objective, Floats, Floats, list[str]]:
+        """The objective between two end points in whatever form they came (this one, unless it depends on them), their
+        flat vectors, and what is to be told of them."""
         if names is not None:
             raise UsageError("names: flat vectors have none; leave it out")
-        return flat_vector(a, self.dimension, "end point A"), flat_vector(b, self.dimension, "end point B"), []
+        first, second = (flat_vector(v, self.dimension, f"end point {n}") for v, n in ((a, "A"), (b, "B")))
+        return self, first, second, []
 
     def layout(self) -> list[dict[str, Any]]:
         """As in the metadata of path files."""

@@ -150,7 +150,13 @@ class Objective(base.Objective):
         found.set_theta(theta)
         return found
 
-    def end_points(self, a: Any, b: Any, names: Mapping[str, str] | None = None) -> tuple[Floats, Floats, list[str]]:
+    def end_points(
+        self, a: Any, b: Any, names: Mapping[str, str] | None = None
+    ) -> tuple[Objective, Floats, Floats, list[str]]:
+        # What is no coordinate belongs to the two: paths between others keep theirs.
+        bound = copy.copy(self)
+        bound.model = copy.deepcopy(self.model)
+        bound._own = None
         flat: list[Floats] = []
         states: list[dict[str, Any] | None] = []
         notes: list[str] = []
@@ -159,13 +165,13 @@ class Objective(base.Objective):
                 flat.append(base.flat_vector(source, self.dimension, what))
                 states.append(None)
                 continue
-            state, told = self._matched(load(source), what, names)
+            state, told = bound._matched(load(source), what, names)
             flat.append(_flat(state, self).cpu().numpy())
             base.flat_vector(flat[-1], self.dimension, what)
             states.append(state)
             notes += told
-        self._take_rest(states, flat)
-        return flat[0], flat[1], notes
+        bound._take_rest(states, flat)
+        return bound, flat[0], flat[1], notes
 
     def _matched(
         self, state: dict[str, Any], what: str, names: Mapping[str, str] | None
@@ -213,7 +219,6 @@ class Objective(base.Objective):
                     self.model.state_dict()[name].copy_(given[0][name])
         if self.buffers == "interpolate" and len(given) == 2:
             self.line = Line(self, flat, given)
-        self._own = None
 
     def state_dict(self, theta: Floats) -> dict[str, Tensor]:
         """As the model's own, on the CPU, with the buffers that a look at theta computes with."""

@@ -171,6 +171,9 @@ nb::dict connect_two(nb::object described,
                      const std::optional<std::filesystem::path>& folder) {
   Session session(std::move(described), threads, std::move(progress));
   const ConnectOptions options = connect_options(session.objective(), Json::parse(given));
+  if (!options.shorten) {
+    refuse_shortening(Json::parse(given));
+  }
   const auto from = session.end_point("A", a);
   const auto to = session.end_point("B", b);
   if (memory && !memory->belongs_to(name_of_work(a, b, given))) {
@@ -259,10 +262,11 @@ nb::dict train_one(nb::object described,
   Session session(std::move(described), 1, std::move(progress));
   const ConnectOptions options = connect_options(session.objective(), Json::parse(given));
   const auto theta = session.end_point("start", start);
-  TrainJob job{.theta = {theta.begin(), theta.end()},
-               .targets = {target},
-               .seed = options.string.seed,
-               .stream = options.string.stream};
+  TrainJob job;
+  job.theta.assign(theta.begin(), theta.end());
+  job.targets = {target};
+  job.seed = options.string.seed;
+  job.stream = options.string.stream;
   session.run([&](Evaluators& evaluators, const StringCallbacks& callbacks) {
     train(evaluators, {&job, 1}, options.string.training, callbacks.stop);
   });

@@ -125,6 +125,41 @@ void set_dependent(const Objective& objective, const Json& given, ConnectOptions
   }
 }
 
+template <class S>
+void refuse_given(const Json& given, const OptionTable<S>& table, const std::string& why) {
+  for (const Option<S>& option : table) {
+    if (given.contains(keyword_of(option))) {
+      throw UsageError(fmt::format("{}: {}", keyword_of(option), why));
+    }
+  }
+}
+
+// As the command does: an option without effect is a mistake.
+void refuse_idle(const Json& given, const MethodOptions& string, const RepairOptions& repair) {
+  for_each_terms(string, [&](const auto& table, const auto&, Method method) {
+    if (method != string.method) {
+      refuse_given(
+          given,
+          table,
+          fmt::format(
+              "an option of method={}, not of {}", name_of(method), name_of(string.method)));
+    }
+  });
+  if (string.method != Method::greedy && string.method != Method::constrained) {
+    refuse_given(given,
+                 greedy_option_table(),
+                 fmt::format("an option of method=greedy and constrained, not of {}",
+                             name_of(string.method)));
+  }
+  if (given.contains("repair_tries") && repair.mode == RepairMode::none) {
+    throw UsageError("repair_tries: an option of repair=restarts, not of none");
+  }
+  if (given.contains("max_evaluations") && string.check != CheckKind::certified) {
+    throw UsageError(fmt::format("max_evaluations: the budget of a proof, and the check is {}",
+                                 name_of(string.check)));
+  }
+}
+
 }  // namespace
 
 ConnectOptions connect_options(const Objective& objective, const Json& given) {
@@ -153,10 +188,15 @@ ConnectOptions connect_options(const Objective& objective, const Json& given) {
   }
   take_special(objective, given, options);
   set_dependent(objective, given, options);
+  refuse_idle(given, string, options.repair);
   string.validate();
   options.repair.validate();
   ShortenOptions(string, options.shortening).validate();
   return options;
+}
+
+void refuse_shortening(const Json& given) {
+  refuse_given(given, shorten_option_table(), "an option of shorten=True, which is not given");
 }
 
 Json connect_keywords() {

@@ -24,6 +24,9 @@ struct ConnectOptions {
 /// UsageError that names the keyword; a keyword that is none lists those that look like it.
 ConnectOptions connect_options(const Objective& objective, const Json& given);
 
+/// Throws UsageError for an option of shortening.
+void refuse_shortening(const Json& given);
+
 /// Every keyword of connect_options: key, type, range and help, as JSON.
 Json connect_keywords();
 

@@ -179,6 +179,14 @@ def test_a_model_of_the_path_has_the_value_that_was_seen(buffers):
         assert torch.equal(path.state_dict(0.5)["1.running_mean"], frozen[1].running_mean)
 
 
+def test_a_path_keeps_what_belongs_to_its_end_points():
+    a, b, c = (trained(normed(seed), TRAIN) for seed in (1, 2, 3))
+    objective = objective_of(normed(), buffers="interpolate")
+    path = isthmus.connect(objective, a, b, threshold=5.0)
+    isthmus.connect(objective, a, c, threshold=5.0)
+    assert torch.equal(path.state_dict(1.0)["1.running_mean"], b[1].running_mean)
+
+
 def test_dropout_is_drawn_from_the_seed_in_training_and_off_in_looks():
     objective = objective_of(normed())
     assert objective.random

@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/workers.h"
+#include "study_flags.h"
 
 namespace isthmus::app {
 
@@ -15,6 +17,28 @@ void check_count(const char* option, std::size_t value, std::size_t least, std::
     throw UsageError(
         fmt::format("{}: expected at least {} and at most {}, got {}", option, least, most, value));
   }
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+void SeriesFlags::add(CLI::App& parser, const char* what) {
+  parser.add_option("--instances", instances, what)->capture_default_str();
+  parser.add_option("--seed", seed, "Of what is random")->capture_default_str();
+  parser.add_option("--threads", threads, "For series; 0: all cores")
+      ->check(thread_count())
+      ->capture_default_str();
+  parser.add_flag("--json", json, "Print JSON");
+}
+
+void SeriesFlags::check() const {
+  check_count("--instances", instances, 1, most_instances);
+}
+
+void SeriesFlags::for_each(const std::function<void(std::size_t)>& work) const {
+  Workers(worker_count(threads)).for_each(instances, [&](std::size_t i, std::size_t) { work(i); });
 }
 
 std::vector<double> doubles_of(const SafetensorsFile& file,
@@ -51,6 +75,10 @@ void add_theory(Context& context) {
   parser->require_subcommand(1);
   add_theory_linear(*parser, context);
   add_theory_kernel(*parser, context);
+  add_theory_relu(*parser, context);
+  add_theory_rate(*parser, context);
+  add_theory_dropout(*parser, context);
+  add_theory_risk(*parser, context);
 }
 
 }  // namespace isthmus::app

@@ -7,15 +7,23 @@
 
 #include "context.h"
 #include "isthmus/data/safetensors.h"
+#include "theory_series.h"
 
 namespace isthmus::app {
 
 /// The subcommands of `isthmus theory`, a file each.
 void add_theory_linear(CLI::App& theory, Context& context);
 void add_theory_kernel(CLI::App& theory, Context& context);
+void add_theory_relu(CLI::App& theory, Context& context);
+void add_theory_rate(CLI::App& theory, Context& context);
+void add_theory_dropout(CLI::App& theory, Context& context);
+void add_theory_risk(CLI::App& theory, Context& context);
 
 /// Throws UsageError that names the option and its range.
 void check_count(const char* option, std::size_t value, std::size_t least, std::size_t most);
+
+/// The upper median of numbers, of which there is at least one.
+double median(std::vector<double> values);
 
 /// The most random instances of a series, and numbers of the samples of one.
 inline constexpr std::size_t most_instances = 1'000'000;

@@ -10,25 +10,19 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
-#include "isthmus/core/workers.h"
 #include "isthmus/theory/kernel.h"
-#include "study_flags.h"
 #include "theory.h"
 
 namespace isthmus::app {
 namespace {
 
-struct KernelCommand {
+struct KernelCommand : SeriesFlags {
   std::string law{name_of(InputLaw::gaussian)};
   std::size_t inputs = 8;
   std::size_t samples = 10000;
-  std::size_t instances = 1;
-  std::uint64_t seed = 1;
   std::string data;
   std::string weights;
-  std::size_t threads = 1;
   bool counterexample = false;
-  bool json = false;
 };
 
 // Two units, on samples, and the law behind these where it is known.
@@ -165,7 +159,7 @@ void check(const KernelCommand& command) {
   if (command.data.empty() != command.weights.empty()) {
     throw UsageError("--data and --weights: give both, or neither for a random case");
   }
-  check_count("--instances", command.instances, 1, most_instances);
+  command.SeriesFlags::check();
   check_count("--inputs", command.inputs, 2, 4096);
   check_count("--samples", command.samples, 1, most_numbers / command.inputs);
   named<InputLaw>(command.law);
@@ -189,9 +183,7 @@ void run_command(const KernelCommand& command) {
     return;
   }
   std::vector<Case> cases(command.instances);
-  Workers(worker_count(command.threads)).for_each(cases.size(), [&](std::size_t i, std::size_t) {
-    cases[i] = random_case(command, i);
-  });
+  command.for_each([&](std::size_t i) { cases[i] = random_case(command, i); });
   if (cases.size() == 1) {
     print_case(command, cases[0]);
   } else {
@@ -222,18 +214,12 @@ void add_theory_kernel(CLI::App& theory, Context& context) {
       ->capture_default_str();
   parser->add_option("--inputs", command->inputs, "n")->capture_default_str();
   parser->add_option("--samples", command->samples, "N")->capture_default_str();
-  parser->add_option("--instances", command->instances, "Random pairs of units")
-      ->capture_default_str();
-  parser->add_option("--seed", command->seed, "Of what is random")->capture_default_str();
   parser->add_option("--data", command->data, "The samples, a safetensors file");
   parser->add_option("--weights", command->weights, "The two units, a safetensors file");
   parser->add_flag("--counterexample",
                    command->counterexample,
                    "Two orthogonal units for which the second printed inequality fails");
-  parser->add_option("--threads", command->threads, "For series; 0: all cores")
-      ->check(thread_count())
-      ->capture_default_str();
-  parser->add_flag("--json", command->json, "Print JSON");
+  command->add(*parser, "Random pairs of units");
   parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
 }
 

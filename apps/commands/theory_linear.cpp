@@ -10,28 +10,23 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
-#include "isthmus/core/workers.h"
 #include "isthmus/path/segment.h"
 #include "isthmus/theory/linear_instances.h"
 #include "isthmus/theory/linear_path.h"
-#include "study_flags.h"
 #include "theory.h"
 
 namespace isthmus::app {
 namespace {
 
-struct LinearCommand {
+struct LinearCommand : SeriesFlags {
   LinearInstanceOptions random;
-  std::size_t instances = 1;
   std::size_t points = 200;
-  std::size_t threads = 1;
   std::string from;
   std::string to;
   std::string data;
   double ridge = 0.0;
   bool descend = false;
   bool counterexample = false;
-  bool json = false;
   CLI::App* parser = nullptr;
 
   bool given(const char* option) const { return parser->count(option) > 0; }
@@ -320,7 +315,7 @@ void check(const LinearCommand& command) {
     throw UsageError("--data: give end points (--from, --to) for the data");
   }
   check_count("--points", command.points, 2, most_points);
-  check_count("--instances", command.instances, 1, most_instances);
+  command.SeriesFlags::check();
   if (command.given("--layers")) {
     check_count("--layers", command.random.layers, 1, 64);
   }
@@ -343,9 +338,8 @@ void run_command(LinearCommand command) {
     command.random.layers = 2;
   }
   std::vector<Row> rows(command.instances);
-  Workers(worker_count(command.threads)).for_each(rows.size(), [&](std::size_t i, std::size_t) {
-    rows[i] = row_of(command, i);
-  });
+  command.random.seed = command.seed;
+  command.for_each([&](std::size_t i) { rows[i] = row_of(command, i); });
   if (rows.size() > 1) {
     print_series(command, rows);
   } else if (command.json) {
@@ -383,10 +377,7 @@ void add_theory_linear(CLI::App& theory, Context& context) {
   parser->add_option("--widths", command->random.widths, "Inputs, hidden widths, outputs")
       ->delimiter(',');
   parser->add_option("--layers", command->random.layers, "K of random widths");
-  parser->add_option("--instances", command->instances, "How many random instances")
-      ->capture_default_str();
   parser->add_option("--samples", command->random.samples, "Of random data")->capture_default_str();
-  parser->add_option("--seed", command->random.seed, "Of what is random")->capture_default_str();
   parser->add_option("--points", command->points, "Where the loss is computed, on every piece")
       ->capture_default_str();
   parser->add_option("--ridge", command->ridge, "kappa: adds kappa ||theta||^2; two layers alone")
@@ -395,10 +386,7 @@ void add_theory_linear(CLI::App& theory, Context& context) {
   parser->add_flag("--counterexample",
                    command->counterexample,
                    "The network 1-1-1, for which the printed statement fails");
-  parser->add_option("--threads", command->threads, "For series; 0: all cores")
-      ->check(thread_count())
-      ->capture_default_str();
-  parser->add_flag("--json", command->json, "Print JSON");
+  command->add(*parser, "How many random instances");
   command->parser = parser;
   parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
 }

@@ -205,6 +205,22 @@ void check(const ReluNetwork& network, const RegressionData& data, Loss loss) {
   check_numbers("the inputs", data.inputs);
 }
 
+void check(std::span<const AddedLine> added) {
+  double before = 0.0;
+  for (std::size_t k = 0; k < added.size(); ++k) {
+    const AddedLine& line = added[k];
+    const bool ordered = k == 0 ? line.begin == 0.0 : line.begin >= before && line.begin <= 1.0;
+    if (!ordered || !line.constant.finite() || !line.slope.finite()) {
+      throw UsageError(
+          fmt::format("exact maximum: expected finite lines in order from 0 to 1 in what is added, "
+                      "got one at {} behind {}",
+                      line.begin,
+                      before));
+    }
+    before = line.begin;
+  }
+}
+
 }  // namespace
 
 std::size_t ReluNetwork::dimension() const {
@@ -216,16 +232,25 @@ LossMaximum maximum_on_segment(const ReluNetwork& network,
                                const RegressionData& data,
                                Loss loss,
                                std::span<const double> from,
-                               std::span<const double> to) {
+                               std::span<const double> to,
+                               std::span<const AddedLine> added) {
   check(network, data, loss);
   check_size("the first end", network.dimension(), from.size());
   check_size("the second end", network.dimension(), to.size());
   check_numbers("the first end", from);
   check_numbers("the second end", to);
+  check(added);
   const std::size_t samples = data.targets.size() / network.outputs;
   std::vector<LossPiece> built = loss_pieces(network, data, loss, from, to);
   const std::size_t pieces = built.size();
-  LossMaximum result = Maximizer().run(sum_of(std::move(built), samples));
+  for (const AddedLine& line : added) {  // one more sample, whose loss it is
+    const Interval terms(static_cast<double>(data.targets.size()));
+    built.push_back({.begin = line.begin,
+                     .sample = static_cast<std::uint32_t>(samples),
+                     .loss = {terms * line.constant, terms * line.slope}});
+  }
+  LossMaximum result =
+      Maximizer().run(sum_of(std::move(built), added.empty() ? samples : samples + 1));
   result.pieces = pieces;
   const Interval mean =
       Interval(result.lower, result.upper) / Interval(static_cast<double>(data.targets.size()));

@@ -28,6 +28,13 @@ struct RegressionData {
   std::span<const double> targets;  ///< (N, outputs), row-major
 };
 
+/// What is added to a loss along a segment: constant + slope t from `begin` to the next one's.
+struct AddedLine {
+  double begin = 0.0;
+  Interval constant;
+  Interval slope;
+};
+
 /// The maximum of a loss along a path of weights: `lower` <= maximum <= `upper`.
 struct LossMaximum {
   double lower = 0.0;
@@ -48,13 +55,17 @@ struct LossMaximum {
 /// halved until the bound is within 1e-13 of an attained value or as close as the coefficients are
 /// known. upper - lower is some rounding errors of the largest terms of the sum.
 ///
+/// `added`, the first line at 0 and the others in order, is added to the loss: a penalty that is
+/// piecewise linear in t, of intervals that contain it. The sum must not be negative.
+///
 /// Works in O(N hidden outputs + K log K) for K zeros. Throws UsageError for another loss, spans
-/// that do not fit the network, or numbers that are NaN or exceed 1e30.
+/// that do not fit the network, lines out of order, or numbers that are NaN or exceed 1e30.
 LossMaximum maximum_on_segment(const ReluNetwork& network,
                                const RegressionData& data,
                                Loss loss,
                                std::span<const double> from,
-                               std::span<const double> to);
+                               std::span<const double> to,
+                               std::span<const AddedLine> added = {});
 
 /// The same along the polygon through the rows of `path`, (M, P) row-major with M >= 2.
 LossMaximum maximum_on_path(const ReluNetwork& network,

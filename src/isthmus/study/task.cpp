@@ -101,12 +101,9 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
   problem.task = "network";
   problem.data = data;
   problem.network = network;
-  if (problem.generated()) {
-    throw UsageError(fmt::format(
-        "--dataset {}: expected a set of images or a text, these samples are generated for the "
-        "task {}: give the task instead of --network",
-        data,
-        data));
+  const auto generated = std::ranges::find(tasks(), data, &Task::data);
+  if (problem.generated() && generated != tasks().end()) {
+    return options_of(std::move(problem), protocol, generated->set);
   }
   const bool text = problem.is_text();
   return options_of(std::move(problem), protocol, text ? set_texts : set_images);

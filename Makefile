@@ -5,37 +5,52 @@ BUILD := build/release
 ISTHMUS := $(BUILD)/isthmus
 DEMO ?= runs/demo
 
-.PHONY: all demo test install package test-package test-python wheel check-intervals bench lint format sanitize tsan clean
+.PHONY: all demo test test-page test-python wheel figures install package test-package check-intervals bench \
+        lint format sanitize tsan clean
 
 all: $(BUILD)/CMakeCache.txt
 	cmake --build $(BUILD)
 
 # The main job on the embedded default: ten quadratic pairs at three thresholds, and a pair of
-# convnets on the images of Debian's dataset-fashion-mnist.
+# convnets on the images of Debian's dataset-fashion-mnist; then the page of the latter.
 demo:
-	@scripts/install-packages build
+	@scripts/install-packages build plots
 	@cmake --preset release -DISTHMUS_BUILD_TESTS=OFF -DISTHMUS_BUILD_BENCH=OFF >/dev/null
 	@echo "Building $(ISTHMUS)"
 	@cmake --build $(BUILD) --target isthmus -- --quiet
 	@scripts/demo $(ISTHMUS) $(DEMO)
 
 test:
-	@scripts/install-packages build test
+	@scripts/install-packages build plots test
 	@cmake --preset release -DISTHMUS_BUILD_TESTS=ON >/dev/null
 	cmake --build $(BUILD)
-	ctest --test-dir $(BUILD) --output-on-failure -j 2
+	ctest --test-dir $(BUILD) --output-on-failure -j 2 -LE page
+
+# Report pages in a real Chromium: loaded, turned, by keyboard, at phone width, printed. A minute or two.
+test-page:
+	@scripts/install-packages build plots page
+	@cmake --preset release -DISTHMUS_BUILD_TESTS=ON >/dev/null
+	cmake --build $(BUILD) --target isthmus
+	ctest --test-dir $(BUILD) --output-on-failure -L page
+
+# Draws every figure of results/ again from the tables that are kept there.
+figures:
+	@scripts/install-packages build
+	@cmake --preset release >/dev/null
+	cmake --build $(BUILD) --target isthmus
+	scripts/figures $(ISTHMUS)
 
 # The command, its manual page and the library, below DESTDIR/PREFIX. Root is needed only where PREFIX asks.
 PREFIX ?= /usr/local
 install:
-	@scripts/install-packages build
+	@scripts/install-packages build plots
 	@cmake --preset release >/dev/null
 	cmake --build $(BUILD) --target isthmus
 	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)"
 
 # Two Debian packages in $(BUILD)/packages: isthmus and libisthmus-dev.
 package:
-	@scripts/install-packages build package
+	@scripts/install-packages build plots package
 	@cmake --preset release >/dev/null
 	cmake --build $(BUILD) --target isthmus
 	cmake -E rm -rf $(BUILD)/packages

@@ -15,6 +15,7 @@ namespace isthmus::app {
 struct Context {
   CLI::App* parser = nullptr;
   Stop* stop = nullptr;             ///< raised by Ctrl-C
+  std::string line;                 ///< the command as it was given
   std::function<void()> chosen;     ///< the work of the command that was asked for
   ExitCode outcome = ExitCode::ok;  ///< what the process ends with if nothing is thrown
 };
@@ -26,6 +27,7 @@ void add_verify(Context& context);
 void add_shorten(Context& context);
 void add_export(Context& context);
 void add_report(Context& context);
+void add_plane(Context& context);
 void add_train(Context& context);
 void add_align(Context& context);
 void add_check_gradient(Context& context);

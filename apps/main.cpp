@@ -102,6 +102,26 @@ std::string failure_text(const CLI::App* parser, const CLI::Error& error) {
   return "isthmus: " + text + "\nRun isthmus --help, or isthmus COMMAND --help.\n";
 }
 
+// As a shell takes it again.
+std::string command_line(int argc, char** argv) {
+  std::string line = "isthmus";
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_./,:=+@%-") == std::string::npos;
+    if (!plain) {
+      std::string quoted = "'";
+      for (const char c : word) {
+        quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      }
+      word = quoted + "'";
+    }
+    line += " " + word;
+  }
+  return line;
+}
+
 int run(int argc, char** argv) {
   using isthmus::ExitCode;
   CLI::App parser{
@@ -128,7 +148,8 @@ int run(int argc, char** argv) {
       "input; 70 internal error; 73 cannot write; 78 a run of another configuration; 130 "
       "interrupted.\n"
       "Results go to standard output, progress and errors to standard error.");
-  isthmus::app::Context context{.parser = &parser, .stop = &stop, .chosen = {}};
+  isthmus::app::Context context{
+      .parser = &parser, .stop = &stop, .line = command_line(argc, argv), .chosen = {}};
   isthmus::app::add_connect(context);
   isthmus::app::add_sweep(context);
   isthmus::app::add_components(context);
@@ -136,6 +157,7 @@ int run(int argc, char** argv) {
   isthmus::app::add_shorten(context);
   isthmus::app::add_export(context);
   isthmus::app::add_report(context);
+  isthmus::app::add_plane(context);
   isthmus::app::add_train(context);
   isthmus::app::add_align(context);
   isthmus::app::add_check_gradient(context);

@@ -12,15 +12,14 @@
 #include <vector>
 
 #include "context.h"
+#include "given_networks.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
-#include "isthmus/data/safetensors.h"
 #include "isthmus/path/measures.h"
 #include "isthmus/study/alignment.h"
 #include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
-#include "study_flags.h"
 
 namespace isthmus::app {
 namespace {
@@ -64,44 +63,6 @@ Json to_json(const Line& line) {
           {"barrier", line.barrier.over_max},
           {"barrier_over_mean", line.barrier.over_mean},
           {"barrier_over_linear", line.barrier.over_linear}};
-}
-
-// Without a task and a network the first file says what it was trained for.
-StudyOptions options_of(AlignCommand& command) {
-  StudyFlags flags = command.flags;
-  std::vector<std::string>& files = command.files;
-  if (!flags.task.empty()) {
-    files.insert(files.begin(), std::exchange(flags.task, {}));
-  }
-  if (files.size() == 3 && !flags.network) {
-    flags.task = files.front();
-    files.erase(files.begin());
-  }
-  if (files.size() != 2) {
-    throw UsageError("align: give a task (or --network FILE) and two files, A and B");
-  }
-  if (flags.task.empty() && !flags.network) {
-    const auto metadata = SafetensorsFile(files.front()).metadata();
-    const auto found = metadata.find("task");
-    if (found == metadata.end()) {
-      throw UsageError(
-          fmt::format("align: {} does not say which task it is of; give a task or --network FILE",
-                      files.front()));
-    }
-    flags.task = found->second;
-  }
-  if (flags.network) {
-    flags.threshold = 1.0;  // of no use here, but a study has one
-  }
-  return flags.options();
-}
-
-std::vector<float> read_weights(const std::string& file, const Network& network) {
-  LoadedNetwork loaded = read_network_weights(file, network);
-  for (const std::string& note : loaded.notes) {
-    fmt::print(stderr, "{}\n", note);
-  }
-  return std::move(loaded.theta);
 }
 
 void print(const Json& result, std::string_view metric) {
@@ -150,7 +111,7 @@ Json result_of(const StudyOptions& study,
 
 void run_command(AlignCommand command, const Stop& stop) {
   command.align.method = named<AlignMethod>(command.method);
-  const StudyOptions study = options_of(command);
+  const StudyOptions study = study_of(command.flags, command.files, 2, "align");
   for (const std::string& file : command.files) {
     std::error_code none;
     if (command.out && std::filesystem::equivalent(file, *command.out, none)) {
@@ -161,8 +122,8 @@ void run_command(AlignCommand command, const Stop& stop) {
   command.align.seed = study.seed;
   const std::unique_ptr<Objective> objective =
       make_objective(study, 0, load_data(problem_of(study, 0), command.flags.data_folder()));
-  const std::vector<float> a = read_weights(command.files[0], study.problem.network);
-  const std::vector<float> b = read_weights(command.files[1], study.problem.network);
+  const std::vector<float> a = read_given(command.files[0], study.problem.network);
+  const std::vector<float> b = read_given(command.files[1], study.problem.network);
   const auto start = std::chrono::steady_clock::now();
   const Alignment alignment = align(*objective, a, b, command.align, &stop);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;

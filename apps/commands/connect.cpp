@@ -165,7 +165,15 @@ void compare(const StudyCommand& command,
   fmt::print("{}\nRuns: {}\n", text_of(rows), folder.string());
 }
 
-void run_command(const StudyCommand& command, const Stop& stop) {
+// Beside the times, the one file that tells how a run was made and not what it is.
+void keep_command(const std::filesystem::path& folder, const std::string& line) {
+  const std::filesystem::path file = folder / run_files::timing;
+  Json timing = read_json(file);
+  timing["command"] = line;
+  write_json(file, timing);
+}
+
+void run_command(const StudyCommand& command, const std::string& line, const Stop& stop) {
   StudyOptions options = command.flags.options();
   if (command.published && !command.flags.threshold && !command.flags.thresholds) {
     take_published_thresholds(options);
@@ -217,6 +225,7 @@ void run_command(const StudyCommand& command, const Stop& stop) {
   if (taken > 0) {
     forget_parts(folder);
   }
+  keep_command(folder, line);
   write_figures(folder);
   print_run(folder, command.json);
 }
@@ -260,7 +269,7 @@ void add_study(Context& context,
   flags.add_string(*parser);
   flags.add_training(*parser);
   parser->callback([&context, command] {
-    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+    context.chosen = [command, &context] { run_command(*command, context.line, *context.stop); };
   });
 }
 

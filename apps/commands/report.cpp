@@ -1,33 +1,137 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "context.h"
+#include "isthmus/core/component_rows.h"
+#include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/report/components_page.h"
 #include "isthmus/report/run.h"
 #include "isthmus/report/table.h"
+#include "pictures.h"
 #include "run_output.h"
+#include "study_flags.h"
 
 namespace isthmus::app {
 namespace {
 
 struct ReportCommand {
   std::string run;
+  PageRequest page;
+  std::string evaluate = std::string(name_of(Evaluate::automatic));
   bool json = false;
   bool markdown = false;
   bool no_figure = false;
+  bool no_page = false;
+  bool no_tables = false;
 };
 
-void run_command(const ReportCommand& command) {
+bool is_components(const std::filesystem::path& folder) {
+  const std::filesystem::path config = folder / run_files::config;
+  std::error_code error;
+  if (!std::filesystem::exists(config, error)) {
+    return false;
+  }
+  const Json json = read_json(config);
+  return json.is_object() && json.value("format", Json()) == components_format;
+}
+
+// The page of a run of components.
+void report_components(const ReportCommand& command) {
+  if (command.json || command.markdown) {
+    throw ConfigurationError(
+        fmt::format("{}: a run of `isthmus components` ({}), whose tables are components.csv and "
+                    "graph.json; of "
+                    "it, report writes the page alone",
+                    command.run,
+                    components_format));
+  }
+  const std::filesystem::path folder = command.run;
+  const ComponentsReport report = components_report(folder);
+  fmt::print("{}\n", report.headline);
+  if (!command.no_figure && !command.no_page) {
+    if (!report.tree.empty()) {
+      write_file(folder / "tree.svg", report.tree);
+    }
+    write_file(folder / "report.html", report.html);
+    fmt::print("Page:   {}\n", (folder / "report.html").string());
+  }
+}
+
+void run_command(ReportCommand command, const Stop& stop) {
+  if (is_components(command.run)) {
+    report_components(command);
+    return;
+  }
+  command.page.picture.evaluate = named<Evaluate>(command.evaluate);
+  if (command.no_figure && command.page.animation) {
+    throw UsageError("--animate writes a figure: do not give --no-figure with it");
+  }
+  std::string page;
   if (!command.no_figure) {
     write_figures(command.run);
+    if (!command.no_page) {
+      page = write_page(command.run, command.page, stop);
+    }
   }
   if (command.markdown && !command.json) {
     fmt::print("{}", report_text(read_run(command.run), TableForm::markdown));
     return;
   }
-  print_run(command.run, command.json);
+  if (!command.no_tables) {
+    print_run(command.run, command.json);
+  }
+  if (!command.json) {
+    fmt::print("{}{}", page.empty() || command.no_tables ? "" : "\n", page);
+  }
+}
+
+void add_page_options(CLI::App& parser, ReportCommand& command) {
+  const auto group = "Page";
+  PageRequest& page = command.page;
+  parser.add_flag("--no-page", command.no_page, "Write the figures alone")->group(group);
+  parser
+      .add_option("--threshold",
+                  page.threshold,
+                  "The string that is shown: of this threshold [the lowest that connects]")
+      ->group(group);
+  parser.add_option("--pair", page.pair, "And of this pair, from 0 [the one with most beads]")
+      ->group(group);
+  parser
+      .add_option("--evaluate",
+                  command.evaluate,
+                  "What is computed for the pictures: all (both splits, loss and error, however "
+                  "long it takes), auto (what is cheap), or none")
+      ->capture_default_str()
+      ->group(group);
+  parser.add_option("--points", page.picture.points, "Points on each segment that is evaluated")
+      ->capture_default_str()
+      ->group(group);
+  parser
+      .add_option("--curvature",
+                  page.picture.curvature,
+                  "Extreme Hessian eigenvalues at the beads, by so many products of Lanczos each; "
+                  "0: none")
+      ->capture_default_str()
+      ->group(group);
+  parser
+      .add_option("--animate",
+                  page.animation,
+                  "The growing string as a moving picture: a .gif, .mp4 or .apng (ffmpeg; without "
+                  "it, its frames as SVG)")
+      ->type_name("FILE")
+      ->group(group);
+  parser.add_option("--data", page.picture.data_folder, "Folder with data sets")
+      ->type_name("DIR")
+      ->group(group);
+  parser.add_option("--threads", page.threads, "Worker threads; 0: all cores")
+      ->check(thread_count())
+      ->group(group);
 }
 
 }  // namespace
@@ -36,16 +140,29 @@ void add_report(Context& context) {
   auto command = std::make_shared<ReportCommand>();
   CLI::App* parser = context.parser->add_subcommand(
       "report",
-      "Print the tables of a run, and draw its figures again.\n\n"
+      "Print the tables of a run, draw its figures, and write its page.\n\n"
       "Works on finished runs, and on those under way or interrupted: then it says what is "
       "missing.\n"
-      "Published values stand beside ours where the task has some, with z values.");
-  parser->footer("\nExample:\n  isthmus report runs/mnist-2 --markdown");
+      "Published values stand beside ours where the task has some, with z values. "
+      "RUN/report.html tells\n"
+      "the run on one page that needs no network: the verdict in words, the string on its "
+      "principal "
+      "axes\n"
+      "round by round, the metric along it, tables and configuration (docs/pictures.md).");
+  parser->footer(
+      "\nExamples:\n"
+      "  isthmus report runs/mnist-2 --markdown\n"
+      "  isthmus report runs/quadratic --threshold 0.01 --pair 3\n"
+      "  isthmus report runs/quadratic --animate string.gif");
   parser->add_option("run", command->run, "The run directory")->required();
   parser->add_flag("--json", command->json, "Print JSON");
   parser->add_flag("--markdown", command->markdown, "Print Markdown");
   parser->add_flag("--no-figure", command->no_figure, "Write nothing into the run directory");
-  parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
+  parser->add_flag("--no-tables", command->no_tables, "Print the first lines of the page alone");
+  add_page_options(*parser, *command);
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
 }
 
 }  // namespace isthmus::app

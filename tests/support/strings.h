@@ -106,6 +106,7 @@ inline void expect_same(const StringSummary& a, const StringSummary& b) {
     expect_same(a.segments[i], b.segments[i]);
   }
   EXPECT_EQ(a.bead_numbers, b.bead_numbers);
+  EXPECT_EQ(a.births, b.births);
   EXPECT_EQ(bits(a.value_a), bits(b.value_a));
   EXPECT_EQ(bits(a.value_b), bits(b.value_b));
   EXPECT_EQ(bits(a.max_metric), bits(b.max_metric));

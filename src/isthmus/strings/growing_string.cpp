@@ -195,6 +195,10 @@ std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts) {
       continue;
     }
     Bead bead{.number = next_number_++, .theta = {}, .value = {}};
+    bead.birth = {.round = summary_.rounds,
+                  .left = beads.back().number,
+                  .right = beads_[i + 1].number,
+                  .t = cut->t};
     bead.theta.resize(beads.back().theta.size());
     interpolate(beads.back().theta, beads_[i + 1].theta, cut->t, bead.theta);
     fresh.push_back(beads.size());
@@ -214,7 +218,10 @@ void GrowingString::replace(std::size_t place, std::vector<float> theta) {
   ISTHMUS_ASSERT(theta.size() == evaluators_.objective().dimension(), "beads of one length");
   const bool inner = place > 0 && place + 1 < beads_.size();
   ISTHMUS_ASSERT(inner || (ends_are_free_ && place < beads_.size()), "an inner bead");
-  beads_[place] = {.number = next_number_++, .theta = std::move(theta), .value = {}};
+  beads_[place] = {.number = next_number_++,
+                   .theta = std::move(theta),
+                   .value = {},
+                   .birth = beads_[place].birth};
   if (place > 0) {
     checks_[place - 1].reset();
   }

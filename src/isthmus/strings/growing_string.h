@@ -45,6 +45,7 @@ class GrowingString {
     std::vector<float> margins{};  ///< of all samples, where checks are screened
     bool settled = false;          ///< trained or looked at: its number stands for this theta
     bool cut = false;              ///< its training ended for want of steps for all beads
+    BeadBirth birth{};
   };
 
   /// The polyline through `beads` (P each, at least two): the first and the last are the end

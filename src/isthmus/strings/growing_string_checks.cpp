@@ -213,6 +213,7 @@ StringSummary GrowingString::finish(const Ending& ending) {
   for (Bead& bead : beads_) {
     summary_.path.beads.insert(summary_.path.beads.end(), bead.theta.begin(), bead.theta.end());
     summary_.bead_numbers.push_back(bead.number);
+    summary_.births.push_back(bead.birth);
     std::vector<float>().swap(bead.theta);
   }
   summary_.worst = worst_seen();

@@ -35,6 +35,23 @@ StringSummary joined(StringSummary left, StringSummary right) {
     const std::size_t number = right.bead_numbers[i];
     left.bead_numbers.push_back(number == 1 ? 1 : first + number - 1);
   }
+  // So do rounds. The bead where they meet was there before either grew.
+  for (BeadBirth& birth : left.births) {
+    birth.right = birth.right == 1 ? first : birth.right;
+  }
+  const auto renumbered = [&](std::size_t number) {
+    return number == 0 ? first : number == 1 ? 1 : first + number - 1;
+  };
+  for (std::size_t i = 1; i < right.births.size(); ++i) {
+    BeadBirth birth = right.births[i];
+    if (birth.round > 0) {
+      birth = {.round = birth.round + left.rounds,
+               .left = renumbered(birth.left),
+               .right = renumbered(birth.right),
+               .t = birth.t};
+    }
+    left.births.push_back(birth);
+  }
   std::ranges::move(right.segments, std::back_inserter(left.segments));
   left.value_b = right.value_b;
   left.bound = std::isnan(right.bound) ? right.bound : std::max(left.bound, right.bound);

@@ -29,6 +29,16 @@ struct StringPlace {
   bool undecided = false;  ///< see SegmentCheck::undecided
 };
 
+/// How a bead came onto its string: as (1 - t) left + t right, trained from there on.
+struct BeadBirth {
+  std::size_t round = 0;  ///< that put it in; 0: it was there from the beginning
+  std::size_t left = 0;   ///< number of the bead before it then
+  std::size_t right = 0;  ///< and of the one behind it
+  double t = 0.0;
+
+  bool operator==(const BeadBirth&) const = default;
+};
+
 /// A string as it ended, whatever the method.
 struct StringSummary {
   Verdict verdict = Verdict::not_connected;  ///< that of the ending
@@ -36,6 +46,7 @@ struct StringSummary {
   Path path;
   std::vector<SegmentCheck> segments;     ///< (M - 1), proven, or every grid point looked at
   std::vector<std::size_t> bead_numbers;  ///< (M): see GrowingString; 0 and 1 are the end points
+  std::vector<BeadBirth> births{};        ///< (M)
   double value_a = 0.0;                   ///< full-split metric of the end points
   double value_b = 0.0;
   /// The metric is proven to be nowhere larger on the path; NaN where a segment was sampled.

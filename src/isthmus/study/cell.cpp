@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <span>
@@ -11,6 +12,7 @@
 
 #include "isthmus/core/files.h"
 #include "isthmus/path/measures.h"
+#include "isthmus/path/origins.h"
 #include "isthmus/study/study.h"
 
 namespace isthmus {
@@ -168,6 +170,28 @@ std::map<std::string, std::string> path_metadata(const StudyOptions& options,
   return metadata;
 }
 
+// Their places, where those that a bead was put between are on the path as they were then.
+std::vector<BeadOrigin> origins_of(const StringSummary& summary) {
+  const auto place_of = [&](std::size_t number) {
+    return static_cast<std::size_t>(std::ranges::find(summary.bead_numbers, number) -
+                                    summary.bead_numbers.begin());
+  };
+  std::vector<BeadOrigin> origins;
+  for (const BeadBirth& birth : summary.births) {
+    BeadOrigin& origin = origins.emplace_back(BeadOrigin{.round = birth.round});
+    const std::size_t left = place_of(birth.left);
+    const std::size_t right = place_of(birth.right);
+    const bool known = birth.round > 0 && std::max(left, right) < summary.births.size() &&
+                       summary.births[left].round < birth.round &&
+                       summary.births[right].round < birth.round;
+    if (known) {
+      origin.t = birth.t;
+      origin.between = {left, right};
+    }
+  }
+  return origins;
+}
+
 CellRow row_of(const StudyOptions& options,
                const GrownString& grown,
                const StringSummary& summary) {
@@ -242,6 +266,12 @@ Cell measure_cell(const StudyOptions& options,
   }
   if (options.thresholds.size() * options.pairs <= profile_cells) {
     details["profile"] = to_json(profile);
+    if (std::ranges::any_of(summary.segments, &SegmentCheck::proven)) {
+      Json& bounds = details["segment_bounds"] = Json::array();
+      for (const SegmentCheck& check : summary.segments) {
+        bounds.push_back(number_or_null(check.bound));
+      }
+    }
   }
   details["forward_samples_endpoints"] =
       grown.a.summary.forward_samples + grown.b.summary.forward_samples;
@@ -249,6 +279,9 @@ Cell measure_cell(const StudyOptions& options,
   cell.path = {.path = std::move(summary.path),
                .layout = layout,
                .metadata = path_metadata(options, grown, summary.verdict)};
+  if (summary.births.size() == cell.path.path.size()) {
+    cell.path.metadata["growth"] = to_text(origins_of(summary));
+  }
   return cell;
 }
 

@@ -68,6 +68,28 @@ struct Ground {
   }
 };
 
+// A bead was put in by some round between two beads that are its neighbours among the older ones.
+void expect_births_follow_the_rounds(const StringSummary& summary) {
+  ASSERT_EQ(summary.births.size(), summary.path.size());
+  const auto& births = summary.births;
+  for (std::size_t i = 1; i + 1 < births.size(); ++i) {
+    ASSERT_GE(births[i].round, 1u);
+    EXPECT_LE(births[i].round, summary.rounds);
+    std::size_t left = i - 1;
+    while (births[left].round >= births[i].round) {
+      --left;
+    }
+    std::size_t right = i + 1;
+    while (births[right].round >= births[i].round) {
+      ++right;
+    }
+    EXPECT_EQ(births[i].left, summary.bead_numbers[left]);
+    EXPECT_EQ(births[i].right, summary.bead_numbers[right]);
+    EXPECT_GE(births[i].t, 0.0);
+    EXPECT_LE(births[i].t, 1.0);
+  }
+}
+
 // What every summary must satisfy, whatever came of the string.
 void expect_consistent(Ground& on,
                        const StringSummary& summary,
@@ -84,6 +106,7 @@ void expect_consistent(Ground& on,
   EXPECT_TRUE(std::ranges::equal(summary.path.bead(0), a)) << "end points stay as they are";
   EXPECT_TRUE(std::ranges::equal(summary.path.bead(summary.path.size() - 1), b));
   EXPECT_FALSE(sentence(summary.ending).empty());
+  expect_births_follow_the_rounds(summary);
 
   // From nothing but the beads, on the same grid: the same bits.
   SegmentGrid grid = options.grid;

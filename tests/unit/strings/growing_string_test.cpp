@@ -252,6 +252,7 @@ TEST(StringSummary, JoinsTwoStringsThatMeet) {
     EXPECT_EQ(both.worst.segment, 2U);
     EXPECT_EQ(both.best_max_metric, whole.best_max_metric);
     EXPECT_EQ(both.beads_inserted, 1U) << "where they meet";
+    EXPECT_EQ(both.births.size(), both.path.size());
     EXPECT_EQ(both.cost.forward_samples_checks,
               left.cost.forward_samples_checks + right.cost.forward_samples_checks);
     EXPECT_THROW(joined(right, left), UsageError);

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# isthmus_plot_library(VARIABLE): the file of plotly.js' gl3d bundle, as page/package-lock.json pins it (its checksum
+# among that), installed by `npm ci` below the build folder; empty where there is no npm or no network. ISTHMUS_PLOTS=OFF
+# builds without it. Without it `isthmus report` writes pages of still pictures, and says so.
+option(ISTHMUS_PLOTS "Bundle the plotting library of report pages (npm)" ON)
+
+function(isthmus_plot_library variable)
+  set(${variable} "" PARENT_SCOPE)
+  if(NOT ISTHMUS_PLOTS)
+    return()
+  endif()
+  set(home "${PROJECT_BINARY_DIR}/page")
+  set(bundle "${home}/node_modules/plotly.js-gl3d-dist-min/plotly-gl3d.min.js")
+  set(wanted "${PROJECT_SOURCE_DIR}/page/package-lock.json")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${wanted}")
+  set(there FALSE)
+  if(EXISTS "${bundle}" AND EXISTS "${home}/package-lock.json")
+    file(SHA256 "${wanted}" wanted_hash)
+    file(SHA256 "${home}/package-lock.json" there_hash)
+    if(wanted_hash STREQUAL there_hash)
+      set(there TRUE)
+    endif()
+  endif()
+  if(NOT there)
+    find_program(ISTHMUS_NPM npm DOC "Fetches the plotting library of report pages")
+    if(NOT ISTHMUS_NPM)
+      message(STATUS "npm is missing: report pages will have still pictures alone (scripts/install-packages plots)")
+      return()
+    endif()
+    file(REMOVE_RECURSE "${home}")
+    file(COPY "${PROJECT_SOURCE_DIR}/page/package.json" "${wanted}" DESTINATION "${home}")
+    execute_process(COMMAND "${ISTHMUS_NPM}" ci --ignore-scripts --no-audit --no-fund --prefer-offline
+                            --fetch-retries=1 --fetch-timeout=20000
+                    WORKING_DIRECTORY "${home}" TIMEOUT 120 RESULT_VARIABLE failed OUTPUT_QUIET ERROR_VARIABLE reason)
+    if(NOT failed STREQUAL "0" OR NOT EXISTS "${bundle}")
+      file(REMOVE_RECURSE "${home}")
+      string(STRIP "${reason}" reason)
+      message(STATUS "npm ci failed (${reason}): report pages will have still pictures alone")
+      return()
+    endif()
+  endif()
+  set(${variable} "${bundle}" PARENT_SCOPE)
+endfunction()

@@ -196,7 +196,7 @@ TEST(OwnImages, ThatDoNotFitSayWhy) {
   connect("letters", "26", 64, {"26 outputs", "27 classes", "labels from 1 to 26", "out_features"});
   connect("digits", "27", 66, {"data set digits: not found", "it holds letters/", "digits/"});
   connect("letters/", "27", 64, {"the name of a set", "--data DIR"});
-  connect("quadratic", "27", 64, {"quadratic", "--dataset"});
+  connect("quadratic", "27", 64, {"quadratic", "expected 16 numbers", "got 1"});
 }
 
 TEST(Text, JoinsRecurrentNetworksOfTheUsersOwn) {

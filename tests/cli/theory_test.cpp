@@ -185,5 +185,222 @@ TEST(TheoryKernel, RefusesWhatIsNone) {
   refuse(66, {"--data", "d.safetensors", "--weights", "w.safetensors"}, {"d.safetensors"});
 }
 
+constexpr const char* relu_network =
+    R"({"input": [2], "layers": [{"type": "linear", "out_features": 6, "bias": false},
+       {"type": "relu"}, {"type": "linear", "out_features": 2, "bias": false}]})";
+
+// Networks 2-6-2 whose weights are all equal.
+void write_relu_ends(const TemporaryFolder& folder) {
+  folder.write("net.json", relu_network);
+  const auto content = [](float first, float second) {
+    return safetensors_content({{"0.weight", "F32", "[6, 2]", repeated(first, 12)},
+                                {"2.weight", "F32", "[2, 6]", repeated(second, 12)}});
+  };
+  folder.write("a.safetensors", content(0.5F, 0.25F));
+  folder.write("b.safetensors", content(-0.5F, 0.5F));
+}
+
+Arguments relu_pair(Arguments more) {
+  more.insert(more.begin(),
+              {"theory",
+               "relu",
+               "--network",
+               "net.json",
+               "--dataset",
+               "two-gaussians",
+               "--from",
+               "a.safetensors",
+               "--to",
+               "b.safetensors"});
+  return more;
+}
+
+TEST(TheoryRelu, WritesAPathThatVerifyAccepts) {
+  const TemporaryFolder folder;
+  write_relu_ends(folder);
+  const Json row = Json::parse(
+      expect_run(folder.path(), relu_pair({"--out", "p.safetensors", "--json"}), 0).out);
+  EXPECT_EQ(row["holds"], true);
+  EXPECT_EQ(row["pieces"].size(), 11u);
+  EXPECT_LE(row["maximum"].get<double>(), row["bound"].get<double>() * (1 + 1e-11));
+  const Json verified =
+      Json::parse(expect_run(folder.path(), {"verify", "p.safetensors", "--json"}, 0).out)[0];
+  EXPECT_EQ(verified["below"], true);
+  EXPECT_EQ(verified["beads"], 12);
+  expect_run(folder.path(), {"verify", "p.safetensors", "--certified"}, 0);
+}
+
+TEST(TheoryRelu, SaysThatTheBoundIsInfiniteWithoutAPenalty) {
+  const TemporaryFolder folder;
+  write_relu_ends(folder);
+  const Outcome shown = expect_run(folder.path(), relu_pair({"--kappa", "0"}), 0);
+  EXPECT_NE(shown.out.find("own bound is infinite"), std::string::npos) << shown.out;
+}
+
+TEST(TheoryRelu, SeriesDoNotDependOnThreads) {
+  const TemporaryFolder folder;
+  const auto series = [&](const char* threads) {
+    return Json::parse(expect_run(folder.path(),
+                                  {"theory",
+                                   "relu",
+                                   "--inputs",
+                                   "2",
+                                   "--hidden",
+                                   "8",
+                                   "--samples",
+                                   "100",
+                                   "--instances",
+                                   "4",
+                                   "--threads",
+                                   threads,
+                                   "--json"},
+                                  0)
+                           .out);
+  };
+  const Json one = series("1");
+  EXPECT_EQ(one, series("3"));
+  EXPECT_EQ(one["failing"], 0);
+  EXPECT_EQ(one["pairs"], 4);
+}
+
+TEST(TheoryRelu, RefusesWhatIsNone) {
+  const TemporaryFolder folder;
+  write_relu_ends(folder);
+  folder.write("tanh.json",
+               R"({"input": [2], "layers": [{"type": "linear", "out_features": 6, "bias": false},
+                  {"type": "tanh"}, {"type": "linear", "out_features": 2, "bias": false}]})");
+  folder.write("wide.safetensors",
+               safetensors_content({{"0.weight", "F32", "[7, 2]", repeated(1.0F, 14)},
+                                    {"2.weight", "F32", "[2, 7]", repeated(1.0F, 14)}}));
+  folder.write(
+      "nan.safetensors",
+      safetensors_content(
+          {{"0.weight", "F32", "[6, 2]", repeated(std::numeric_limits<float>::quiet_NaN(), 12)},
+           {"2.weight", "F32", "[2, 6]", repeated(1.0F, 12)}}));
+  const auto refuse = [&](int code, Arguments more, std::initializer_list<std::string_view> parts) {
+    more.insert(more.begin(), {"theory", "relu"});
+    expect_run(folder.path(), more, code, parts);
+  };
+  const auto ends = [](const char* network, const char* to) {
+    return Arguments{
+        "--network", network, "--dataset", "two-gaussians", "--from", "a.safetensors", "--to", to};
+  };
+  refuse(64, ends("tanh.json", "b.safetensors"), {"layer 1", "tanh, not relu"});
+  refuse(65, ends("net.json", "wide.safetensors"), {"wide.safetensors", "0.weight"});
+  refuse(65, ends("net.json", "nan.safetensors"), {"nan.safetensors"});
+  refuse(64, {"quadratic"}, {"layer", "relu"});
+  refuse(64, {"--hidden", "1"}, {"--hidden", "at least 2"});
+  refuse(64, {"--hidden", "4096", "--samples", "100000000"}, {"samples", "fewer"});
+  refuse(64, {"--kappa", "-1"}, {"kappa", ">= 0"});
+  refuse(64, {"--angles", "0.1,0.2"}, {"angles"});
+  refuse(64, {"--choice", "least"}, {"bound", "maximum"});
+  refuse(64, {"--from", "a.safetensors", "--to", "b.safetensors"}, {"--network"});
+  refuse(64, {"--out", "p.safetensors"}, {"--out"});
+}
+
+TEST(TheoryRate, PrintsSlopesAndDrawsThem) {
+  const TemporaryFolder folder;
+  const Arguments command{"theory",
+                          "rate",
+                          "--inputs",
+                          "1,2",
+                          "--widths",
+                          "8,16,32",
+                          "--instances",
+                          "3",
+                          "--samples",
+                          "200",
+                          "--figure",
+                          "rate.svg",
+                          "--json"};
+  const Json result = Json::parse(expect_run(folder.path(), command, 0).out);
+  ASSERT_EQ(result["cells"].size(), 6u);
+  EXPECT_TRUE(result["slopes"][0]["perturbation"].is_null());  // nothing is lost in one dimension
+  EXPECT_LT(result["slopes"][1]["perturbation"], -0.5);
+  EXPECT_GT(result["slopes"][1]["perturbation_error"], 0.0);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "rate.svg"));
+  expect_run(folder.path(), {"theory", "rate", "--widths", "9"}, 64, {"even", "9"});
+  expect_run(folder.path(), {"theory", "rate", "--widths", "100000"}, 64, {"--widths"});
+  expect_run(folder.path(), {"theory", "rate", "--samples", "99999999"}, 64, {"samples", "fewer"});
+}
+
+TEST(TheoryDropout, JoinsByItsNodes) {
+  const TemporaryFolder folder;
+  write_relu_ends(folder);
+  const Arguments ends{"--network",
+                       "net.json",
+                       "--dataset",
+                       "two-gaussians",
+                       "--from",
+                       "a.safetensors",
+                       "--to",
+                       "b.safetensors"};
+  Arguments command{"theory", "dropout", "--factors", "2", "--out", "p.safetensors", "--json"};
+  command.insert(command.end(), ends.begin(), ends.end());
+  const Json result = Json::parse(expect_run(folder.path(), command, 0).out);
+  EXPECT_EQ(result["nodes"].size(), 6u);
+  EXPECT_LE(result["maximum"].get<double>(), result["bound"].get<double>() * (1 + 1e-5));
+  // Units are equal: half of them, twice as strong, are the same network.
+  EXPECT_NEAR(result["nodes"][1].get<double>(), result["nodes"][0].get<double>(), 1e-6);
+  EXPECT_NEAR(result["nodes"][4].get<double>(), result["nodes"][5].get<double>(), 1e-6);
+  const Json verified =
+      Json::parse(expect_run(folder.path(), {"verify", "p.safetensors", "--json"}, 0).out)[0];
+  EXPECT_EQ(verified["below"], true);
+  expect_run(folder.path(), {"theory", "dropout", "two-gaussians"}, 64, {"--from and --to"});
+  expect_run(folder.path(), {"theory", "dropout", "cubic"}, 64, {"--from and --to"});
+}
+
+TEST(TheoryRisk, StaysWithinKoksmasBound) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.05", "--out", "run"}, 0);
+  const Json result = Json::parse(expect_run(folder.path(),
+                                             {"theory",
+                                              "risk",
+                                              "run/paths/0.05_0.safetensors",
+                                              "--samples",
+                                              "100",
+                                              "--points",
+                                              "11",
+                                              "--json"},
+                                             0)
+                                      .out);
+  EXPECT_EQ(result["holds"], true);
+  EXPECT_GT(result["largest_difference"], 0.0);
+  EXPECT_LE(result["largest_difference"], result["bound"]);
+  expect_run(folder.path(), {"theory", "risk", "none.safetensors"}, 66, {"none.safetensors"});
+}
+
+TEST(ConnectFromTheory, BeginsWithTheConstructedPath) {
+  const TemporaryFolder folder;
+  write_relu_ends(folder);
+  const Arguments command{"connect",
+                          "--network",
+                          "net.json",
+                          "--dataset",
+                          "two-gaussians",
+                          "--metric",
+                          "mean_squared_error",
+                          "--threshold",
+                          "5",
+                          "--from",
+                          "a.safetensors",
+                          "--to",
+                          "b.safetensors",
+                          "--start",
+                          "theory",
+                          "--out",
+                          "run"};
+  expect_run(folder.path(), command, 0);
+  EXPECT_EQ(cell_of(folder.path() / "run" / "cells.csv", "verdict"), "connected");
+  EXPECT_EQ(cell_of(folder.path() / "run" / "cells.csv", "gradient_samples_beads"), "0");
+  EXPECT_EQ(cell_of(folder.path() / "run" / "cells.csv", "beads"), "12");
+  expect_run(
+      folder.path(), {"connect", "quadratic", "--start", "theory"}, 64, {"sigmoid, not relu"});
+  expect_run(folder.path(),
+             {"connect", "two-gaussians", "--start", "theory", "--method", "bezier"},
+             64,
+             {"--start theory", "greedy"});
+}
+
 }  // namespace
 }  // namespace isthmus::testing

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -189,6 +190,36 @@ StringSummary connect_greedy(Evaluators& evaluators,
     string.check_segments();
   }
   return grow_greedily(string, options, train);
+}
+
+StringSummary connect_greedy_along(Evaluators& evaluators,
+                                   std::span<const std::span<const float>> beads,
+                                   const GreedyOptions& options,
+                                   const StringCallbacks& callbacks) {
+  StringOptions common = options;
+  common.grid.stop_at_failure = options.t_star == TStar::half;
+  GrowingString string(evaluators, common, callbacks, beads);
+  if (!string.evaluate_end_points()) {
+    return string.finish(string.ending(Ending::Kind::end_point_not_reached));
+  }
+  std::vector<std::size_t> inner(beads.size() - 2);
+  std::iota(inner.begin(), inner.end(), std::size_t{1});
+  string.evaluate_beads(inner);
+  std::erase_if(inner, [&](std::size_t place) {
+    return !worse(*string.bead(place).value, string.options().bound());
+  });
+  if (!inner.empty()) {
+    if (const std::optional<Ending> limit = string.limit_met(0, inner.size())) {
+      return string.finish(*limit);
+    }
+    string.start_round();
+    string.train_beads(inner);
+    if (const std::optional<Ending> stuck = string.stuck_among(inner)) {
+      return string.finish(*stuck);
+    }
+  }
+  string.check_segments();
+  return grow_greedily(string, options);
 }
 
 }  // namespace isthmus

@@ -59,4 +59,11 @@ StringSummary connect_greedy(Evaluators& evaluators,
                              const StringCallbacks& callbacks = {},
                              const TrainRound& train = {});
 
+/// The same from a polyline as the first guess: `beads` (P each) from one end point to the other.
+/// Inner ones that exceed the bound are trained first, as beads of a round are.
+StringSummary connect_greedy_along(Evaluators& evaluators,
+                                   std::span<const std::span<const float>> beads,
+                                   const GreedyOptions& options,
+                                   const StringCallbacks& callbacks = {});
+
 }  // namespace isthmus

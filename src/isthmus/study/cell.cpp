@@ -258,6 +258,9 @@ Cell measure_cell(const StudyOptions& options,
   if (grown.twins) {
     add_symmetry(details, *grown.twins);
   }
+  if (!grown.start.empty()) {
+    details["start"] = grown.start;
+  }
   if (summary.worst.undecided) {
     details["undecided_bound"] = number_or_null(summary.max_metric);
   }

@@ -116,6 +116,9 @@ void ComponentsOptions::validate() const {
   if (study.repair.mode != RepairMode::none) {
     throw UsageError("--repair: components have other networks for their way round: expected none");
   }
+  if (study.start != StringStart::line) {
+    throw UsageError("--start: strings of components begin from the line");
+  }
   if (study.align != EndAlignment::none) {
     throw UsageError("--align: components are those of the networks as they are: expected none");
   }

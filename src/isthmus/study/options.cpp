@@ -15,6 +15,7 @@
 #include "isthmus/objective/penalty.h"
 #include "isthmus/strings/option_table.h"
 #include "isthmus/study/option_table.h"
+#include "isthmus/study/theory_start.h"
 #include "isthmus/train/option_table.h"
 
 namespace isthmus {
@@ -108,6 +109,12 @@ void StudyOptions::validate() const {
     throw UsageError(
         "align: the network has no hidden units that could change places; leave --align out");
   }
+  if (start == StringStart::theory) {
+    if (string.method != Method::greedy || protocol != Protocol::strict) {
+      throw UsageError("--start theory: expected --method greedy and --protocol strict");
+    }
+    require_theory_start(problem.network);
+  }
   MethodOptions one = string;
   one.threshold = thresholds.front();
   one.validate();
@@ -175,6 +182,13 @@ const OptionTable<StudyOptions>& study_option_table() {
                               "where they are close to A's, of the same function: by weights or "
                               "by activations (docs/symmetry.md), none: to B as it is",
                       .preset = "none"}),
+      name_option<S>("start",
+                     [](auto& s) -> auto& { return s.start; },
+                     {.flag = "start",
+                      .help = "What greedy strings begin from: line, or theory: the path that a "
+                              "theorem constructs, for perceptrons of one or two hidden ReLU "
+                              "layers (docs/theory.md)",
+                      .preset = "line"}),
   };
   return table;
 }
@@ -209,6 +223,9 @@ Json to_json(const StudyOptions& options) {
   put_options(json, from_key(study, "other_split"), options);
   if (options.align == EndAlignment::none) {
     json.erase("align");
+  }
+  if (options.start == StringStart::line) {
+    json.erase("start");
   }
   if (options.shorten) {
     put_options(json, std::span(shorten_option_table()), options.shortening);

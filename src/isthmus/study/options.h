@@ -48,6 +48,16 @@ inline constexpr auto enum_names<EndAlignment> =
                               {EndAlignment::weights, "weights"},
                               {EndAlignment::activations, "activations"}});
 
+/// What strings begin from.
+enum class StringStart {
+  line,    ///< the straight segment between the end points
+  theory,  ///< the path that a theorem constructs, see theory_start()
+};
+
+template <>
+inline constexpr auto enum_names<StringStart> = name_table<StringStart>(
+    "start", {{StringStart::line, "line"}, {StringStart::theory, "theory"}});
+
 /// An end point that was not trained here.
 struct GivenEndPoint {
   std::string name;          ///< the name of its file, without folder
@@ -76,6 +86,8 @@ struct StudyOptions {
   OtherSplit other_split = OtherSplit::grid;
   /// Strings end at the aligned copy of B, where it is not none.
   EndAlignment align = EndAlignment::none;
+  /// A string that fails from the theory's path is tried from the line.
+  StringStart start = StringStart::line;
   /// End points of the user's own, instead of trained ones.
   std::optional<GivenEndPoint> from;
   std::optional<GivenEndPoint> to;

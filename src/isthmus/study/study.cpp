@@ -21,6 +21,7 @@
 #include "isthmus/study/cell.h"
 #include "isthmus/study/end_point_trainer.h"
 #include "isthmus/study/results.h"
+#include "isthmus/study/theory_start.h"
 
 namespace isthmus {
 namespace {
@@ -244,11 +245,40 @@ class StudyRun {
                              std::span<const float> b,
                              GrownString& grown,
                              const StringCallbacks& callbacks) const {
+    StringCost spent;
+    if (options_.start == StringStart::theory) {
+      StringSummary along = connect_theory(evaluators, a, b, grown, callbacks);
+      if (along.verdict == Verdict::connected) {
+        return along;
+      }
+      spent = along.cost;
+      grown.start.clear();
+    }
     RepairedString found =
         connect_repaired(evaluators, a, b, grown.options, options_.repair, callbacks);
     grown.tries = found.tries;
     grown.repaired = found.repaired;
+    found.string.cost += spent;
     return std::move(found.string);
+  }
+
+  // From the path of a theorem.
+  StringSummary connect_theory(Evaluators& evaluators,
+                               std::span<const float> a,
+                               std::span<const float> b,
+                               GrownString& grown,
+                               const StringCallbacks& callbacks) const {
+    const TheoryStart start =
+        theory_start(evaluators, grown.options.grid.split, a, b, options_.seed, stop_);
+    grown.start = start.theorem;
+    std::vector<std::span<const float>> beads;
+    for (std::size_t place = 0; place < start.beads.size(); place += a.size()) {
+      beads.push_back(std::span(start.beads).subspan(place, a.size()));
+    }
+    StringCallbacks own = callbacks;
+    const auto journal = own.journal ? own.journal->part("theory") : nullptr;
+    own.journal = journal.get();
+    return connect_greedy_along(evaluators, beads, grown.options, own);
   }
 
   // As a pair; where given end points are one network, its factors along their curve.

@@ -195,6 +195,25 @@ TEST(ExactMaximum, OfAPath) {
   EXPECT_NEAR(found.t, 0.5, 1e-6);
 }
 
+// The loss t^2 and the line |1 - 2 t|: together 1 at 0, 1/4 at the kink, 2 at 1.
+TEST(ExactMaximum, AddsLines) {
+  const ReluNetwork one{.inputs = 1, .hidden = 1, .outputs = 1, .biases = false};
+  const Values input{1};
+  const Values target{0};
+  const auto maximum =
+      [&](const Values& from, const Values& to, const std::vector<AddedLine>& lines) {
+        return maximum_on_segment(one, {input, target}, Loss::squared, from, to, lines);
+      };
+  const std::vector<AddedLine> kink{{0.0, Interval(1.0), Interval(-2.0)},
+                                    {0.5, Interval(-1.0), Interval(2.0)}};
+  expect_encloses(maximum({1, 0}, {1, 1}, kink), 2.0, 1e-12);
+  EXPECT_EQ(maximum({1, 0}, {1, 1}, kink).t, 1.0);
+  // (1 - t)^2 / 4 + that is 1.25 at 0.
+  expect_encloses(maximum({1, 0.5}, {1, 0}, kink), 1.25, 1e-12);
+  EXPECT_THROW(maximum({1, 0}, {1, 1}, {kink[1], kink[0]}), UsageError);
+  EXPECT_THROW(maximum({1, 0}, {1, 1}, {{0.0, Interval(std::nan("")), Interval(0.0)}}), UsageError);
+}
+
 TEST(ExactMaximum, RefusesWhatDoesNotFit) {
   const Segment good = random_segment(1);
   const auto refused = [](const Segment& segment, Loss loss = Loss::squared) {

@@ -940,5 +940,30 @@ TEST(TStar, HasNames) {
   EXPECT_THROW(named<TStar>("third"), UsageError);
 }
 
+// Three beads of the arc: the middle one on the circle needs no training; a bead off it does.
+TEST(GreedyAlong, BeginsWithThePolylineGiven) {
+  const GreedyOptions options = options_for(0.1);
+  for (const float radius : {1.0f, 0.1f}) {
+    Ground on({.surface = fake::ring()});
+    const Theta middle{0.5f * radius, static_cast<float>(0.5 * std::numbers::sqrt3) * radius};
+    const std::array<std::span<const float>, 3> beads{ring_a, middle, ring_b};
+    const StringSummary summary = connect_greedy_along(on.evaluators, beads, options);
+    EXPECT_EQ(summary.verdict, Verdict::connected);
+    if (radius == 1.0f) {
+      EXPECT_EQ(summary.path.size(), 3u);
+    }
+    EXPECT_EQ(summary.cost.gradient_samples_beads > 0, radius < 1.0f);
+    EXPECT_LE(summary.max_metric, 0.1);
+    EXPECT_EQ(Theta(summary.path.bead(0).begin(), summary.path.bead(0).end()), ring_a);
+    const std::span<const float> last = summary.path.bead(summary.path.size() - 1);
+    EXPECT_EQ(Theta(last.begin(), last.end()), ring_b);
+  }
+  Ground on({.surface = fake::ring()});
+  const Theta far{3.0f, 0.0f};
+  const std::array<std::span<const float>, 3> beads{far, ring_a, ring_b};
+  EXPECT_EQ(connect_greedy_along(on.evaluators, beads, options).verdict,
+            Verdict::endpoint_not_reached);
+}
+
 }  // namespace
 }  // namespace isthmus

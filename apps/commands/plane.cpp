@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,25 @@ void show(const PlaneCommand& command, const Place& place, const Json& info) {
              svg.string());
 }
 
+void draw(const PlaneCommand& command,
+          const Objective& objective,
+          const std::array<std::span<const float>, 3>& networks,
+          const Path& path,
+          const Place& place,
+          const Stop& stop) {
+  Workers workers(command.flags.worker_count());
+  Evaluators evaluators(objective, workers);
+  const Json info = make_plane(evaluators,
+                               networks,
+                               path,
+                               command.options,
+                               place.folder,
+                               place.stem,
+                               &stop,
+                               point_progress("the plane"));
+  show(command, place, info);
+}
+
 fs::path path_of_run(const PlaneCommand& command, const fs::path& folder, Place& place) {
   const RunRecord run = read_run(folder);
   const std::optional<CellRow> row = choose_cell(run, command.flags.threshold, command.pair);
@@ -117,17 +137,12 @@ void plane_of_path(PlaneCommand command, const Stop& stop) {
   command.options.title =
       fmt::format("{}: the plane through both ends and bead {}", saved.problem.task, bead);
   command.options.names = fmt::format("1 is network A, 2 network B, 3 bead {} of the path", bead);
-  Workers workers(command.flags.worker_count());
-  Evaluators evaluators(*saved.objective, workers);
-  const Json info = make_plane(evaluators,
-                               {path.bead(0), path.bead(path.size() - 1), path.bead(bead)},
-                               path,
-                               command.options,
-                               place.folder,
-                               place.stem,
-                               &stop,
-                               point_progress("the plane"));
-  show(command, place, info);
+  draw(command,
+       *saved.objective,
+       {path.bead(0), path.bead(path.size() - 1), path.bead(bead)},
+       path,
+       place,
+       stop);
 }
 
 void plane_of_files(PlaneCommand command, const Stop& stop) {
@@ -144,19 +159,14 @@ void plane_of_files(PlaneCommand command, const Stop& stop) {
   command.options.threshold = study.thresholds.back();
   command.options.title = fmt::format("{}: the plane through three networks", study.problem.task);
   command.options.names = fmt::format("1 is {}, 2 {}, 3 {}", name(0), name(1), name(2));
-  Workers workers(command.flags.worker_count());
-  Evaluators evaluators(*objective, workers);
   const Place place{.folder = command.out.value_or("."),
                     .stem = fmt::format("{}-{}-{}", name(0), name(1), name(2))};
-  const Json info = make_plane(evaluators,
-                               {thetas[0], thetas[1], thetas[2]},
-                               Path{.dimension = thetas[0].size(), .beads = {}},
-                               command.options,
-                               place.folder,
-                               place.stem,
-                               &stop,
-                               point_progress("the plane"));
-  show(command, place, info);
+  draw(command,
+       *objective,
+       {thetas[0], thetas[1], thetas[2]},
+       Path{.dimension = thetas[0].size(), .beads = {}},
+       place,
+       stop);
 }
 
 void run_command(const PlaneCommand& command, const Stop& stop) {

@@ -163,6 +163,10 @@ void read_curve(RunRecord& record) {
   std::sort(written.begin(), written.end(), [](const CurveRow& a, const CurveRow& b) {
     return a.threshold > b.threshold;
   });
+  if (!is_there(record.folder / run_files::cells)) {
+    record.curve = std::move(written);  // all that was kept of a finished run
+    return;
+  }
   const bool same = std::equal(written.begin(),
                                written.end(),
                                record.curve.begin(),
@@ -201,8 +205,14 @@ void note_progress(RunRecord& record) {
     record.notes.push_back(fmt::format(
         "{} more finished since {} was last written; --resume adds them.", more, run_files::cells));
   }
-  if (!record.missing.empty()) {
-    record.notes.push_back(fmt::format("Not there: {}.", fmt::join(record.missing, ", ")));
+  // What is kept of a finished run (scripts/keep-result) may lack its times and its pairs.
+  std::vector<std::string> missed = record.missing;
+  if (record.complete()) {
+    std::erase(missed, run_files::timing);
+    std::erase(missed, run_files::cells);
+  }
+  if (!missed.empty()) {
+    record.notes.push_back(fmt::format("Not there: {}.", fmt::join(missed, ", ")));
   }
 }
 
@@ -216,6 +226,9 @@ std::optional<std::size_t> RunRecord::planned_cells() const {
 }
 
 bool RunRecord::complete() const {
+  if (cells.empty() && !curve.empty() && summary.is_object()) {
+    return true;
+  }
   const std::optional<std::size_t> planned = planned_cells();
   return planned ? cells.size() >= *planned : summary.is_object();
 }

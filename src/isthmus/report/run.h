@@ -30,7 +30,8 @@ struct RunRecord {
   std::optional<std::size_t> pairs;  ///< planned at each threshold
 
   std::vector<CellRow> cells;   ///< finished ones, in the order of cells.csv
-  std::vector<CurveRow> curve;  ///< of these cells, whatever state curve.csv is in
+  std::vector<CurveRow> curve;  ///< of these cells, whatever state curve.csv is in; of a run whose
+                                ///< pairs were not kept, that of curve.csv
 
   Json config;    ///< an object
   Json manifest;  ///< null where the file is missing, as are the next two
@@ -42,7 +43,8 @@ struct RunRecord {
 
   /// Cells that the configuration asks for, if it says.
   std::optional<std::size_t> planned_cells() const;
-  /// All planned cells are there, or, where the plan is not known, a summary is.
+  /// All planned cells are there; where the plan is not known, or the curve alone was kept, a
+  /// summary is.
   bool complete() const;
 };
 

@@ -28,7 +28,7 @@ inline constexpr auto enum_names<Evaluate> = name_table<Evaluate>(
 struct PictureOptions {
   std::size_t points = 21;  ///< of each segment, its ends among them; at least 2
   Evaluate evaluate = Evaluate::automatic;
-  double most_work = 3e11;    ///< automatic: points x samples x parameters
+  double most_work = 3e10;    ///< automatic: points x samples x parameters
   std::size_t curvature = 0;  ///< products of Lanczos at each bead; 0: no spectrum
   std::optional<std::filesystem::path> data_folder{};
 };

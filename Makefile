@@ -5,7 +5,7 @@ BUILD := build/release
 ISTHMUS := $(BUILD)/isthmus
 DEMO ?= runs/demo
 
-.PHONY: all demo test install package test-package check-intervals bench lint format sanitize tsan clean
+.PHONY: all demo test install package test-package check-intervals bench bench-paths lint format sanitize tsan clean
 
 all: $(BUILD)/CMakeCache.txt
 	cmake --build $(BUILD)
@@ -63,6 +63,14 @@ bench:
 	@scripts/install-packages build bench
 	@cmake --preset release -DISTHMUS_BUILD_BENCH=ON >/dev/null
 	cmake --build $(BUILD) --target benches
+
+# Paths between two pairs of networks by every method, raw and aligned: gradients, looks, checks,
+# processor time, length (results/paths). DATASET is looked for as the command does. Hours of one core;
+# PATHS="--pairs mlp --methods greedy,bezier" takes a part.
+DATASET ?= mnist
+PATHS ?=
+bench-paths: all
+	bench/paths/paths.py $(ISTHMUS) --dataset $(DATASET) --keep results/paths $(PATHS)
 
 sanitize:
 	cmake --workflow --preset sanitize

@@ -25,7 +25,7 @@ NETWORKS = {
     "tanh": [{"type": "flatten"}, *dense(32, "tanh"), LAST],
     "strided": [{"type": "conv2d", "out_channels": 6, "kernel": 5, "stride": 2}, {"type": "relu"}, {"type": "flatten"},
                 LAST],
-    "pooled": [{"type": "conv2d", "out_channels": 6, "kernel": 5, "stride": 2}, {"type": "sigmoid"},
+    "pooled": [{"type": "conv2d", "out_channels": 6, "kernel": 5, "stride": 2}, {"type": "relu"},
                {"type": "avg_pool2d"}, {"type": "flatten"}, *dense(24, "relu"), LAST],
 }
 

@@ -6,7 +6,7 @@ ISTHMUS := $(BUILD)/isthmus
 DEMO ?= runs/demo
 
 .PHONY: all demo test test-page test-python wheel figures install package test-package check-intervals bench \
-        lint format sanitize tsan clean
+        bench-paths lint format sanitize tsan clean
 
 all: $(BUILD)/CMakeCache.txt
 	cmake --build $(BUILD)
@@ -103,6 +103,14 @@ bench:
 	@scripts/install-packages build bench
 	@cmake --preset release -DISTHMUS_BUILD_BENCH=ON >/dev/null
 	cmake --build $(BUILD) --target benches
+
+# Paths between two pairs of networks by every method, raw and aligned: gradients, looks, checks,
+# processor time, length (results/paths). DATASET is looked for as the command does. Hours of one core;
+# PATHS="--pairs mlp --methods greedy,bezier" takes a part.
+DATASET ?= mnist
+PATHS ?=
+bench-paths: all
+	bench/paths/paths.py $(ISTHMUS) --dataset $(DATASET) --keep results/paths $(PATHS)
 
 sanitize:
 	cmake --workflow --preset sanitize

@@ -334,10 +334,9 @@ void StudyFlags::set_check(StudyOptions& study) const {
       reason && study.string.check == CheckKind::certified) {
     throw UsageError(fmt::format("--check certified: {}; use --check sampled", *reason));
   }
-  if (study.string.check == CheckKind::screened &&
-      (study.string.grid.metric != Metric::error_rate || study.problem.is_text())) {
+  if (study.string.check == CheckKind::screened && study.problem.is_text()) {
     throw UsageError(fmt::format(
-        "--check screened: expected an error rate of samples that stand alone, got {}; use "
+        "--check screened: expected a metric of samples that stand alone, got {} of a text; use "
         "--check sampled",
         name_of(study.string.grid.metric)));
   }

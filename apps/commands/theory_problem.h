@@ -28,7 +28,7 @@ class GivenNetworksFlags {
   void add(CLI::App& parser);
   /// Whether a task or a network was named.
   bool given() const { return !flags_.task.empty() || flags_.network.has_value(); }
-  const std::string& dataset() const { return flags_.dataset; }
+  std::string dataset() const { return flags_.dataset.value_or("mnist"); }
   std::optional<std::filesystem::path> data_folder() const { return flags_.data_folder(); }
   /// Reads them. Throws UsageError for end points without a network or one end point alone, and as
   /// what reads the files.

@@ -717,9 +717,9 @@ TEST(Connect, ScreensErrorRatesWithTheValuesOfTheWholeGrid) {
     EXPECT_TRUE(whole[row][15].starts_with("sampled:")) << whole[row][15];
   }
   expect_run(folder.path(),
-             {"connect", "quadratic", "--threshold", "0.1", "--check", "screened", "--out", "no"},
+             {"connect", "ptb", "--threshold", "200", "--check", "screened", "--out", "no"},
              64,
-             {"--check screened", "mean_absolute_error", "--check sampled"});
+             {"--check screened", "perplexity", "--check sampled"});
 }
 
 TEST(Verify, ReproducesTheMaximumFromTheFileAlone) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -33,6 +34,8 @@ struct FakeOptions {
   std::size_t block = 10;
   /// If given: the objective has margins, and error rates come from them, not from the surface.
   std::function<float(std::span<const float> theta, std::size_t sample)> margin{};
+  /// If given: the objective has losses of samples, and the metric is their mean.
+  std::function<float(std::span<const float> theta, std::size_t sample)> sample_loss{};
   /// Called on the worker's thread before a full-split value is computed; may throw.
   std::function<void(std::span<const float> theta)> before_look{};
   std::function<void()> before_step{};  ///< likewise before a gradient
@@ -55,6 +58,7 @@ class FakeObjective final : public Objective {
   Loss loss() const override { return Loss::squared; }
   bool supports(Metric metric) const override { return metric == options_.metric; }
   bool has_margins() const override { return static_cast<bool>(options_.margin); }
+  bool has_sample_losses() const override { return static_cast<bool>(options_.sample_loss); }
   std::unique_ptr<Evaluator> evaluator() const override;
   std::unique_ptr<BatchSource> batches(std::uint64_t seed,
                                        std::uint64_t stream,
@@ -160,6 +164,23 @@ class FakeEvaluator final : public Evaluator {
     return result;
   }
 
+  Evaluation sample_losses(Split split,
+                           Metric metric,
+                           std::span<const float> theta,
+                           std::span<const std::uint32_t> indices,
+                           std::span<float> losses) override {
+    const double value = look(split, metric, theta);
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      losses[i] = objective_.options_.sample_loss(theta, indices.empty() ? i : indices[i]);
+    }
+    objective_.samples_looked_at_ += losses.size();
+    return {.value = indices.empty() ? value : std::numeric_limits<double>::quiet_NaN(),
+            .samples = losses.size()};
+  }
+  double metric_of_mean(Metric metric, std::span<const float>, double mean) const override {
+    return metric == Metric::perplexity ? std::exp(mean) : mean;
+  }
+
   void losses_and_gradients(std::span<const float> thetas,
                             const BatchView&,
                             Rng*,
@@ -199,6 +220,13 @@ class FakeEvaluator final : public Evaluator {
         wrong += options.margin(theta, i) > 0.0f ? 0 : 1;
       }
       return static_cast<double>(wrong) / static_cast<double>(options.samples);
+    }
+    if (options.sample_loss) {
+      double sum = 0.0;
+      for (std::size_t i = 0; i < options.samples; ++i) {
+        sum += static_cast<double>(options.sample_loss(theta, i));
+      }
+      return metric_of_mean(metric, theta, sum / static_cast<double>(options.samples));
     }
     double value = options.surface(theta, {}) * (split == Split::test ? options.on_test : 1.0);
     if (metric == Metric::error_rate && !std::isnan(value)) {

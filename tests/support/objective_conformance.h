@@ -167,6 +167,37 @@ inline void expect_true_claims(const Objective& objective) {
   }
 }
 
+/// The losses of samples make the metric, and those of some are those of all.
+inline void expect_valid_losses(const Objective& objective, Metric metric, Split split) {
+  const auto evaluator = objective.evaluator();
+  const std::size_t samples = objective.samples(split);
+  std::vector<float> theta(objective.dimension());
+  objective.initialise(5, 6, theta);
+  std::vector<float> all(samples);
+  const Evaluation whole = evaluator->sample_losses(split, metric, theta, {}, all);
+  EXPECT_EQ(whole.samples, samples);
+  double value = 0.0;
+  evaluator->metrics(split, metric, theta, std::span(&value, 1));
+  EXPECT_NEAR(whole.value, value, 1e-6 * std::abs(value));
+  double sum = 0.0;
+  for (const float loss : all) {
+    sum += static_cast<double>(loss);
+  }
+  const double mean = sum / static_cast<double>(samples);
+  EXPECT_NEAR(evaluator->metric_of_mean(metric, theta, mean), value, 1e-6 * std::abs(value));
+  std::vector<std::uint32_t> some;
+  for (std::size_t i = samples; i-- > 0;) {
+    if (i % 3 == 0) {
+      some.push_back(static_cast<std::uint32_t>(i));
+    }
+  }
+  std::vector<float> found(some.size());
+  EXPECT_GE(evaluator->sample_losses(split, metric, theta, some, found).samples, some.size());
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    EXPECT_NEAR(found[i], all[some[i]], 1e-5F * (1.0F + std::abs(all[some[i]]))) << some[i];
+  }
+}
+
 /// Everything above, for every metric that the objective supports.
 inline void expect_conformance(const Objective& objective, std::size_t batch_size) {
   EXPECT_EQ(objective.dimension(), objective.layout().dimension());
@@ -180,6 +211,9 @@ inline void expect_conformance(const Objective& objective, std::size_t batch_siz
       for (const Split split : {Split::train, Split::test}) {
         expect_consistent_metrics(objective, metric, split);
         expect_valid_early_stops(objective, metric, split);
+        if (objective.has_sample_losses() && metric != Metric::error_rate) {
+          expect_valid_losses(objective, metric, split);
+        }
       }
     }
   }

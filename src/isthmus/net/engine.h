@@ -101,6 +101,14 @@ std::unique_ptr<Engine> make_dnn_engine(const Network& network, std::size_t larg
 /// most 64, dnn for everything else.
 std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_batch);
 
+/// The loss of each sample of a batch, from the network's outputs (count, K) on it: losses (count).
+/// Their mean is that of Engine::losses but for rounding. Throws UsageError for targets or labels
+/// that are missing, and for a label outside [0, K).
+void losses_of_outputs(Loss loss,
+                       const BatchView& batch,
+                       std::span<const float> outputs,
+                       std::span<double> losses);
+
 /// Slow, obvious double-precision evaluation of any Network, sample by sample, straight from the
 /// definitions: the oracle of both engines and of the gradient checker. theta (P), outputs (count,
 /// K). Dropout is the identity. The state of a batch is read, not written.

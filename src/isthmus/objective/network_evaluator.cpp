@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,34 @@ class NetworkEvaluator final : public Evaluator {
     }
     ISTHMUS_ASSERT(margins.size() == indices.size(), "a margin for every index");
     return errors_of(context_->split(split), theta, indices, bound, margins);
+  }
+
+  Evaluation sample_losses(Split split,
+                           Metric metric,
+                           std::span<const float> theta,
+                           std::span<const std::uint32_t> indices,
+                           std::span<float> losses) override {
+    ISTHMUS_ASSERT(theta.size() == dimension_, "theta has P numbers");
+    ISTHMUS_ASSERT(state_size_ == 0 && metric != Metric::error_rate, "losses that stand alone");
+    const Samples& samples = context_->split(split);
+    ISTHMUS_ASSERT(losses.size() == (indices.empty() ? samples.count : indices.size()), "one each");
+    if (indices.empty()) {
+      return losses_of_all(samples, metric, theta, losses);
+    }
+    std::size_t done = 0;
+    Evaluation evaluation{.value = std::numeric_limits<double>::quiet_NaN()};
+    evaluation.samples =
+        visit_listed(samples, indices, [&](std::size_t count, const BatchView& batch) {
+          for (const double loss : losses_of_block(theta, batch, loss_of(metric)).first(count)) {
+            losses[done++] = static_cast<float>(loss);
+          }
+          return true;
+        });
+    return evaluation;
+  }
+
+  double metric_of_mean(Metric metric, std::span<const float> theta, double mean) const override {
+    return metric == Metric::perplexity ? std::exp(mean) : mean + context_->penalty.value(theta);
   }
 
   void losses_and_gradients(std::span<const float> thetas,
@@ -163,45 +192,95 @@ class NetworkEvaluator final : public Evaluator {
     return evaluation;
   }
 
-  // The same of some samples. A small block is filled up with its last sample, which counts as
-  // work.
+  // The same of some samples.
   Evaluation errors_of(const Samples& samples,
                        std::span<const float> theta,
                        std::span<const std::uint32_t> indices,
                        double bound,
                        std::span<float> margins) {
-    const std::size_t block = context_->block;
     Evaluation evaluation;
     std::size_t wrong = 0;
     std::size_t done = 0;
-    while (done < indices.size()) {
+    evaluation.samples =
+        visit_listed(samples, indices, [&](std::size_t count, const BatchView& batch) {
+          const std::span<const float> found = block_margins(theta, batch).first(count);
+          std::ranges::copy(found, margins.subspan(done).begin());
+          wrong += wrong_among(found);
+          done += count;
+          evaluation.value = static_cast<double>(wrong) / static_cast<double>(samples.count);
+          return !(evaluation.value > bound);
+        });
+    evaluation.complete = done == indices.size();
+    return evaluation;
+  }
+
+  // Shows the samples of a list, block by block in order, as visit(count, batch), for as long as
+  // that returns true. A small block is filled up with its last sample, which counts as work.
+  // Returns the samples that this is.
+  template <class Visit>
+  std::size_t visit_listed(const Samples& samples,
+                           std::span<const std::uint32_t> indices,
+                           const Visit& visit) {
+    const std::size_t block = context_->block;
+    std::size_t shown = 0;
+    bool goes_on = true;
+    for (std::size_t done = 0; goes_on && done < indices.size();) {
       const std::size_t left = indices.size() - done;
       const std::size_t size = left > block / 2 ? block : std::min(block, small_block);
       const std::size_t count = std::min(size, left);
       padded_.assign(size, indices[done + count - 1]);
       std::ranges::copy(indices.subspan(done, count), padded_.begin());
-      const std::span<const float> found =
-          block_margins(theta, context_->view(block_, samples, padded_)).first(count);
-      std::ranges::copy(found, margins.subspan(done).begin());
-      wrong += wrong_among(found);
+      goes_on = visit(count, context_->view(block_, samples, padded_));
       done += count;
-      evaluation.samples += size;
-      evaluation.value = static_cast<double>(wrong) / static_cast<double>(samples.count);
-      if (evaluation.value > bound) {
-        break;
-      }
+      shown += size;
     }
-    evaluation.complete = done == indices.size();
-    return evaluation;
+    return shown;
+  }
+
+  // The losses of all samples of a split, and the metric that they make.
+  Evaluation losses_of_all(const Samples& samples,
+                           Metric metric,
+                           std::span<const float> theta,
+                           std::span<float> losses) {
+    double mean = 0.0;
+    for (std::size_t first = 0; first < samples.count; first += context_->block) {
+      const std::size_t count = std::min(context_->block, samples.count - first);
+      const std::span<const double> found =
+          losses_of_block(theta, view(samples, first, count), loss_of(metric));
+      std::ranges::transform(found, losses.subspan(first).begin(), [](double loss) {
+        return static_cast<float>(loss);
+      });
+      // As metrics() adds them up.
+      const double sum = std::accumulate(found.begin(), found.end(), 0.0);
+      const double share = static_cast<double>(count) / static_cast<double>(samples.count);
+      mean += share * (sum / static_cast<double>(count));
+    }
+    return {.value = metric_of_mean(metric, theta, mean), .samples = samples.count};
+  }
+
+  // Of every sample of a batch. Valid until the next call.
+  std::span<const double> losses_of_block(std::span<const float> theta,
+                                          const BatchView& batch,
+                                          Loss loss) {
+    sample_losses_.resize(std::max(sample_losses_.size(), batch.count));
+    const std::span<double> losses = std::span(sample_losses_).first(batch.count);
+    losses_of_outputs(loss, batch, outputs_of(theta, batch), losses);
+    return losses;
+  }
+
+  // The network's outputs (count, K) on a batch. Valid until the next call.
+  std::span<const float> outputs_of(std::span<const float> theta, const BatchView& batch) {
+    logits_.resize(std::max(logits_.size(), batch.count * outputs_));
+    const std::span<float> logits = std::span(logits_).first(batch.count * outputs_);
+    engine_->forward(theta, batch, logits);
+    return logits;
   }
 
   // Of every sample the output of its label less the largest other one; NaN if any output is.
   // Valid until the next call.
   std::span<const float> block_margins(std::span<const float> theta, const BatchView& batch) {
-    logits_.resize(std::max(logits_.size(), batch.count * outputs_));
     margins_.resize(std::max(margins_.size(), batch.count));
-    const std::span<float> logits = std::span(logits_).first(batch.count * outputs_);
-    engine_->forward(theta, batch, logits);
+    const std::span<const float> logits = outputs_of(theta, batch);
     for (std::size_t i = 0; i < batch.count; ++i) {
       const float* row = logits.data() + i * outputs_;
       const auto label = static_cast<std::size_t>(batch.labels[i]);
@@ -231,6 +310,7 @@ class NetworkEvaluator final : public Evaluator {
   SampleBlock block_;
   std::vector<float> state_;  // of the pass under way
   std::vector<double> block_losses_;
+  std::vector<double> sample_losses_;
   std::vector<float> logits_;
   std::vector<float> margins_;
   std::vector<std::uint32_t> padded_;

@@ -134,6 +134,27 @@ class Evaluator {
     return {};
   }
 
+  /// The loss behind `metric` of every sample of a split, without a penalty: losses (samples of the
+  /// split), and the value is the metric. Of some samples alone where `indices` names them: losses
+  /// (indices), no value, and the last bits of a loss may differ from those of a whole pass. Only
+  /// where Objective::has_sample_losses, and not of error rates.
+  virtual Evaluation sample_losses(Split /*split*/,
+                                   Metric /*metric*/,
+                                   std::span<const float> /*theta*/,
+                                   std::span<const std::uint32_t> /*indices*/,
+                                   std::span<float> /*losses*/) {
+    ISTHMUS_ASSERT(false, "an objective with losses of samples computes them");
+    return {};
+  }
+  /// The metric of theta where the mean of these losses is `mean`: with the penalty, or its
+  /// exponential.
+  virtual double metric_of_mean(Metric /*metric*/,
+                                std::span<const float> /*theta*/,
+                                double /*mean*/) const {
+    ISTHMUS_ASSERT(false, "an objective with losses of samples says what they make");
+    return 0.0;
+  }
+
   /// Training loss and gradient of B thetas on one batch, the penalty's among them; see
   /// Engine::losses_and_gradients.
   virtual void losses_and_gradients(std::span<const float> thetas,
@@ -179,6 +200,10 @@ class Objective {
   /// labels.
   virtual bool has_margins() const { return false; }
 
+  /// True if evaluators tell the losses of samples behind every other metric: samples that stand
+  /// alone.
+  virtual bool has_sample_losses() const { return false; }
+
   virtual std::unique_ptr<Evaluator> evaluator() const = 0;
 
   /// Batches for one training run, drawn from the stream (seed, stream): all training samples at
@@ -197,5 +222,10 @@ class Objective {
                           std::uint64_t stream,
                           std::span<float> theta) const = 0;
 };
+
+/// True if evaluators tell what each sample adds to a metric: its margin, or its loss.
+inline bool tells_samples(const Objective& objective, Metric metric) {
+  return metric == Metric::error_rate ? objective.has_margins() : objective.has_sample_losses();
+}
 
 }  // namespace isthmus

@@ -269,11 +269,9 @@ class Screen {
 }  // namespace
 
 std::optional<std::string> reason_not_screened(const Objective& objective, Metric metric) {
-  if (metric != Metric::error_rate) {
-    return fmt::format("{} is not an error rate", objective.metric_name(metric));
-  }
-  if (!objective.has_margins()) {
-    return "its samples do not stand alone";
+  if (!tells_samples(objective, metric)) {
+    return fmt::format("no {} of single samples is known here (they do not stand alone)",
+                       metric == Metric::error_rate ? "margins" : "losses");
   }
   return std::nullopt;
 }

@@ -51,9 +51,12 @@ struct SegmentCheck {
                                ///< data was stopped because the bound was exceeded); NaN counts as
                                ///< the largest
   double worst_t = 0.0;        ///< the most dangerous t: the smallest where that was
-  std::vector<double> values;  ///< (points): full-split values; NaN where the check did not look
-  std::uint64_t samples = 0;   ///< forward samples spent; a proof's multiplications over those of a
-                               ///< forward pass count too
+  std::vector<double> values;  ///< (points): full-split values, or screened ones; NaN where the
+                               ///< check did not look
+  /// Of screened losses: the standard error of worst_value, 0 where that is of all samples.
+  double error = 0.0;
+  std::uint64_t samples = 0;  ///< forward samples spent; a proof's multiplications over those of a
+                              ///< forward pass count too
   /// Of a proof: the metric is nowhere larger on the segment. NaN: the grid was sampled.
   double bound = std::numeric_limits<double>::quiet_NaN();
   /// Of a proof that failed without a value above the bound: worst_value is then what the metric

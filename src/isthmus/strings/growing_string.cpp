@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "isthmus/core/error.h"
@@ -23,17 +22,22 @@ constexpr std::uint64_t restart_purpose = 0x61676e;  // "agn"
 constexpr std::size_t dead_after = 50;
 
 // The metric and the split are the same everywhere.
-TrainOptions training_of(const StringOptions& options, TrainOptions training) {
+TrainOptions training_of(const Objective& objective,
+                         const StringOptions& options,
+                         TrainOptions training) {
   training.metric = options.grid.metric;
   training.split = options.grid.split;
-  training.keep_margins = options.check == CheckKind::screened;
+  const bool estimated = training.looks == LookKind::estimated &&
+                         training.metric != Metric::error_rate && training.batch_size > 0;
+  training.keep_per_sample = (options.check == CheckKind::screened || estimated) &&
+                             tells_samples(objective, training.metric);
   return training;
 }
 
-StringOptions completed(StringOptions options) {
+StringOptions completed(const Objective& objective, StringOptions options) {
   options.grid.bound = options.bound();
   options.grid.comparison = options.training.comparison;
-  options.training = training_of(options, options.training);
+  options.training = training_of(objective, options, options.training);
   return options;
 }
 
@@ -44,6 +48,7 @@ TrainSummary after(const TrainSummary& first, TrainSummary second) {
   second.steps += first.steps;
   second.gradient_samples += first.gradient_samples;
   second.forward_samples += first.forward_samples;
+  second.denied += first.denied;
   return second;
 }
 
@@ -54,7 +59,7 @@ GrowingString::GrowingString(Evaluators& evaluators,
                              StringCallbacks callbacks,
                              std::span<const std::span<const float>> beads)
     : evaluators_(evaluators),
-      options_(completed(options)),
+      options_(completed(evaluators.objective(), options)),
       threshold_(options.threshold),
       callbacks_(std::move(callbacks)) {
   options.validate();
@@ -237,42 +242,6 @@ void GrowingString::drop(std::size_t place) {
   checks_[place - 1].reset();
 }
 
-// Looks at the beads at some places whose value is not known. Returns the samples it took. Where
-// margins alone are lacking of beads that train_beads() `trained`, the string goes on from its
-// journal: the training had told them, and they cost nothing.
-std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places, bool trained) {
-  const std::size_t samples = evaluators_.objective().samples(options_.grid.split);
-  std::vector<Bead*> unknown;
-  std::uint64_t cost = 0;
-  for (const std::size_t place : places) {
-    Bead& bead = beads_[place];
-    const bool no_margins = screens() && bead.margins.empty();
-    if (!bead.value || no_margins) {
-      unknown.push_back(&bead);
-    }
-    cost += bead.value && (trained || !no_margins) ? 0 : samples;
-  }
-  evaluators_.workers().for_each(unknown.size(), [&](std::size_t i, std::size_t worker) {
-    obey_stop();
-    Evaluator& evaluator = evaluators_.of(worker);
-    Bead& bead = *unknown[i];
-    double value = 0.0;
-    if (screens()) {
-      bead.margins.resize(samples);
-      const double never = std::numeric_limits<double>::infinity();
-      value = evaluator.margins(options_.grid.split, bead.theta, {}, never, bead.margins).value;
-    } else {
-      evaluator.metrics(options_.grid.split, options_.grid.metric, bead.theta, {&value, 1});
-    }
-    bead.value = value;
-  });
-  return cost;
-}
-
-void GrowingString::evaluate_beads(std::span<const std::size_t> places) {
-  summary_.cost.forward_samples_checks += evaluate(places);
-}
-
 // Of the gradient steps that are left, for each of some beads.
 std::size_t GrowingString::share_of_steps(std::size_t beads) const {
   return steps_ >= options_.max_total_steps ? 0 : (options_.max_total_steps - steps_) / beads;
@@ -288,6 +257,9 @@ TrainJob GrowingString::job_of(std::size_t place,
   job.targets = {options_.target()};
   job.seed = options_.seed;
   job.stream = stream_name({options_.stream, bead_purpose, bead.number});
+  if (options_.training.looks == LookKind::estimated) {
+    job.expected = losses_around(place);
+  }
   if (!lost) {
     job.dead_after = options_.restart_dead ? dead_after : 0;
   }
@@ -341,7 +313,7 @@ void GrowingString::train_beads(std::span<const std::size_t> places,
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     Bead& bead = beads_[job_places[i]];
     bead.theta = std::move(jobs[i].theta);
-    bead.margins = std::move(jobs[i].margins);
+    bead.per_sample = std::move(jobs[i].per_sample);
     bead.cut = budgets[i] < options_.training.max_steps &&
                jobs[i].summary.termination == Termination::budget;
   }
@@ -401,7 +373,7 @@ void GrowingString::restart(std::span<TrainJob> jobs,
 
 void GrowingString::set_training(const TrainOptions& training) {
   training.validate();
-  options_.training = training_of(options_, training);
+  options_.training = training_of(evaluators_.objective(), options_, training);
 }
 
 bool GrowingString::begin_training(std::size_t place) {

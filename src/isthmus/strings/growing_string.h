@@ -40,11 +40,12 @@ class GrowingString {
  public:
   struct Bead {
     std::size_t number = 0;
-    std::vector<float> theta;      ///< (P)
-    std::optional<double> value;   ///< full-split metric, where it is known
-    std::vector<float> margins{};  ///< of all samples, where checks are screened
-    bool settled = false;          ///< trained or looked at: its number stands for this theta
-    bool cut = false;              ///< its training ended for want of steps for all beads
+    std::vector<float> theta;     ///< (P)
+    std::optional<double> value;  ///< full-split metric, where it is known
+    /// Margins or losses of all samples, where checks are screened or looks estimated.
+    std::vector<float> per_sample{};
+    bool settled = false;  ///< trained or looked at: its number stands for this theta
+    bool cut = false;      ///< its training ended for want of steps for all beads
     BeadBirth birth{};
   };
 
@@ -137,6 +138,7 @@ class GrowingString {
 
  private:
   bool screens() const { return options_.check == CheckKind::screened; }
+  bool keeps_per_sample() const { return options_.training.keep_per_sample; }
   bool proves() const { return certifier_ && options_.threshold == threshold_; }
   CheckKind check_kind() const {
     return certifier_ && !proves() ? CheckKind::sampled : options_.check;
@@ -146,6 +148,7 @@ class GrowingString {
   TrainJob job_of(std::size_t place,
                   std::size_t max_steps,
                   const std::optional<TrainSummary>& lost = std::nullopt);
+  std::vector<float> losses_around(std::size_t place) const;
   bool starts_again(const TrainSummary& summary) const;
   void restart(std::span<TrainJob> jobs,
                std::span<const std::size_t> places,

@@ -1,27 +1,86 @@
 // SPDX-License-Identifier: MIT
-// What a growing string knows of its segments, and how it ends.
+// What a growing string knows of its beads and segments, and how it ends.
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "isthmus/core/error.h"
 #include "isthmus/path/screen.h"
+#include "isthmus/path/screen_losses.h"
 #include "isthmus/strings/growing_string.h"
 
 namespace isthmus {
+
+// Looks at the beads at some places whose value is not known. Returns the samples it took. Where
+// what samples add is lacking alone, of beads that train_beads() `trained`, the string goes on from
+// its journal: the training had told it, and it costs nothing.
+std::uint64_t GrowingString::evaluate(std::span<const std::size_t> places, bool trained) {
+  const std::size_t samples = evaluators_.objective().samples(options_.grid.split);
+  std::vector<Bead*> unknown;
+  std::uint64_t cost = 0;
+  for (const std::size_t place : places) {
+    Bead& bead = beads_[place];
+    const bool no_samples = keeps_per_sample() && bead.per_sample.empty();
+    if (!bead.value || no_samples) {
+      unknown.push_back(&bead);
+    }
+    cost += bead.value && (trained || !no_samples) ? 0 : samples;
+  }
+  evaluators_.workers().for_each(unknown.size(), [&](std::size_t i, std::size_t worker) {
+    obey_stop();
+    Evaluator& evaluator = evaluators_.of(worker);
+    Bead& bead = *unknown[i];
+    double value = 0.0;
+    const Split split = options_.grid.split;
+    const Metric metric = options_.grid.metric;
+    if (!keeps_per_sample()) {
+      evaluator.metrics(split, metric, bead.theta, {&value, 1});
+    } else if (bead.per_sample.resize(samples); metric == Metric::error_rate) {
+      const double never = std::numeric_limits<double>::infinity();
+      value = evaluator.margins(split, bead.theta, {}, never, bead.per_sample).value;
+    } else {
+      value = evaluator.sample_losses(split, metric, bead.theta, {}, bead.per_sample).value;
+    }
+    bead.value = value;
+  });
+  return cost;
+}
+
+void GrowingString::evaluate_beads(std::span<const std::size_t> places) {
+  summary_.cost.forward_samples_checks += evaluate(places);
+}
+
+// The larger loss of each sample at the beads before and behind; nothing where they are not known.
+std::vector<float> GrowingString::losses_around(std::size_t place) const {
+  if (options_.grid.metric == Metric::error_rate || place == 0 || place + 1 >= beads_.size()) {
+    return {};
+  }
+  std::vector<float> losses = beads_[place - 1].per_sample;
+  const std::vector<float>& behind = beads_[place + 1].per_sample;
+  if (losses.size() != behind.size()) {
+    return {};
+  }
+  std::ranges::transform(
+      losses, behind, losses.begin(), [](float a, float b) { return std::max(a, b); });
+  return losses;
+}
 
 bool GrowingString::passes() {
   return open_segments().empty() && largest_confirmed();
 }
 
-// Of screened segments the largest value counts only if a look at all samples tells the same; else
-// the whole grid of its segment is looked at. Returns false if that fails.
+// Of screened segments the largest value counts only if a look at all samples tells the same, or of
+// a loss, which takes its place, as much as its standard error allows; else the whole grid of its
+// segment is looked at. Returns false if that fails.
 bool GrowingString::largest_confirmed() {
   while (screens()) {
     const StringPlace worst = worst_seen();
-    if (worst.t == 0.0 || worst.t == 1.0) {
-      break;  // the beads were looked at in full
+    SegmentCheck& found = *checks_[worst.segment];
+    const bool is_loss = options_.grid.metric != Metric::error_rate;
+    if (worst.t == 0.0 || worst.t == 1.0 || (is_loss && found.error == 0.0)) {
+      break;  // it was looked at in full
     }
     double value = 0.0;
     std::vector<float> theta(beads_[worst.segment].theta.size());
@@ -33,6 +92,16 @@ bool GrowingString::largest_confirmed() {
     summary_.cost.forward_samples_checks += evaluators_.objective().samples(options_.grid.split);
     if (value == worst.value) {
       break;
+    }
+    constexpr double errors = 4.0;
+    if (is_loss && std::abs(value - worst.value) <= errors * found.error) {
+      found.worst_value = value;
+      found.error = 0.0;
+      judge(found);
+      if (!found.passed) {
+        return false;
+      }
+      continue;
     }
     check(std::array{worst.segment}, options_.grid, CheckKind::sampled, nullptr);
     if (!checks_[worst.segment]->passed) {
@@ -132,8 +201,15 @@ SegmentCheck GrowingString::look_at(const Bead& left,
                            right.value,
                            stop);
     case CheckKind::screened:
-      return screen_segment(
-          evaluator, left.theta, right.theta, grid, left.margins, right.margins, stop);
+      if (options_.grid.metric == Metric::error_rate) {
+        return screen_segment(
+            evaluator, left.theta, right.theta, grid, left.per_sample, right.per_sample, stop);
+      }
+      return screen_losses(evaluator,
+                           {left.theta, left.per_sample, *left.value},
+                           {right.theta, right.per_sample, *right.value},
+                           grid,
+                           stop);
     case CheckKind::sampled:
       break;
   }

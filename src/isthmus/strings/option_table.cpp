@@ -49,9 +49,9 @@ const OptionTable<StringOptions>& string_option_table() {
           {.flag = "check",
            .help = "What a segment must pass: certified, a proof for all of it "
                    "(docs/certificate.md); screened, every grid point on the samples that can "
-                   "matter (error rates, docs/checks.md); sampled, every grid point",
-           .preset =
-               "strict: certified for perceptrons, screened for other error rates; else sampled"}),
+                   "matter (docs/checks.md); sampled, every grid point",
+           .preset = "strict: certified for perceptrons, screened for other samples that stand "
+                     "alone; else sampled"}),
       number_option<S>("max_evaluations",
                        [](auto& s) -> auto& { return s.max_evaluations; },
                        Range::positive(),

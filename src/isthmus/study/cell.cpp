@@ -92,21 +92,29 @@ Json details_of(const StringSummary& summary,
                 std::span<const ProfilePoint> profile,
                 double other) {
   const Barrier barrier = barrier_of(profile, length.length, summary.value_a, summary.value_b);
-  return {{"reason", sentence(summary.ending)},
-          {"ending", to_json(summary.ending)},
-          {"best_max_metric", number_or_null(summary.best_max_metric)},
-          {"metric_a", number_or_null(summary.value_a)},
-          {"metric_b", number_or_null(summary.value_b)},
-          {"path_length", length.length},
-          {"endpoint_distance", length.endpoint_distance},
-          {"path_length_weights", weights.length},
-          {"endpoint_distance_weights", weights.endpoint_distance},
-          {"barrier_over_max", number_or_null(barrier.over_max)},
-          {"barrier_over_mean", number_or_null(barrier.over_mean)},
-          {"barrier_over_linear", number_or_null(barrier.over_linear)},
-          {"max_metric_other_split", number_or_null(other)},
-          {"beads_unreached", summary.beads_unreached},
-          {"forward_samples_beads", summary.cost.forward_samples_beads}};
+  Json details{{"reason", sentence(summary.ending)},
+               {"ending", to_json(summary.ending)},
+               {"best_max_metric", number_or_null(summary.best_max_metric)},
+               {"metric_a", number_or_null(summary.value_a)},
+               {"metric_b", number_or_null(summary.value_b)},
+               {"path_length", length.length},
+               {"endpoint_distance", length.endpoint_distance},
+               {"path_length_weights", weights.length},
+               {"endpoint_distance_weights", weights.endpoint_distance},
+               {"barrier_over_max", number_or_null(barrier.over_max)},
+               {"barrier_over_mean", number_or_null(barrier.over_mean)},
+               {"barrier_over_linear", number_or_null(barrier.over_linear)},
+               {"max_metric_other_split", number_or_null(other)},
+               {"beads_unreached", summary.beads_unreached},
+               {"forward_samples_beads", summary.cost.forward_samples_beads}};
+  double error = 0.0;
+  for (const SegmentCheck& check : summary.segments) {
+    error = std::max(error, check.error);
+  }
+  if (error > 0.0) {
+    details["screened_error"] = error;
+  }
+  return details;
 }
 
 Json to_json(const Shortening& shortening) {

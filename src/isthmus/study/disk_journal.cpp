@@ -18,7 +18,8 @@ Json to_json(const TrainSummary& summary) {
           {"best_metric", number_or_null(summary.best_metric)},
           {"steps", summary.steps},
           {"gradient_samples", summary.gradient_samples},
-          {"forward_samples", summary.forward_samples}};
+          {"forward_samples", summary.forward_samples},
+          {"denied", summary.denied}};
 }
 
 TrainSummary train_summary_from_json(const Json& json) {
@@ -30,6 +31,7 @@ TrainSummary train_summary_from_json(const Json& json) {
   summary.steps = json.at("steps").get<std::size_t>();
   summary.gradient_samples = json.at("gradient_samples").get<std::uint64_t>();
   summary.forward_samples = json.at("forward_samples").get<std::uint64_t>();
+  summary.denied = json.value("denied", std::uint64_t{0});
   return summary;
 }
 
@@ -47,6 +49,9 @@ Json to_json(const SegmentCheck& check) {
   if (check.undecided) {
     json["undecided"] = true;
   }
+  if (check.error > 0.0) {
+    json["error"] = check.error;
+  }
   return json;
 }
 
@@ -58,6 +63,7 @@ SegmentCheck check_from_json(const Json& json) {
   check.samples = json.at("samples").get<std::uint64_t>();
   check.bound = number_or_nan(json.at("bound"));
   check.undecided = json.value("undecided", false);
+  check.error = json.value("error", 0.0);
   for (const Json& value : json.at("values")) {
     check.values.push_back(number_or_nan(value));
   }

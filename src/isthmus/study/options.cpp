@@ -232,6 +232,12 @@ Json to_json(const StudyOptions& options) {
   }
   json["endpoints"] = to_json(options.endpoints);
   json["beads"] = to_json(options.string.training);
+  for (const char* training : {"endpoints", "beads"}) {
+    if (options.string.grid.metric == Metric::error_rate ||
+        json[training]["looks"] == name_of(LookKind::full)) {
+      json[training].erase("looks");  // it decides nothing
+    }
+  }
   if (options.from) {
     json["from"] = to_json(*options.from);
     json["to"] = to_json(*options.to);

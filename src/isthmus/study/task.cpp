@@ -119,8 +119,7 @@ CheckKind default_check(const Network& network, Metric metric, Protocol protocol
   if (is_perceptron(network) && dense <= most_layers && !reason_not_covered(network, metric)) {
     return CheckKind::certified;
   }
-  const bool has_margins = metric == Metric::error_rate && !is_recurrent(network);
-  return has_margins ? CheckKind::screened : CheckKind::sampled;
+  return is_recurrent(network) ? CheckKind::sampled : CheckKind::screened;
 }
 
 }  // namespace isthmus

@@ -37,8 +37,8 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
 
 /// Proofs under the strict protocol for perceptrons of at most five dense layers whose metric is
 /// covered: there they cost less than a grid. A proof for a convolutional network takes several
-/// times as long as one: its error rates are screened. Grids for everything else: the published
-/// rules are about grids.
+/// times as long as one: it is screened where samples stand alone. Grids for everything else: the
+/// published rules are about grids.
 CheckKind default_check(const Network& network, Metric metric, Protocol protocol);
 
 }  // namespace isthmus

@@ -56,8 +56,9 @@ Restored restore_state(TrainRun& run) {
   run.next_look = state.get<std::size_t>();
   run.first_loss = state.get<double>();
   run.window_sum = state.get<double>();
-  run.margins.resize(state.get<std::size_t>());
-  state.get_all(std::span(run.margins));
+  run.per_sample.resize(state.get<std::size_t>());
+  state.get_all(std::span(run.per_sample));
+  run.outlook = state.get<Outlook>();
   run.dead_steps = state.get<std::size_t>();
   run.last_checkpoint_steps = job.summary.steps;
   return {.reached_by = header.at_target != 0 ? std::optional(header.value) : std::nullopt};
@@ -73,6 +74,7 @@ void save_summary(StateWriter& state, const TrainSummary& summary) {
   state.put(summary.steps);
   state.put(summary.gradient_samples);
   state.put(summary.forward_samples);
+  state.put(summary.denied);
 }
 
 TrainSummary restore_summary(StateReader& state) {
@@ -84,6 +86,7 @@ TrainSummary restore_summary(StateReader& state) {
   summary.steps = state.get<std::size_t>();
   summary.gradient_samples = state.get<std::uint64_t>();
   summary.forward_samples = state.get<std::uint64_t>();
+  summary.denied = state.get<std::uint64_t>();
   return summary;
 }
 
@@ -109,8 +112,9 @@ void save_state(const TrainRun& run, std::optional<double> reached_by) {
   state.put(run.next_look);
   state.put(run.first_loss);
   state.put(run.window_sum);
-  state.put(run.margins.size());
-  state.put_all(std::span<const float>(run.margins));
+  state.put(run.per_sample.size());
+  state.put_all(std::span<const float>(run.per_sample));
+  state.put(run.outlook);
   state.put(run.dead_steps);
   state.commit();
 }

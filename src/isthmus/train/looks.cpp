@@ -25,6 +25,7 @@ Looks::Looks(const TrainPlan& plan, Evaluator& evaluator, std::size_t capacity)
       evaluator_(evaluator),
       due_(capacity),
       values_(capacity),
+      estimated_(plan, evaluator),
       thetas_(capacity > 1 ? capacity * plan.objective.dimension() : 0) {
 }
 
@@ -42,9 +43,14 @@ bool Looks::by_evaluation(const TrainRows& rows) {
     return false;
   }
   const std::span<const std::size_t> due = std::span(due_).first(count);
+  const bool keeps_losses = plan_.has_losses && plan_.options.keep_per_sample;
   if (plan_.options.metric == Metric::error_rate) {
     for (const std::size_t row : due) {
       at_errors(rows.runs[row], rows.theta(row));
+    }
+  } else if (keeps_losses || estimated_.suits(rows.runs.front())) {
+    for (const std::size_t row : due) {
+      estimated_.look(rows.runs[row], rows.theta(row));
     }
   } else {
     at_values(rows, due);
@@ -87,10 +93,10 @@ void Looks::at_errors(TrainRun& run, std::span<const float> theta) {
       plan_.has_margins ? at_margins(run, theta, seen) : in_order(run, theta, seen);
   run.summary().forward_samples += evaluation.samples;
   run.record(seen);
-  if (plan_.options.keep_margins) {
+  if (plan_.options.keep_per_sample) {
     const bool reached =
         evaluation.complete && reaches(evaluation.value, target, plan_.options.comparison);
-    run.job->margins = reached ? run.margins : std::vector<float>();
+    run.job->per_sample = reached ? run.per_sample : std::vector<float>();
   }
   if (evaluation.complete) {
     run.pass_targets(theta, evaluation.value);
@@ -109,20 +115,20 @@ Evaluation Looks::at_margins(TrainRun& run, std::span<const float> theta, double
   const std::size_t samples = plan_.split_samples;
   const double target = run.goal();
   const Split split = plan_.options.split;
-  if (run.margins.empty()) {
-    run.margins.assign(samples, 0.0F);
-    const Evaluation evaluation = evaluator_.margins(split, theta, {}, target, run.margins);
+  if (run.per_sample.empty()) {
+    run.per_sample.assign(samples, 0.0F);
+    const Evaluation evaluation = evaluator_.margins(split, theta, {}, target, run.per_sample);
     seen = rate_seen(evaluation, samples);
     return evaluation;
   }
-  const std::span<const std::uint32_t> order = ascending_.order(run.margins);
+  const std::span<const std::uint32_t> order = ascending_.order(run.per_sample);
   found_.resize(samples);
   Evaluation evaluation = evaluator_.margins(split, theta, order, target, found_);
   const std::size_t looked = std::min(evaluation.samples, samples);
   std::size_t wrong = 0;
   std::size_t known = 0;  // looked at now or before: of the others nothing can be said
   for (std::size_t i = 0; i < samples; ++i) {
-    float& margin = run.margins[order[i]];
+    float& margin = run.per_sample[order[i]];
     margin = i < looked ? found_[i] : margin;
     if (i < looked || margin != 0.0F) {
       ++known;
@@ -130,11 +136,11 @@ Evaluation Looks::at_margins(TrainRun& run, std::span<const float> theta, double
     }
   }
   seen = static_cast<double>(wrong) / static_cast<double>(known);
-  if (evaluation.complete && std::ranges::any_of(run.margins, is_close)) {
+  if (evaluation.complete && std::ranges::any_of(run.per_sample, is_close)) {
     // In another order the last bits of a margin may be others: the count must be that of a pass
     // in the split's own.
     const std::size_t before = evaluation.samples;
-    evaluation = evaluator_.margins(split, theta, {}, target, run.margins);
+    evaluation = evaluator_.margins(split, theta, {}, target, run.per_sample);
     evaluation.samples += before;
     seen = evaluation.complete ? evaluation.value : seen;
   }
@@ -146,11 +152,7 @@ void Looks::for_free(TrainRun& run, std::span<const float> theta, double loss) {
     run.record(loss);
     return;
   }
-  double value = 0.0;
-  evaluator_.metrics(plan_.options.split, plan_.options.metric, theta, std::span(&value, 1));
-  run.summary().forward_samples += plan_.split_samples;
-  run.record(value);
-  run.pass_targets(theta, value);
+  estimated_.look_at_all(run, theta);
 }
 
 }  // namespace isthmus

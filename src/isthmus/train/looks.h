@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "isthmus/train/ascending.h"
+#include "isthmus/train/estimated_looks.h"
 #include "isthmus/train/run.h"
 
 namespace isthmus {
@@ -36,9 +37,10 @@ class Looks {
   Evaluator& evaluator_;
   std::vector<std::size_t> due_;  // rows whose metric is looked at
   std::vector<double> values_;    // their metrics
-  std::vector<float> thetas_;     // (capacity, P), theirs side by side; unused if capacity is 1
-  Ascending ascending_;           // of the samples of a look
-  std::vector<float> found_;      // their margins
+  EstimatedLooks estimated_;
+  std::vector<float> thetas_;  // (capacity, P), theirs side by side; unused if capacity is 1
+  Ascending ascending_;        // of the samples of a look
+  std::vector<float> found_;   // their margins
 };
 
 }  // namespace isthmus

@@ -235,6 +235,14 @@ const OptionTable<TrainOptions>& train_option_table() {
                         .unit = "steps",
                         .preset = "the task's",
                         .group = "Training"}),
+      name_option<T>("looks",
+                     [](auto& t) -> auto& { return t.looks; },
+                     {.flag = "looks",
+                      .help = "How a loss is looked at while batches train: full, on all samples; "
+                              "estimated, so only where batches and a part of the samples promise "
+                              "that the target is reached (docs/checks.md)",
+                      .preset = "strict: estimated for images; else full",
+                      .group = "Training"}),
       flag_option<T>("skip_first_check",
                      [](auto& t) -> auto& { return t.skip_first_check; },
                      {.flag = "",

@@ -121,12 +121,14 @@ void TrainRun::update(std::span<float> theta, std::span<float> gradient, double 
   }
   ++summary().steps;
   has_gradient = false;
+  outlook.batch_sum += loss;
+  ++outlook.batches;
   if (options.loss_window > 0) {
     window_sum += loss;
     if (summary().steps % options.loss_window == 0) {
       const double mean = window_sum / static_cast<double>(options.loss_window);
       window_sum = 0.0;
-      job->margins.clear();  // those of an earlier look
+      job->per_sample.clear();  // those of an earlier look
       pass_targets(theta, mean);
     }
   }
@@ -138,7 +140,7 @@ void TrainRun::update(std::span<float> theta, std::span<float> gradient, double 
 void TrainRun::end(Termination termination) {
   summary().termination = termination;
   if (termination != Termination::reached) {
-    job->margins.clear();
+    job->per_sample.clear();
   }
   ended = true;
 }

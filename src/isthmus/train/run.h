@@ -36,6 +36,7 @@ struct TrainPlan {
   bool loss_is_metric;  ///< a training step tells the metric for free
   std::size_t split_samples;
   bool has_margins;                       ///< of the error rates that are looked at
+  bool has_losses;                        ///< of the samples, likewise
   std::optional<BatchView> shared_batch;  ///< of all jobs, if they have one
   std::vector<Decay> decays{};
   std::atomic<std::size_t> next_job{0};
@@ -50,6 +51,20 @@ struct TrainPlan {
 std::unique_ptr<BatchSource> batches_of(const Objective& objective,
                                         const TrainOptions& options,
                                         const TrainJob& job);
+
+/// What estimated looks know of the loss of a run. Means of batch losses are in the metric's unit.
+struct Outlook {
+  static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  double batch_sum = 0.0;  ///< of the losses of batches since the last look that was due
+  std::uint64_t batches = 0;
+  double latest = unknown;     ///< their mean before that
+  double recent = unknown;     ///< the same, smoothed
+  double value = unknown;      ///< the metric as last looked at, in part or in full
+  double factor = unknown;     ///< what it was of `recent`
+  double reference = unknown;  ///< the mean of TrainRun::per_sample, where all are of one theta
+  std::uint64_t idle = 0;      ///< looks that were due and not taken since
+  std::uint64_t wait = 0;      ///< so many of them in any case
+};
 
 /// One job under way: where it is, and what it does between two gradients.
 struct TrainRun {
@@ -105,9 +120,10 @@ struct TrainRun {
   double first_loss = std::numeric_limits<double>::quiet_NaN();
   double window_sum = 0.0;
   std::size_t dead_steps = 0;  ///< in a row without a gradient of the first tensor
-  /// Of error rates: the margins of all samples as last seen, 0 where that was never; empty before
-  /// the first look.
-  std::vector<float> margins;
+  /// Of error rates: the margins of all samples as last seen, 0 where that was never; of losses:
+  /// those of the last look at all samples. Empty before the first look.
+  std::vector<float> per_sample;
+  Outlook outlook;
   bool ended = false;
   std::chrono::steady_clock::time_point last_checkpoint = std::chrono::steady_clock::now();
   std::size_t last_checkpoint_steps = 0;

@@ -103,7 +103,7 @@ void validate_request(const Objective& objective,
 // What is said of a job that a request to stop keeps from starting.
 void reset(TrainJob& job) {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-  job.margins.clear();
+  job.per_sample.clear();
   job.summary = {.termination = Termination::interrupted,
                  .first_metric = unknown,
                  .last_metric = unknown,
@@ -143,9 +143,10 @@ void TrainOptions::validate_for(const Objective& objective) const {
     throw UsageError(
         fmt::format("metric: this objective cannot compute {}", objective.metric_name(metric)));
   }
-  if (keep_margins && (metric != Metric::error_rate || !objective.has_margins())) {
+  if (keep_per_sample && !tells_samples(objective, metric)) {
     throw UsageError(fmt::format(
-        "keep_margins: expected an error rate of an objective that tells margins, got {}",
+        "keep_per_sample: expected an objective that tells the margins or losses of samples behind "
+        "its {}, got one that does not",
         name_of(metric)));
   }
   if (std::holds_alternative<Polyak>(optimizer) && !loss_is_metric(objective, *this)) {
@@ -180,16 +181,18 @@ void train(Evaluators& evaluators,
   if (jobs.empty()) {
     return;
   }
-  TrainPlan plan{.objective = objective,
-                 .options = options,
-                 .jobs = jobs,
-                 .stop = stop,
-                 .progress = progress,
-                 .loss_is_metric = loss_is_metric(objective, options),
-                 .split_samples = objective.samples(options.split),
-                 .has_margins = options.metric == Metric::error_rate && objective.has_margins(),
-                 .shared_batch = std::nullopt,
-                 .decays = decays_of(options, objective.layout())};
+  TrainPlan plan{
+      .objective = objective,
+      .options = options,
+      .jobs = jobs,
+      .stop = stop,
+      .progress = progress,
+      .loss_is_metric = loss_is_metric(objective, options),
+      .split_samples = objective.samples(options.split),
+      .has_margins = options.metric == Metric::error_rate && objective.has_margins(),
+      .has_losses = options.metric != Metric::error_rate && objective.has_sample_losses(),
+      .shared_batch = std::nullopt,
+      .decays = decays_of(options, objective.layout())};
   std::ranges::for_each(jobs, reset);
   std::size_t capacity = population_of(evaluators, plan);
   std::unique_ptr<BatchSource> keeper;

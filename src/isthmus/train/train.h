@@ -41,6 +41,18 @@ struct WeightDecay {
   double strength = 0.0;
 };
 
+/// How a loss of a training on changing batches is looked at while it goes on. Full batches tell
+/// theirs for free, and error rates end a look that misses early: both are exact in any case.
+enum class LookKind {
+  full,       ///< on all samples of the split, whenever a look is due
+  estimated,  ///< so only where the losses of batches, and then a part of the samples, promise that
+              ///< the target is reached, and behind the last step: nothing else counts
+};
+
+template <>
+inline constexpr auto enum_names<LookKind> =
+    name_table<LookKind>("looks", {{LookKind::full, "full"}, {LookKind::estimated, "estimated"}});
+
 struct TrainOptions {
   OptimizerOptions optimizer = Adam{};
   Schedule schedule{};
@@ -59,8 +71,10 @@ struct TrainOptions {
   std::size_t check_every = 1;
   /// If true the starting point itself is not looked at (the published scripts train first).
   bool skip_first_check = false;
-  /// Error rates alone: see TrainJob::margins.
-  bool keep_margins = false;
+  LookKind looks = LookKind::full;
+  /// See TrainJob::per_sample: of error rates where the objective has margins, of losses where it
+  /// has those of samples.
+  bool keep_per_sample = false;
   /// If > 0: after every `loss_window` steps the target also counts as reached if the mean training
   /// loss of those steps reaches it (the end points of the published polynomial scripts).
   std::size_t loss_window = 0;
@@ -95,7 +109,8 @@ inline constexpr auto enum_names<Termination> =
 
 /// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
 /// looked at only until it is known to exceed the target, the samples that were last misread or
-/// nearly so first; it is then an estimate from the samples seen then and before.
+/// nearly so first; it is then an estimate from the samples seen then and before. Estimated looks
+/// (LookKind) count as looks; a value that reaches the target is never one of theirs.
 struct TrainSummary {
   Termination termination = Termination::budget;
   double first_metric = 0.0;  ///< at the first look
@@ -104,6 +119,8 @@ struct TrainSummary {
   std::size_t steps = 0;
   std::uint64_t gradient_samples = 0;  ///< training samples whose gradient was computed
   std::uint64_t forward_samples = 0;   ///< samples evaluated to look at the metric
+  /// Estimates that reached a target, where all samples did not: training went on.
+  std::uint64_t denied = 0;
 };
 
 /// A parameter vector as it reached one of several targets.
@@ -159,9 +176,13 @@ struct TrainJob {
   std::function<void(std::size_t step, std::span<float> theta)> modify_theta;
 
   TrainSummary summary;  ///< out
-  /// Out, with TrainOptions::keep_margins: of a job that reached its last target, the margins of
-  /// the look that told so (samples of the split; see Evaluator::margins). Else empty.
-  std::vector<float> margins;
+  /// Out, with TrainOptions::keep_per_sample: of a job that reached its last target, the margins,
+  /// or the losses, of the look that told so (samples of the split; see Evaluator::margins and
+  /// sample_losses). Else empty.
+  std::vector<float> per_sample;
+  /// In, of losses: about what those of the samples will be, from networks nearby; estimated looks
+  /// choose samples by it. May be empty.
+  std::vector<float> expected;
 };
 
 /// What a training run tells while it goes on: the first look at the metric, looks that reach a

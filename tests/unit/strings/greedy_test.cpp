@@ -774,6 +774,59 @@ TEST(GreedyScreened, ResumesAtEveryPointWithTheSameBits) {
   }
 }
 
+// The loss of each sample is a share of the surface of its own, and all of them make the surface.
+FakeOptions with_losses(fake::Surface surface, std::size_t samples) {
+  FakeOptions options{.surface = surface, .samples = samples};
+  options.sample_loss = [surface, samples](std::span<const float> theta, std::size_t i) {
+    const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(samples);
+    return static_cast<float>(3.0 * share * share * surface(theta, {}));
+  };
+  return options;
+}
+
+GreedyOptions screened_losses(double threshold) {
+  GreedyOptions options = screened_options(threshold);
+  options.grid.metric = Metric::mean_squared_error;
+  return options;
+}
+
+TEST(GreedyScreened, JoinsByLossesAsTheWholeGridDoes) {
+  for (const double threshold : {0.02, 0.05, 0.3}) {
+    GreedyOptions options = screened_losses(threshold);
+    Ground on(with_losses(fake::ring(), 5000));
+    const StringSummary screened = on.connect(ring_a, ring_b, options);
+    expect_all_costs_counted(on.objective, screened);
+    EXPECT_EQ(screened.verdict, Verdict::connected);
+    for (const std::size_t threads : {2u, 3u}) {
+      Ground more(with_losses(fake::ring(), 5000), threads);
+      expect_same(more.connect(ring_a, ring_b, options), screened);
+    }
+    options.check = CheckKind::sampled;
+    Ground reference(with_losses(fake::ring(), 5000));
+    const StringSummary sampled = reference.connect(ring_a, ring_b, options);
+    EXPECT_EQ(sampled.path.beads, screened.path.beads);
+    EXPECT_NEAR(sampled.max_metric, screened.max_metric, 1e-6 * threshold);
+    EXPECT_LT(2 * screened.cost.forward_samples_checks, sampled.cost.forward_samples_checks);
+  }
+}
+
+TEST(GreedyScreened, ResumesByLossesAtEveryPointWithTheSameBits) {
+  const GreedyOptions options = screened_losses(0.02);
+  Ground reference(with_losses(fake::ring(), 1500));
+  MemoryJournal whole;
+  const StringSummary unbroken = reference.connect(ring_a, ring_b, options, &whole);
+  ASSERT_GT(whole.kept, 5u);
+  for (std::size_t dies_at = 0; dies_at < whole.kept; ++dies_at) {
+    SCOPED_TRACE(dies_at);
+    MemoryJournal journal;
+    journal.dies_at = dies_at;
+    Ground first(with_losses(fake::ring(), 1500));
+    EXPECT_THROW(first.connect(ring_a, ring_b, options, &journal), std::runtime_error);
+    Ground second(with_losses(fake::ring(), 1500));
+    expect_same(second.connect(ring_a, ring_b, options, &journal), unbroken);
+  }
+}
+
 // A flat valley; sample 0 is misread nowhere but near t = 1/2 of the line, sample 1 near there too,
 // so narrowly and from so far above that nothing announces it.
 FakeOptions with_a_spike(double width) {

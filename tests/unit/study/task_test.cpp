@@ -63,8 +63,14 @@ TEST(Task, ChecksFollowTheNetworkAndTheProtocol) {
   EXPECT_EQ(check("mnist", Protocol::strict), "screened");
   EXPECT_EQ(check("cifar10", Protocol::strict), "screened");
   EXPECT_EQ(check("ptb", Protocol::strict), "sampled");
+  // A loss of a convnet is screened as its error rate is.
+  EXPECT_EQ(
+      name_of(default_check(task_of("mnist").network(), Metric::cross_entropy, Protocol::strict)),
+      "screened");
   for (const std::string_view task : {"quadratic", "mnist", "cifar10", "ptb"}) {
     EXPECT_EQ(check(task, Protocol::paper), "sampled") << task;
+    EXPECT_EQ(default_options(task_of(task), Protocol::paper).string.training.looks,
+              LookKind::full);
   }
 }
 

@@ -194,11 +194,11 @@ TEST(NetworkTraining, LooksAtErrorsOnlyUntilTheTargetIsMissed) {
 TEST(NetworkTraining, KeepsTheMarginsOfTheLookThatReachedTheTarget) {
   std::vector<Case> all = cases();
   Case& task = all.back();
-  task.options.keep_margins = true;
+  task.options.keep_per_sample = true;
   std::vector<TrainJob> jobs = jobs_of(task, 2);
   jobs[1].targets = {-1.0};  // out of reach
   for (TrainJob& job : jobs) {
-    job.margins = {1.0F};  // of another training
+    job.per_sample = {1.0F};  // of another training
   }
   task.options.max_steps = 300;
   train_on(task, jobs, 1);
@@ -209,10 +209,26 @@ TEST(NetworkTraining, KeepsTheMarginsOfTheLookThatReachedTheTarget) {
   const Evaluation again =
       task.objective->evaluator()->margins(split, jobs[0].theta, {}, 1.0, expected);
   EXPECT_EQ(again.value, jobs[0].summary.last_metric);
-  EXPECT_EQ(jobs[0].margins, expected);
-  EXPECT_TRUE(jobs[1].margins.empty());
+  EXPECT_EQ(jobs[0].per_sample, expected);
+  EXPECT_TRUE(jobs[1].per_sample.empty());
+}
+
+TEST(NetworkTraining, KeepsTheLossesOfTheLookThatReachedTheTarget) {
+  std::vector<Case> all = cases();
+  Case& task = all.back();
+  task.options.keep_per_sample = true;
   task.options.metric = Metric::cross_entropy;
-  EXPECT_THROW(train_on(task, jobs, 1), UsageError);
+  std::vector<TrainJob> jobs = jobs_of(task, 2);
+  jobs[0].targets = {0.5};
+  jobs[1].targets = {-1.0};  // out of reach
+  train_on(task, jobs, 1);
+  ASSERT_EQ(jobs[0].summary.termination, Termination::reached);
+  std::vector<float> expected(task.objective->samples(task.options.split));
+  const Evaluation again = task.objective->evaluator()->sample_losses(
+      task.options.split, Metric::cross_entropy, jobs[0].theta, {}, expected);
+  EXPECT_EQ(again.value, jobs[0].summary.last_metric);
+  EXPECT_EQ(jobs[0].per_sample, expected);
+  EXPECT_TRUE(jobs[1].per_sample.empty());
 }
 
 // The same objective, but one that tells no margins.
@@ -253,6 +269,9 @@ TEST(NetworkTraining, LooksAtDifficultSamplesFirstAndEndsAtTheSameStep) {
   const WithoutMargins plain(*task.objective);
   Evaluators plain_evaluators(plain, workers);
   train(plain_evaluators, reference, task.options);
+  TrainOptions keeping = task.options;
+  keeping.keep_per_sample = true;
+  EXPECT_THROW(train(plain_evaluators, reference, keeping), UsageError);
   for (std::size_t i = 0; i < first.size(); ++i) {
     ASSERT_EQ(first[i].summary.termination, Termination::reached);
     EXPECT_GT(first[i].summary.steps, 5U);

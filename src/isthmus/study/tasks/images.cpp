@@ -120,6 +120,8 @@ void set_images(StudyOptions& options) {
   options.string.training = options.endpoints;
   options.string.training.optimizer = Sgd{.learning_rate = 0.02, .momentum = 0.9};
   options.string.training.check_every = 10;
+  options.string.training.looks = options.endpoints.looks =
+      options.protocol == Protocol::strict ? LookKind::estimated : LookKind::full;
   options.other_split = OtherSplit::dangerous;
   if (options.protocol == Protocol::strict) {
     return;

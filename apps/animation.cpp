@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 // Runs a program found in PATH, its output thrown away. Returns whether it ended with 0.
 bool run_quietly(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) {
     arguments.push_back(const_cast<char*>(word.c_str()));  // NOLINT(*-const-cast): of the interface
   }

@@ -123,7 +123,7 @@
   const key = () => ({orientation: "h", thickness: 12, len: 0.6, x: 0.5, y: 0, yanchor: "bottom", tickvals: [0, 1],
                       ticktext: [`L0 = ${unit(data.heat.low)}`, unit(data.heat.high)]});
 
-  let eye = {x: 1.5, y: 1.5, z: 0.9};
+  let eye = {x: 1.75, y: 1.75, z: 1.05};
   const drawString = () => {
     const slider = byId("round");
     let round = string.rounds;
@@ -131,7 +131,7 @@
       const range = box();
       const one = (k) => ({...axis(`axis ${k + 1}`), range: range[k], showbackground: true, backgroundcolor: css("--card"),
                            showspikes: false});
-      return {xaxis: one(0), yaxis: one(1), zaxis: one(2), aspectmode: "cube", camera: {eye}, dragmode: "turntable"};
+      return {xaxis: one(0), yaxis: one(1), zaxis: one(2), aspectmode: "cube", domain: {x: [0, 1], y: [0.1, 1]}, camera: {eye}, dragmode: "turntable"};
     };
     const make = () => ({traces: stringTraces(round), layout: base({scene: scene(), margin: {l: 0, r: 0, t: 0, b: 0},
                                                                    uirevision: "string"})});

@@ -118,6 +118,13 @@ class Page(unittest.TestCase):
         self.browser.wait_for("document.getElementById('play').textContent === 'Play'")
         self.assertEqual([], self.browser.errors)
 
+    def test_without_evaluations_the_kept_points_have_the_colours(self):
+        self.look(self.connect("string", "--threshold", 0.01), "--evaluate", "none")
+        self.assertIn("those of the points that the run looked at", self.text())
+        colors = self.browser.evaluate("document.getElementById('string').data[3].line.color")
+        self.assertIsInstance(colors, list)
+        self.assertEqual(self.points(), len(colors))
+
     def test_buttons_turn_the_string(self):
         self.look(self.connect("string", "--threshold", 0.01))
         eye = "JSON.stringify(document.getElementById('string')._fullLayout.scene.camera.eye)"

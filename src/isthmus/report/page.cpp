@@ -95,6 +95,11 @@ std::string string_part(const RunRecord& run, const PageCell& cell) {
         " The order in which its beads were put in is not known: the run is of a version that "
         "did not keep it, so the string is shown as it ended.";
   }
+  if (picture.info.value("kept", false)) {
+    caption +=
+        " The colours are those of the points that the run looked at; `--evaluate all` computes "
+        "more of them, on both splits.";
+  }
   if (const std::string note = picture.info.value("note", std::string()); !note.empty()) {
     caption += " The metric along the string is not shown here: " + html_escape(note) + ".";
   }

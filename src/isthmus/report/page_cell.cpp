@@ -114,6 +114,21 @@ void add_not_connected(const RunRecord& run,
   }
 }
 
+// Where nothing was evaluated for the picture: the points that the run kept.
+void take_kept(const PathProfile& kept, PathPicture& picture) {
+  if (kept.path.empty() || kept.path.back().segment + 2 != picture.beads.size()) {
+    return;
+  }
+  for (const ProfileSample& sample : kept.path) {
+    picture.along.push_back({.left = sample.segment,
+                             .right = sample.segment + 1,
+                             .t = sample.t,
+                             .metric = sample.value});
+  }
+  picture.info["note"] = "";
+  picture.info["kept"] = true;
+}
+
 }  // namespace
 
 std::optional<CellRow> choose_cell(const RunRecord& run,
@@ -169,6 +184,9 @@ PageCell read_page_cell(const RunRecord& run, const CellRow& row) {
   }
   cell.profile = read_profile(run, row.threshold, row.pair);
   cell.picture = read_picture(run.folder / picture_files::folder, cell_stem(row));
+  if (cell.picture && cell.profile && cell.picture->along.empty()) {
+    take_kept(*cell.profile, *cell.picture);
+  }
   return cell;
 }
 

@@ -64,14 +64,7 @@ void StudyFlags::apply(const OptionTable<S>& table,
   }
 }
 
-void StudyFlags::add_problem(CLI::App& command) {
-  command.add_option(
-      "task",
-      task,
-      "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp, cifar10, ptb, "
-      "two-gaussians, poor-minimum, permuted-points (see `isthmus list`), or leave it out and give "
-      "--network");
-  const auto group = "Problem";
+void StudyFlags::add_network(CLI::App& command, const std::string& group) {
   command
       .add_option("--network",
                   network,
@@ -83,6 +76,17 @@ void StudyFlags::add_problem(CLI::App& command) {
                   "With --network: the data set it is for, a known one or an IDX set of your own, "
                   "a folder of that name below --data (see `isthmus data list`) [mnist]")
       ->group(group);
+}
+
+void StudyFlags::add_problem(CLI::App& command) {
+  command.add_option(
+      "task",
+      task,
+      "What to train: quadratic, cubic, mnist, fashion-mnist, mnist-mlp, cifar10, ptb, "
+      "two-gaussians, poor-minimum, permuted-points (see `isthmus list`), or leave it out and give "
+      "--network");
+  const auto group = "Problem";
+  add_network(command, group);
   command
       .add_option(
           "--normalise",

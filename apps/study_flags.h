@@ -74,6 +74,7 @@ struct StudyFlags {
              const std::string& prefix = "") const;
   bool given(const std::string& flag) const { return given_.contains(flag); }
 
+  void add_network(CLI::App& command, const std::string& group);
   void refuse_foreign(const Problem& problem) const;
   void set_problem(StudyOptions& study) const;
   void set_method(MethodOptions& string) const;

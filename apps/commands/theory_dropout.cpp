@@ -39,6 +39,34 @@ double largest_on(Evaluators& evaluators, const Path& path, const SegmentGrid& g
   return largest;
 }
 
+void print(const Json& result, const DropoutJoin& join, const GivenNetworks& given, Metric loss) {
+  fmt::print(
+      "{} straight pieces, no gradient step; factors {:g} (A) and {:g} (B), best of {} draws:\n",
+      join.path.names.size(),
+      join.factor_a,
+      join.factor_b,
+      result["draws"].get<std::size_t>());
+  for (std::size_t k = 0; k < join.path.names.size(); ++k) {
+    fmt::print("  {:<46}{:.6g}\n", join.path.names[k], join.values[k + 1]);
+  }
+  fmt::print(
+      "(the {} at the end of each piece, on {}; A has {:.6g}). On each piece the outputs stay or "
+      "the last layer moves\nalone, so the loss is convex.\n"
+      "Path: at most {:.6g} by its nodes, {:.6g} seen. Straight line: {:.6g}.\n",
+      name_of(loss),
+      name_of(given.split),
+      join.values.front(),
+      join.bound,
+      result["maximum"].get<double>(),
+      result["straight_line"].get<double>());
+  if (result.contains("other_metric")) {
+    fmt::print("{}: {:.6g} on the path, {:.6g} on the line.\n",
+               name_of(given.metric),
+               result["other_maximum"].get<double>(),
+               result["other_straight_line"].get<double>());
+  }
+}
+
 void run_command(const DropoutCommand& command, const Stop& stop) {
   check_count("--draws", command.search.draws, 1, most_instances);
   check_count("--points", command.points, 2, most_points);
@@ -88,31 +116,7 @@ void run_command(const DropoutCommand& command, const Stop& stop) {
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print(
-      "{} straight pieces, no gradient step; factors {:g} (A) and {:g} (B), best of {} draws:\n",
-      join.path.names.size(),
-      join.factor_a,
-      join.factor_b,
-      command.search.draws);
-  for (std::size_t k = 0; k < join.path.names.size(); ++k) {
-    fmt::print("  {:<46}{:.6g}\n", join.path.names[k], join.values[k + 1]);
-  }
-  fmt::print(
-      "(the {} at the end of each piece, on {}; A has {:.6g}). On each piece the outputs stay or "
-      "the last layer moves\nalone, so the loss is convex.\n"
-      "Path: at most {:.6g} by its nodes, {:.6g} seen. Straight line: {:.6g}.\n",
-      name_of(loss),
-      name_of(given.split),
-      join.values.front(),
-      join.bound,
-      result["maximum"].get<double>(),
-      result["straight_line"].get<double>());
-  if (result.contains("other_metric")) {
-    fmt::print("{}: {:.6g} on the path, {:.6g} on the line.\n",
-               name_of(given.metric),
-               result["other_maximum"].get<double>(),
-               result["other_straight_line"].get<double>());
-  }
+  print(result, join, given, loss);
 }
 
 }  // namespace

@@ -51,6 +51,19 @@ TrainOptions training_from_json(const Json& json) {
   return training;
 }
 
+void validate_thresholds(std::span<const double> thresholds, Metric metric) {
+  if (thresholds.empty()) {
+    throw UsageError("thresholds: expected at least one");
+  }
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    validate_threshold(thresholds[i], metric);
+    if (i > 0 && thresholds[i] >= thresholds[i - 1]) {
+      throw UsageError(
+          fmt::format("thresholds: expected different ones, got {} twice", thresholds[i]));
+    }
+  }
+}
+
 }  // namespace
 
 void validate_threshold(double threshold, Metric metric) {
@@ -73,16 +86,7 @@ void validate_threshold(double threshold, Metric metric) {
 }
 
 void StudyOptions::validate() const {
-  if (thresholds.empty()) {
-    throw UsageError("thresholds: expected at least one");
-  }
-  for (std::size_t i = 0; i < thresholds.size(); ++i) {
-    validate_threshold(thresholds[i], string.grid.metric);
-    if (i > 0 && thresholds[i] >= thresholds[i - 1]) {
-      throw UsageError(
-          fmt::format("thresholds: expected different ones, got {} twice", thresholds[i]));
-    }
-  }
+  validate_thresholds(thresholds, string.grid.metric);
   check_options(study_option_table(), *this);
   if (from.has_value() != to.has_value()) {
     throw UsageError("--from and --to: give both end points, or neither");

@@ -48,6 +48,14 @@ Bernstein bernstein(const LossPolynomial& p, double a, double b) {
   return result;
 }
 
+Interval value_at(const LossPolynomial& p, double t) {
+  Interval value = p[loss_degree];
+  for (std::size_t k = loss_degree; k-- > 0;) {
+    value = value * Interval(t) + p[k];
+  }
+  return value;
+}
+
 // The sum over the samples on [a, b].
 struct Part {
   double a = 0.0;
@@ -63,21 +71,30 @@ LossPolynomial sum_of(const std::vector<LossPolynomial>& terms) {
   return sum;
 }
 
-std::vector<Part> sum_of(std::vector<LossPiece> pieces, std::size_t samples) {
-  std::stable_sort(pieces.begin(), pieces.end(), [](const LossPiece& one, const LossPiece& other) {
-    return one.begin < other.begin;
-  });
+// The numbers of the pieces in the order of their begins, and of their samples where those agree.
+std::vector<std::pair<double, std::size_t>> order_of(const std::vector<LossPiece>& pieces) {
+  std::vector<std::pair<double, std::size_t>> order(pieces.size());
+  for (std::size_t k = 0; k < pieces.size(); ++k) {
+    order[k] = {pieces[k].begin, k};
+  }
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+std::vector<Part> sum_of(const std::vector<LossPiece>& pieces, std::size_t samples) {
+  const auto order = order_of(pieces);
   std::vector<LossPolynomial> current(samples);
   std::vector<Part> parts;
   LossPolynomial sum;
   std::size_t updates = samples;
-  for (std::size_t k = 0; k < pieces.size(); ++k) {
-    LossPolynomial& own = current[pieces[k].sample];
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const LossPiece& piece = pieces[order[k].second];
+    LossPolynomial& own = current[piece.sample];
     subtract(sum, own);
-    own = pieces[k].loss;
+    own = piece.loss;
     add(sum, own);
-    const double end = k + 1 < pieces.size() ? pieces[k + 1].begin : 1.0;
-    if (end == pieces[k].begin) {
+    const double end = k + 1 < order.size() ? order[k + 1].first : 1.0;
+    if (end == piece.begin) {
       ++updates;
       continue;
     }
@@ -85,7 +102,7 @@ std::vector<Part> sum_of(std::vector<LossPiece> pieces, std::size_t samples) {
       sum = sum_of(current);
       updates = 0;
     }
-    parts.push_back({pieces[k].begin, end, sum});
+    parts.push_back({piece.begin, end, sum});
   }
   return parts;
 }
@@ -95,7 +112,7 @@ class Maximizer {
  public:
   LossMaximum run(const std::vector<Part>& parts) {
     for (const Part& part : parts) {
-      look_at(part, bernstein(part.loss, part.a, part.b));
+      look_at(part.a, value_at(part.loss, part.a).low);
     }
     std::priority_queue<Candidate> queue;
     for (const Part& part : parts) {
@@ -138,20 +155,31 @@ class Maximizer {
     return bound;
   }
 
-  void look_at(const Part& part, const Bernstein& values) {
-    for (const bool last : {false, true}) {
-      const double value = values[last ? loss_degree : 0].low;
-      if (value > best_.lower) {
-        best_.lower = value;
-        best_.t = last ? part.b : part.a;
-      }
+  void look_at(double t, double value) {
+    if (value > best_.lower) {
+      best_.lower = value;
+      best_.t = t;
     }
+  }
+
+  // Known to be nowhere above the best value by the value at its begin and the largest slope.
+  bool hopeless(const Part& part) const {
+    Interval slope = 0.0;
+    for (std::size_t k = 1; k <= loss_degree; ++k) {
+      slope += Interval(static_cast<double>(k)) * Interval(part.loss[k].magnitude());
+    }
+    const Interval width = Interval(part.b) - Interval(part.a);
+    return (value_at(part.loss, part.a) + width * slope).high <= best_.lower;
   }
 
   // Keeps a part that may exceed the best value, unless halving it could not say more.
   void enqueue(std::priority_queue<Candidate>& queue, const Part& part) {
+    if (hopeless(part)) {
+      return;
+    }
     const Bernstein values = bernstein(part.loss, part.a, part.b);
-    look_at(part, values);
+    look_at(part.a, values[0].low);
+    look_at(part.b, values[loss_degree].low);
     const double bound = bound_of(values);
     double uncertainty = 0.0;
     for (const Interval& value : values) {
@@ -249,8 +277,7 @@ LossMaximum maximum_on_segment(const ReluNetwork& network,
                      .sample = static_cast<std::uint32_t>(samples),
                      .loss = {terms * line.constant, terms * line.slope}});
   }
-  LossMaximum result =
-      Maximizer().run(sum_of(std::move(built), added.empty() ? samples : samples + 1));
+  LossMaximum result = Maximizer().run(sum_of(built, added.empty() ? samples : samples + 1));
   result.pieces = pieces;
   const Interval mean =
       Interval(result.lower, result.upper) / Interval(static_cast<double>(data.targets.size()));

@@ -2,7 +2,11 @@
 #include "isthmus/certify/exact_pieces.h"
 
 #include <algorithm>
+#include <array>
+#include <compare>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace isthmus {
 namespace {
@@ -68,6 +72,8 @@ class PieceBuilder {
         from_(from),
         to_(to),
         units_(network.hidden),
+        near_(network.hidden),
+        states_(network.hidden),
         errors_(network.outputs) {}
 
   std::vector<LossPiece> build() {
@@ -79,24 +85,35 @@ class PieceBuilder {
   }
 
  private:
+  // A unit's part of the errors changes only where it goes on or off: from a piece to the next the
+  // errors change by the terms of a unit or two, and are summed anew now and then, so that what was
+  // added and taken away again does not leave many rounding errors.
   void add_sample(std::size_t sample) {
-    cuts_.assign({0.0, 1.0});
+    constexpr std::size_t renewal = 16;
+    turns_.clear();
     for (std::size_t j = 0; j < network_.hidden; ++j) {
       units_[j] = signs_of(j, sample);
-      // The ends of an empty part are 0 and 1, which are there anyway.
-      const auto& [from, to, on, off] = units_[j];
-      cuts_.insert(cuts_.end(), {on.low, on.high, off.low, off.high});
+      begin_unit(j);
     }
-    std::sort(cuts_.begin(), cuts_.end());
-    cuts_.erase(std::unique(cuts_.begin(), cuts_.end()), cuts_.end());
-    for (std::size_t k = 0; k + 1 < cuts_.size(); ++k) {
-      set_errors(sample, cuts_[k], cuts_[k + 1]);
+    std::sort(turns_.begin(), turns_.end());
+    std::size_t age = renewal;
+    double begin = 0.0;
+    for (std::size_t k = 0; begin < 1.0;) {
+      for (; k < turns_.size() && turns_[k].at <= begin; ++k, ++age) {
+        turn(turns_[k]);
+      }
+      if (age >= renewal) {
+        sum_errors(sample);
+        age = 0;
+      }
+      const double end = k < turns_.size() ? turns_[k].at : 1.0;
       if (loss_ == Loss::squared) {
-        add_squares(sample, cuts_[k]);
+        add_squares(sample, begin);
       } else {
         signs_.clear();
-        add_absolutes(sample, cuts_[k], cuts_[k + 1]);
+        add_absolutes(sample, begin, end);
       }
+      begin = end;
     }
   }
 
@@ -120,41 +137,111 @@ class PieceBuilder {
     return sum;
   }
 
-  // output - target on [a, b], where every unit is on, off or nearly 0.
-  void set_errors(std::size_t sample, double a, double b) {
-    const std::size_t hidden = network_.hidden;
-    const std::size_t weights = hidden * (network_.inputs + (network_.biases ? 1 : 0));
+  // What a unit adds to the outputs: nothing while it is off, its value while it is on, and between
+  // the two, where its sign is not known, an interval of values that are nearly 0.
+  enum class State : std::uint8_t { off, near, on };
+
+  struct Turn {
+    double at = 0.0;
+    std::uint32_t unit = 0;
+    State into = State::off;
+    auto operator<=>(const Turn&) const = default;
+  };
+
+  struct Stretch {
+    Interval part;
+    State state = State::near;
+  };
+
+  // The state of a unit at 0, and its turns behind it.
+  void begin_unit(std::size_t unit) {
+    std::array<Stretch, 2> known{Stretch{units_[unit].on, State::on},
+                                 Stretch{units_[unit].off, State::off}};
+    if (known[0].part.low > known[1].part.low) {
+      std::swap(known[0], known[1]);
+    }
+    near_[unit] = {0.0, 0.0};
+    double reached = 0.0;
+    for (const Stretch& next : known) {
+      const double begin = std::max(next.part.low, reached);
+      if (begin >= next.part.high) {
+        continue;  // empty, a point, or known by the other
+      }
+      if (begin > reached) {
+        stay_near(unit, {reached, begin});
+      }
+      enter(unit, begin, next.state);
+      reached = next.part.high;
+    }
+    if (reached < 1.0) {
+      stay_near(unit, {reached, 1.0});
+    }
+  }
+
+  void stay_near(std::size_t unit, Interval part) {
+    enter(unit, part.low, State::near);
+    const Interval slope = units_[unit].to - units_[unit].from;
+    for (const double t : {part.low, part.high}) {
+      near_[unit] = hull(near_[unit], relu(units_[unit].from + Interval(t) * slope));
+    }
+  }
+
+  void enter(std::size_t unit, double at, State state) {
+    if (at <= 0.0) {
+      states_[unit] = state;
+    } else {
+      turns_.push_back({at, static_cast<std::uint32_t>(unit), state});
+    }
+  }
+
+  void turn(const Turn& turn) {
+    const State before = std::exchange(states_[turn.unit], turn.into);
+    for (std::size_t k = 0; k < network_.outputs; ++k) {
+      const Quadratic old = term(k, turn.unit, before);
+      const Quadratic now = term(k, turn.unit, turn.into);
+      for (std::size_t i = 0; i < old.size(); ++i) {
+        errors_[k][i] = (errors_[k][i] - old[i]) + now[i];
+      }
+    }
+  }
+
+  // output - target in the states of now.
+  void sum_errors(std::size_t sample) {
     for (std::size_t k = 0; k < network_.outputs; ++k) {
       Quadratic error{-Interval(data_.targets[sample * network_.outputs + k]), 0.0, 0.0};
       if (network_.biases) {
-        const std::size_t bias = weights + network_.outputs * hidden + k;
+        const std::size_t bias = second_layer() + network_.outputs * network_.hidden + k;
         error[0] += from_[bias];
         error[1] += Interval(to_[bias]) - Interval(from_[bias]);
       }
-      for (std::size_t j = 0; j < hidden; ++j) {
-        add_unit(error, weights + k * hidden + j, units_[j], {a, b});
+      for (std::size_t j = 0; j < network_.hidden; ++j) {
+        if (states_[j] == State::off) {
+          continue;
+        }
+        const Quadratic unit = term(k, j, states_[j]);
+        for (std::size_t i = 0; i < unit.size(); ++i) {
+          error[i] += unit[i];
+        }
       }
       errors_[k] = error;
     }
   }
 
-  void add_unit(Quadratic& error, std::size_t weight, const UnitSigns& unit, Interval part) const {
-    if (unit.off.low <= part.low && part.high <= unit.off.high) {
-      return;
+  // Of a unit in an output.
+  Quadratic term(std::size_t output, std::size_t unit, State state) const {
+    if (state == State::off) {
+      return {};
     }
-    Interval value = unit.from;
-    Interval slope = unit.to - unit.from;
-    if (part.low < unit.on.low || unit.on.high < part.high) {
-      const Interval range =
-          hull(value + Interval(part.low) * slope, value + Interval(part.high) * slope);
-      value = {0.0, relu(range).high};
-      slope = 0.0;
-    }
-    const Quadratic term =
-        product(from_[weight], Interval(to_[weight]) - Interval(from_[weight]), value, slope);
-    for (std::size_t k = 0; k < term.size(); ++k) {
-      error[k] += term[k];
-    }
+    const std::size_t weight = second_layer() + output * network_.hidden + unit;
+    const bool on = state == State::on;
+    return product(from_[weight],
+                   Interval(to_[weight]) - Interval(from_[weight]),
+                   on ? units_[unit].from : near_[unit],
+                   on ? units_[unit].to - units_[unit].from : Interval(0.0));
+  }
+
+  std::size_t second_layer() const {
+    return network_.hidden * (network_.inputs + (network_.biases ? 1 : 0));
   }
 
   void add_squares(std::size_t sample, double begin) {
@@ -210,7 +297,9 @@ class PieceBuilder {
   std::span<const double> from_;
   std::span<const double> to_;
   std::vector<UnitSigns> units_;  // of one sample
-  std::vector<double> cuts_;
+  std::vector<Interval> near_;    // its values where its sign is not known
+  std::vector<State> states_;     // on the piece of now
+  std::vector<Turn> turns_;
   std::vector<Quadratic> errors_;  // of one piece, an output each
   std::vector<int> signs_;         // of the errors on the piece before
   std::vector<LossPiece> pieces_;

@@ -129,7 +129,7 @@ PowerLaw law_of(const std::vector<RateCell>& cells, std::size_t inputs, double R
   for (const RateCell& cell : cells) {
     for (const RateRow& row : cell.rows) {
       if (cell.inputs == inputs && row.perturbation > 0.0 && row.*value > 0.0) {
-        x.push_back(double(cell.hidden));
+        x.push_back(static_cast<double>(cell.hidden));
         y.push_back(row.*value);
       }
     }
@@ -178,12 +178,12 @@ void print_table(const RateCommand& command, const std::vector<RateCell>& cells)
   for (const std::size_t n : command.inputs) {
     const PowerLaw v = law_of(cells, n, &RateRow::perturbation);
     const PowerLaw change = law_of(cells, n, &RateRow::change);
-    const double sphere = n > 1 ? -1.0 / (double(n) - 1.0) : std::nan("");
+    const double sphere = n > 1 ? -1.0 / (static_cast<double>(n) - 1.0) : std::nan("");
     fmt::print("{:>3}{:>18}{:>12}{:>12}{:>18}{:>16}\n",
                n,
                std::isnan(v.slope) ? "-" : fmt::format("{:.3f} +- {:.3f}", v.slope, v.error),
                text_of(sphere),
-               text_of(-1.0 / double(n)),
+               text_of(-1.0 / static_cast<double>(n)),
                std::isnan(change.slope)
                    ? "-"
                    : fmt::format("{:.3f} +- {:.3f}", change.slope, change.error),
@@ -224,7 +224,7 @@ void write_figure(const RateCommand& command, const std::vector<RateCell>& cells
     for (const RateCell& cell : cells) {
       const double value = cell.median_of(&RateRow::perturbation);
       if (cell.inputs == n && value > 0.0) {
-        line.points.emplace_back(double(cell.hidden), value);
+        line.points.emplace_back(static_cast<double>(cell.hidden), value);
       }
     }
     if (line.points.size() > 1 && !std::isnan(law.slope)) {

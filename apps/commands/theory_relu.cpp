@@ -199,7 +199,7 @@ void print_series(const std::vector<ReluRow>& rows, bool json) {
     bound.push_back(row.path.bound() / row.maximum());
     a_priori.push_back(row.path.a_priori / row.maximum());
     line.push_back(row.line.upper / row.path.level());
-    units.push_back(double(row.path.units));
+    units.push_back(static_cast<double>(row.path.units));
   }
   const ReluRow& first = rows.front();
   if (json) {
@@ -241,7 +241,7 @@ void print_series(const std::vector<ReluRow>& rows, bool json) {
 // An error of a label is a squared distance of 1/2 or more from its unit vector.
 void write(const std::string& file, const GivenNetworks& given, const ReluPath& path) {
   const bool labels = !given.objective->data(given.split)->labels.empty();
-  const auto outputs = double(output_size(given.problem.network));
+  const auto outputs = static_cast<double>(output_size(given.problem.network));
   // A network computes in float32: its losses are those of the proof up to some 1e-6.
   const double bound = path.bound() * (1.0 + 1e-5);
   const Metric metric = labels ? Metric::error_rate : Metric::mean_squared_error;

@@ -55,22 +55,40 @@ double mean(const std::vector<double>& values) {
   for (const double value : values) {
     sum += value;
   }
-  return sum / double(values.size());
+  return sum / static_cast<double>(values.size());
 }
 
 std::vector<double> point_of(const Path& path, double at) {
-  const double place = at * double(path.segments());
-  const std::size_t segment = std::min(std::size_t(place), path.segments() - 1);
-  const double t = place - double(segment);
+  const double place = at * static_cast<double>(path.segments());
+  const std::size_t segment = std::min(static_cast<std::size_t>(place), path.segments() - 1);
+  const double t = place - static_cast<double>(segment);
   std::vector<double> theta(path.dimension);
   for (std::size_t k = 0; k < theta.size(); ++k) {
-    theta[k] = (1.0 - t) * double(path.bead(segment)[k]) + t * double(path.bead(segment + 1)[k]);
+    theta[k] = (1.0 - t) * static_cast<double>(path.bead(segment)[k]) +
+               t * static_cast<double>(path.bead(segment + 1)[k]);
   }
   return theta;
 }
 
 double discrepancy_of(const Samples& samples) {
   return star_discrepancy({samples.values.begin(), samples.values.end()});
+}
+
+std::vector<RiskPlace> places_along(const SavedPath& saved,
+                                    const Samples& oracle,
+                                    const Samples& sample,
+                                    std::size_t count) {
+  std::vector<RiskPlace> places(count);
+  for (std::size_t k = 0; k < places.size(); ++k) {
+    RiskPlace& place = places[k];
+    place.at = static_cast<double>(k) / static_cast<double>(places.size() - 1);
+    const std::vector<double> theta = point_of(saved.path.path, place.at);
+    const std::vector<double> losses = losses_of(saved.problem, theta, oracle);
+    place.oracle = mean(losses);
+    place.variation = variation(losses);
+    place.empirical = mean(losses_of(saved.problem, theta, sample));
+  }
+  return places;
 }
 
 void run_command(const RiskCommand& command) {
@@ -90,16 +108,7 @@ void run_command(const RiskCommand& command) {
       random_samples(*task, command.samples, command.seed, stream_name({sample_purpose}));
   const double discrepancy = discrepancy_of(sample);
   const double own = discrepancy_of(oracle);
-  std::vector<RiskPlace> places(command.points);
-  for (std::size_t k = 0; k < places.size(); ++k) {
-    RiskPlace& place = places[k];
-    place.at = double(k) / double(places.size() - 1);
-    const std::vector<double> theta = point_of(saved.path.path, place.at);
-    const std::vector<double> losses = losses_of(saved.problem, theta, oracle);
-    place.oracle = mean(losses);
-    place.variation = variation(losses);
-    place.empirical = mean(losses_of(saved.problem, theta, sample));
-  }
+  const std::vector<RiskPlace> places = places_along(saved, oracle, sample, command.points);
   const auto gap = [](const RiskPlace& place) { return std::abs(place.empirical - place.oracle); };
   const auto bound = [&](const RiskPlace& place) {
     return koksma_bound(place.variation, discrepancy, own);

@@ -98,8 +98,8 @@ void draw_level(
   }
   const std::size_t columns = columns_of(figure);
   const double across = (sheet.frame.right - sheet.frame.left) / static_cast<double>(columns - 1);
-  const double down =
-      (sheet.frame.bottom - sheet.frame.top) / static_cast<double>(values.size() / columns - 1);
+  const std::size_t rows = values.size() / columns;
+  const double down = (sheet.frame.bottom - sheet.frame.top) / static_cast<double>(rows - 1);
   for (const ContourPiece& piece : contour(values, columns, heights.of(level))) {
     svg.line(sheet.frame.left + across * piece.x1,
              sheet.frame.bottom - down * piece.y1,

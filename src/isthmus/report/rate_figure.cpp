@@ -65,7 +65,7 @@ std::string svg_rate(const std::vector<RateLine>& lines) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const RateLine& line = lines[i];
     const std::string_view color = colors[i % std::size(colors)];
-    const double n = double(line.inputs);
+    const double n = static_cast<double>(line.inputs);
     if (line.inputs > 1) {
       draw_guide(svg, x, y, line, -1.0 / (n - 1.0), {color, 1, "6 4"});
       draw_guide(svg, x, y, line, -1.0 / n, {color, 1, "1 3"});
@@ -76,7 +76,7 @@ std::string svg_rate(const std::vector<RateLine>& lines) {
       svg.circle(points.back().first, points.back().second, 3.5, color, {color, 1, ""});
     }
     svg.polyline(points, {color, 1.5, ""});
-    const double key = frame.top + 12 + 20 * double(i);
+    const double key = frame.top + 12 + 20 * static_cast<double>(i);
     svg.circle(frame.right + 18, key - 4, 3.5, color, {color, 1, ""});
     svg.text(frame.right + 28,
              key,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "isthmus/core/files.h"
 #include "isthmus/report/frame.h"
@@ -29,8 +30,8 @@ struct Box {
   Point high{};
 
   explicit Box(const PathPicture& picture) {
-    low.fill(INFINITY);
-    high.fill(-INFINITY);
+    low.fill(std::numeric_limits<double>::infinity());
+    high.fill(-std::numeric_limits<double>::infinity());
     for (const BeadRow& bead : picture.beads) {
       for (const Point& at : {bead.at, bead.start}) {
         for (std::size_t k = 0; k < 3; ++k) {

@@ -79,7 +79,8 @@ DropoutJoin join_by_dropout(Evaluators& evaluators,
   });
   const auto best = std::ranges::min_element(draws, {}, &Draw::larger);
   DropoutJoin found{
-      .path = join(std::size_t(best - draws.begin()), best->factor[0], best->factor[1]),
+      .path =
+          join(static_cast<std::size_t>(best - draws.begin()), best->factor[0], best->factor[1]),
       .factor_a = best->factor[0],
       .factor_b = best->factor[1],
       .values = {},

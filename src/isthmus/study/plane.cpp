@@ -228,7 +228,7 @@ Json make_plane(Evaluators& evaluators,
   };
   const std::string key = key_of(networks, path, options);
   if (fs::exists(file(picture_files::plane_info))) {
-    const Json there = read_json(file(picture_files::plane_info));
+    Json there = read_json(file(picture_files::plane_info));
     if (there.is_object() && there.value("key", "") == key) {
       return there;
     }

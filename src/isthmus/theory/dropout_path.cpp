@@ -41,8 +41,8 @@ Net net_of(const Perceptron& network, std::span<const float> theta) {
   Net net;
   const float* place = theta.data();
   for (std::size_t k = 1; k < network.widths.size(); ++k) {
-    const auto out = Index(network.widths[k]);
-    const auto in = Index(network.widths[k - 1]);
+    const auto out = static_cast<Index>(network.widths[k]);
+    const auto in = static_cast<Index>(network.widths[k - 1]);
     Layer layer{.w = Eigen::Map<const FloatRows>(place, out, in).cast<double>(),
                 .b = Vector::Zero(out)};
     place += out * in;
@@ -68,6 +68,7 @@ void append(const Perceptron& network, const Net& net, std::vector<float>& point
 
 std::vector<Places> places_of(const std::vector<std::vector<std::size_t>>& units) {
   std::vector<Places> places;
+  places.reserve(units.size());
   for (const auto& layer : units) {
     places.emplace_back(layer.begin(), layer.end());
   }
@@ -192,7 +193,7 @@ DropoutHalves random_halves(const Perceptron& network, std::uint64_t seed, std::
     std::vector<std::uint32_t> order(width);
     std::iota(order.begin(), order.end(), 0U);
     random.shuffle(order);
-    const auto half = std::ptrdiff_t(width / 2);
+    const auto half = static_cast<std::ptrdiff_t>(width / 2);
     halves.a.emplace_back(order.begin(), order.begin() + half);
     halves.b.emplace_back(order.begin() + half, order.begin() + 2 * half);
     std::ranges::sort(halves.a.back());

@@ -49,7 +49,7 @@ struct Pair {
 };
 
 Vector unit(std::span<const double> weights, const char* name) {
-  const Vector w = Eigen::Map<const Vector>(weights.data(), Index(weights.size()));
+  const Vector w = Eigen::Map<const Vector>(weights.data(), static_cast<Index>(weights.size()));
   if (!(w.norm() > 0.0) || !(w.cwiseAbs().maxCoeff() <= 1e30)) {
     throw UsageError(fmt::format("{}: expected numbers of at most 1e30 that are not all 0", name));
   }
@@ -69,14 +69,14 @@ double arc_cosine(const Matrix& covariance, const Vector& w1, const Vector& w2) 
 
 Matrix normal_matrix(Rng& rng, Index rows, Index columns) {
   Matrix result(rows, columns);
-  for (double& value : std::span(result.data(), std::size_t(result.size()))) {
+  for (double& value : std::span(result.data(), static_cast<std::size_t>(result.size()))) {
     value = rng.normal();
   }
   return result;
 }
 
 Matrix random_root(Rng& rng, Index n) {
-  const Index rank = 1 + Index(rng.below(std::uint64_t(n)));
+  const Index rank = 1 + static_cast<Index>(rng.below(static_cast<std::uint64_t>(n)));
   Matrix root = normal_matrix(rng, n, rank);
   for (Index i = 0; i < rank; ++i) {
     root.col(i) *= std::pow(10.0, rng.uniform(-2.0, 0.5));
@@ -121,7 +121,7 @@ KernelBounds kernel_of_samples(std::span<const double> inputs,
   }
   const Pair pair{unit(w1, "w1"), unit(w2, "w2")};
   const Matrix x = columns_of(inputs, n);
-  const double count = double(x.cols());
+  const double count = static_cast<double>(x.cols());
   const auto units = [&](const Vector& w) { return Vector((x.transpose() * w).cwiseMax(0.0)); };
   const Vector products = units(pair.w1).cwiseProduct(units(pair.w2));
   KernelBounds result = pair.bounds(
@@ -139,8 +139,8 @@ KernelCase random_kernel_case(
     throw UsageError(fmt::format(
         "kernel: expected at least 2 inputs and a sample, got {} and {}", inputs, samples));
   }
-  Rng rng(seed, stream_name({0x6b65726e656cu, std::uint64_t(law), index}));
-  const Index n = Index(inputs);
+  Rng rng(seed, stream_name({0x6b65726e656cu, static_cast<std::uint64_t>(law), index}));
+  const auto n = static_cast<Index>(inputs);
   Pair pair{normal_matrix(rng, n, 1).col(0).normalized(), {}};
   Vector other = normal_matrix(rng, n, 1).col(0);
   other = (other - other.dot(pair.w1) * pair.w1).normalized();
@@ -151,7 +151,9 @@ KernelCase random_kernel_case(
     roots.push_back(random_root(rng, n));
   }
   // E of the squared scale of the t distribution, nu / chi^2.
-  const double scale = law == InputLaw::heavy_tailed ? double(degrees) / double(degrees - 2) : 1.0;
+  const double scale = law == InputLaw::heavy_tailed
+                           ? static_cast<double>(degrees) / static_cast<double>(degrees - 2)
+                           : 1.0;
   KernelCase result{.law = law,
                     .w1 = {pair.w1.begin(), pair.w1.end()},
                     .w2 = {pair.w2.begin(), pair.w2.end()},
@@ -160,7 +162,7 @@ KernelCase random_kernel_case(
   Matrix second_moment = Matrix::Zero(n, n);
   double value = 0.0;
   for (const Matrix& root : roots) {
-    const Matrix covariance = scale / double(roots.size()) * root * root.transpose();
+    const Matrix covariance = scale / static_cast<double>(roots.size()) * root * root.transpose();
     second_moment += covariance;
     value += arc_cosine(covariance, pair.w1, pair.w2);
   }
@@ -170,7 +172,7 @@ KernelCase random_kernel_case(
     const Matrix& root = roots[rng.below(roots.size())];
     Vector x = root * normal_matrix(rng, root.cols(), 1);
     if (law == InputLaw::heavy_tailed) {
-      x *= std::sqrt(double(degrees) / chi_square(rng));
+      x *= std::sqrt(static_cast<double>(degrees) / chi_square(rng));
     }
     result.inputs.insert(result.inputs.end(), x.begin(), x.end());
   }

@@ -40,7 +40,7 @@ double sweep(const Quadratic& quadratic,
 
 Quadratic::Quadratic(const ReluSamples& samples, const Matrix& z)
     : z_mean(Vector::Zero(z.cols())), y_mean(Vector::Zero(samples.y.cols())) {
-  const double count = double(z.rows());
+  const auto count = static_cast<double>(z.rows());
   gram = z.transpose() * z / count;
   correlation = z.transpose() * samples.y / count;
   if (samples.biases) {
@@ -53,7 +53,7 @@ Quadratic::Quadratic(const ReluSamples& samples, const Matrix& z)
 
 std::vector<Index> all_places(Index count) {
   std::vector<Index> places(static_cast<std::size_t>(count));
-  std::iota(places.begin(), places.end(), Index(0));
+  std::iota(places.begin(), places.end(), static_cast<Index>(0));
   return places;
 }
 
@@ -88,7 +88,7 @@ void descend(const Quadratic& quadratic,
 }
 
 double duality_gap(const ReluSamples& samples, const Matrix& z, const Units& units) {
-  const double count = double(samples.x.rows());
+  const auto count = static_cast<double>(samples.x.rows());
   Matrix residual = (samples.y - z * units.beta).rowwise() - units.c.transpose();
   if (samples.biases) {
     residual.rowwise() -= residual.colwise().mean().eval();

@@ -17,7 +17,7 @@ using namespace theory;
 
 Matrix normal_matrix(Rng& rng, Index rows, Index columns) {
   Matrix result(rows, columns);
-  for (double& value : std::span(result.data(), std::size_t(result.size()))) {
+  for (double& value : std::span(result.data(), static_cast<std::size_t>(result.size()))) {
     value = rng.normal();
   }
   return result;
@@ -31,12 +31,13 @@ Matrix orthonormal(Rng& rng, Index rows, Index columns) {
 Matrix layer_of(Rng& rng, EndPoints kind, Index rows, Index columns) {
   const Index r = std::min(rows, columns);
   if (kind == EndPoints::generic) {
-    return normal_matrix(rng, rows, columns) / std::sqrt(double(columns));
+    return normal_matrix(rng, rows, columns) / std::sqrt(static_cast<double>(columns));
   }
   if (kind == EndPoints::deficient) {
-    const Index rank = Index(rng.below(std::uint64_t(r)));  // 0 is a layer of zeros
+    const auto rank =
+        static_cast<Index>(rng.below(static_cast<std::uint64_t>(r)));  // 0 is a layer of zeros
     return normal_matrix(rng, rows, rank) * normal_matrix(rng, rank, columns) /
-           std::sqrt(double(columns) * double(std::max<Index>(rank, 1)));
+           std::sqrt(static_cast<double>(columns) * static_cast<double>(std::max<Index>(rank, 1)));
   }
   Vector s(r);
   for (Index i = 0; i < r; ++i) {
@@ -48,7 +49,8 @@ Matrix layer_of(Rng& rng, EndPoints kind, Index rows, Index columns) {
 LinearNetwork network_of(Rng& rng, EndPoints kind, const std::vector<std::size_t>& widths) {
   Layers layers;
   for (std::size_t k = 1; k < widths.size(); ++k) {
-    layers.push_back(layer_of(rng, kind, Index(widths[k]), Index(widths[k - 1])));
+    layers.push_back(
+        layer_of(rng, kind, static_cast<Index>(widths[k]), static_cast<Index>(widths[k - 1])));
   }
   return {widths, theta_of(layers)};
 }
@@ -88,15 +90,15 @@ LinearInstance random_instance(const LinearInstanceOptions& options, std::size_t
   instance.attainable = rng.below(4) == 0;
   const std::vector<std::size_t> widths =
       options.widths.empty() ? drawn_widths(rng, options.layers) : options.widths;
-  const Index inputs = Index(widths.front());
-  const Index outputs = Index(widths.back());
-  const Index samples = Index(options.samples);
+  const auto inputs = static_cast<Index>(widths.front());
+  const auto outputs = static_cast<Index>(widths.back());
+  const auto samples = static_cast<Index>(options.samples);
   const Index rank = instance.singular ? (inputs + 1) / 2 : inputs;
   const Matrix x =
       instance.singular
           ? Matrix(normal_matrix(rng, inputs, rank) * normal_matrix(rng, rank, samples))
           : normal_matrix(rng, inputs, samples);
-  Matrix y = normal_matrix(rng, outputs, inputs) * x / std::sqrt(double(inputs));
+  Matrix y = normal_matrix(rng, outputs, inputs) * x / std::sqrt(static_cast<double>(inputs));
   if (!instance.attainable) {
     y += 0.3 * normal_matrix(rng, outputs, samples);
   }

@@ -18,8 +18,8 @@ Layers layers_of(const std::vector<std::size_t>& widths, std::span<const double>
   Layers layers;
   std::size_t offset = 0;
   for (std::size_t k = 1; k < widths.size(); ++k) {
-    layers.emplace_back(
-        Eigen::Map<const RowMajor>(&theta[offset], Index(widths[k]), Index(widths[k - 1])));
+    layers.emplace_back(Eigen::Map<const RowMajor>(
+        &theta[offset], static_cast<Index>(widths[k]), static_cast<Index>(widths[k - 1])));
     offset += widths[k] * widths[k - 1];
   }
   return layers;
@@ -51,7 +51,8 @@ Matrix product_of(const Layers& layers) {
 }
 
 Matrix columns_of(std::span<const double> values, std::size_t features) {
-  return Eigen::Map<const Matrix>(values.data(), Index(features), Index(values.size() / features));
+  return Eigen::Map<const Matrix>(
+      values.data(), static_cast<Index>(features), static_cast<Index>(values.size() / features));
 }
 
 Matrix regression(const Matrix& x, const Matrix& y, Index rank) {
@@ -134,19 +135,22 @@ LinearLoss::LinearLoss(std::vector<std::size_t> widths, const RegressionData& da
 double LinearLoss::operator()(std::span<const double> theta) const {
   using namespace theory;
   ISTHMUS_ASSERT(theta.size() == numbers_of(widths_), "theta has the numbers of all layers");
-  const Eigen::Map<const Matrix> x(inputs_.data(), Index(widths_.front()), Index(samples()));
-  const Eigen::Map<const Matrix> y(targets_.data(), Index(widths_.back()), Index(samples()));
+  const Eigen::Map<const Matrix> x(
+      inputs_.data(), static_cast<Index>(widths_.front()), static_cast<Index>(samples()));
+  const Eigen::Map<const Matrix> y(
+      targets_.data(), static_cast<Index>(widths_.back()), static_cast<Index>(samples()));
   const Matrix product = product_of(layers_of(widths_, theta));
   const double penalty =
-      ridge_ > 0.0 ? Eigen::Map<const Vector>(theta.data(), Index(theta.size())).squaredNorm()
-                   : 0.0;
-  return (product * x - y).squaredNorm() / double(samples()) + ridge_ * penalty;
+      ridge_ > 0.0
+          ? Eigen::Map<const Vector>(theta.data(), static_cast<Index>(theta.size())).squaredNorm()
+          : 0.0;
+  return (product * x - y).squaredNorm() / static_cast<double>(samples()) + ridge_ * penalty;
 }
 
 double LinearLoss::rounding(std::span<const double> theta) const {
   using namespace theory;
-  const double n = double(samples());
-  double p = Eigen::Map<const Vector>(inputs_.data(), Index(inputs_.size())).norm();
+  const double n = static_cast<double>(samples());
+  double p = Eigen::Map<const Vector>(inputs_.data(), static_cast<Index>(inputs_.size())).norm();
   for (const Matrix& layer : layers_of(widths_, theta)) {
     p *= layer.norm();
   }
@@ -159,14 +163,14 @@ double LinearLoss::minimum() const {
   using namespace theory;
   const Matrix x = columns_of(inputs_, widths_.front());
   const Matrix y = columns_of(targets_, widths_.back());
-  const Index rank = Index(std::ranges::min(widths_));
+  const auto rank = static_cast<Index>(std::ranges::min(widths_));
   // ||Y - U U^T Y Q Q^T||^2: the part off the row space of X, and the singular values left out.
   const Eigen::JacobiSVD<Matrix> inputs(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
   const Matrix q = inputs.matrixV().leftCols(inputs.rank());
   const Matrix on_basis = y * q;
   const Vector s = Eigen::JacobiSVD<Matrix>(on_basis).singularValues();
   const double left_out = s.size() > rank ? s.tail(s.size() - rank).squaredNorm() : 0.0;
-  return ((y - on_basis * q.transpose()).squaredNorm() + left_out) / double(samples());
+  return ((y - on_basis * q.transpose()).squaredNorm() + left_out) / static_cast<double>(samples());
 }
 
 }  // namespace isthmus

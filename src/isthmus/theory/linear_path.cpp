@@ -98,7 +98,7 @@ void turn(Trail& trail, std::size_t k, Index m) {
 
 Trail to_normal_form(const LinearNetwork& network) {
   Trail trail(layers_from_narrow_side(network));
-  const Index m = Index(narrow_side(network.widths));
+  const auto m = static_cast<Index>(narrow_side(network.widths));
   for (std::size_t k = 0; k + 1 < network.layers(); ++k) {
     if (k > 0) {
       clear_columns(trail, k, m);
@@ -241,7 +241,7 @@ LinearPath descend_linear(const LinearNetwork& start, const LinearLoss& loss) {
         value,
         least));
   }
-  const Index m = Index(narrow_side(start.widths));
+  const auto m = static_cast<Index>(narrow_side(start.widths));
   const Matrix best = regression(columns_of(loss.inputs(), start.widths.front()),
                                  columns_of(loss.targets(), start.widths.back()),
                                  m);
@@ -262,7 +262,7 @@ LinearPath connect_ridge(const LinearNetwork& a, const LinearNetwork& b) {
   const Layers to = layers_from_narrow_side(b);
   const Matrix first = product_of(from);
   const Matrix last = product_of(to);
-  const Index hidden = Index(a.widths[1]);
+  const auto hidden = static_cast<Index>(a.widths[1]);
   Trail trail_a = to_balanced(from, factors_of(first));
   Trail trail_b = to_balanced(to, factors_of(last));
   Trail middle(trail_a.now());

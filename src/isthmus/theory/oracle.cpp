@@ -13,7 +13,7 @@ constexpr std::size_t sweeps = 60;
 
 // What giving up each unit costs, by the quadratic part: |beta_i|^2 / (G^-1)_ii.
 Vector prices(const Matrix& gram, const Matrix& beta) {
-  const double ridge = 1e-10 * gram.trace() / double(gram.rows()) + 1e-300;
+  const double ridge = 1e-10 * gram.trace() / static_cast<double>(gram.rows()) + 1e-300;
   const Matrix damped = gram + ridge * Matrix::Identity(gram.rows(), gram.cols());
   const Matrix inverse = damped.ldlt().solve(Matrix::Identity(gram.rows(), gram.cols()));
   return beta.rowwise().squaredNorm().cwiseQuotient(inverse.diagonal().cwiseMax(1e-300));
@@ -94,7 +94,7 @@ Units polish(const ReluSamples& samples, Units units, const Freedom& freedom, st
   }
   const Matrix began = units.w;
   const Index d = samples.x.cols();
-  const double ridge = 1e-6 * samples.sigma.trace() / double(d) + 1e-300;
+  const double ridge = 1e-6 * samples.sigma.trace() / static_cast<double>(d) + 1e-300;
   const Eigen::LLT<Matrix> metric(samples.sigma + ridge * Matrix::Identity(d, d));
   Matrix z = features(samples, units.w);
   refit(samples, z, units);
@@ -104,7 +104,8 @@ Units polish(const ReluSamples& samples, Units units, const Freedom& freedom, st
     const Matrix residual = (z * units.beta - samples.y).rowwise() + units.c.transpose();
     const Matrix active = (z.array() > 0.0).cast<double>();
     const Matrix pull = (residual * units.beta.transpose()).cwiseProduct(active);
-    Matrix step = metric.solve(samples.x.transpose() * pull / double(samples.x.rows())).transpose();
+    Matrix step = metric.solve(samples.x.transpose() * pull / static_cast<double>(samples.x.rows()))
+                      .transpose();
     for (Index i = 0; i < units.count(); ++i) {
       step.row(i) /= units.beta.row(i).squaredNorm() + 1e-300;
     }

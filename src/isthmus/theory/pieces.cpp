@@ -150,7 +150,8 @@ LinearPathLoss measure(const LinearPath& path, const LinearLoss& loss, std::size
   double least = result.first;
   for (std::size_t piece = 0; piece < path.pieces(); ++piece) {
     for (std::size_t i = 0; i < points; ++i) {
-      const double value = loss(path.point(piece, double(i) / double(points - 1)));
+      const double value =
+          loss(path.point(piece, static_cast<double>(i) / static_cast<double>(points - 1)));
       if (!(value <= result.maximum)) {
         result.maximum = value;
         result.piece = piece;

@@ -71,8 +71,9 @@ Units drawn_units(const theory::ReluSamples& samples, Index m, double ridge, Rng
   }
   units.w = theory::rounded(units.w);
   const Matrix z = theory::features(samples, units.w);
-  const double count = double(z.rows());
-  const Matrix gram = z.transpose() * z / count + ridge * double(m) / 8.0 * Matrix::Identity(m, m);
+  const auto count = static_cast<double>(z.rows());
+  const Matrix gram =
+      z.transpose() * z / count + ridge * static_cast<double>(m) / 8.0 * Matrix::Identity(m, m);
   units.beta = theory::rounded(gram.llt().solve(z.transpose() * samples.y / count));
   return units;
 }
@@ -82,7 +83,7 @@ ReluProblem drawn_problem(const RateOptions& options, Rng& random) {
                       .inputs = std::vector<double>(options.samples * options.inputs),
                       .targets = std::vector<double>(options.samples),
                       .kappa = 0.0};
-  const auto n = Index(options.inputs);
+  const auto n = static_cast<Index>(options.inputs);
   Matrix directions(n, 2);
   for (Index k = 0; k < 2; ++k) {
     for (Index j = 0; j < n; ++j) {
@@ -93,7 +94,7 @@ ReluProblem drawn_problem(const RateOptions& options, Rng& random) {
   for (std::size_t s = 0; s < options.samples; ++s) {
     Vector x(n);
     for (Index j = 0; j < n; ++j) {
-      x(j) = problem.inputs[s * options.inputs + std::size_t(j)] = random.normal();
+      x(j) = problem.inputs[s * options.inputs + static_cast<std::size_t>(j)] = random.normal();
     }
     problem.targets[s] =
         std::sin(directions.col(0).dot(x)) + 0.5 * std::cos(directions.col(1).dot(x));
@@ -118,7 +119,7 @@ RateCase rate_case(const RateOptions& options, std::size_t index) {
   RateCase found{.problem = drawn_problem(options, random), .points = {}};
   validate(found.problem);
   const theory::ReluSamples samples(found.problem);
-  const auto m = Index(options.hidden);
+  const auto m = static_cast<Index>(options.hidden);
   const double norm =
       std::sqrt(Eigen::SelfAdjointEigenSolver<Matrix>(samples.sigma, Eigen::EigenvaluesOnly)
                     .eigenvalues()
@@ -134,7 +135,7 @@ RateCase rate_case(const RateOptions& options, std::size_t index) {
     found.level = std::max(found.level, value_of(samples, z, start[end]).total);
     found.perturbation = std::max(found.perturbation, norm * merged[end].cost);
     const Matrix difference = z * (start[end].beta - merged[end].units.beta);
-    found.change = std::max(found.change, difference.squaredNorm() / double(z.rows()));
+    found.change = std::max(found.change, difference.squaredNorm() / static_cast<double>(z.rows()));
   }
   found.epsilon = std::max(loss[0], loss[1]);
   const Units& best = merged[loss[0] <= loss[1] ? 0 : 1].units;
@@ -149,14 +150,14 @@ RateCase rate_case(const RateOptions& options, std::size_t index) {
                          {.start = start[0], .lasso = start[0], .pruned = merged[0].units},
                          {.start = start[1], .lasso = start[1], .pruned = merged[1].units},
                          best.at(used),
-                         std::size_t(m / 2));
+                         static_cast<std::size_t>(m / 2));
   return found;
 }
 
 PowerLaw fit_power_law(std::span<const double> x, std::span<const double> y) {
   double mean_x = 0.0;
   double mean_y = 0.0;
-  const auto count = double(x.size());
+  const auto count = static_cast<double>(x.size());
   for (std::size_t i = 0; i < x.size() && x.size() == y.size(); ++i) {
     if (!(x[i] > 0.0 && y[i] > 0.0)) {
       throw UsageError("power law: expected positive numbers");

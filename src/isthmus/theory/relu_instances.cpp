@@ -38,7 +38,7 @@ std::vector<double> rows_of(const Matrix& matrix) {
 std::vector<double> drawn_end(const ReluProblem& problem,
                               const theory::ReluSamples& samples,
                               Rng random) {
-  const auto m = Index(problem.network.hidden);
+  const auto m = static_cast<Index>(problem.network.hidden);
   theory::Units units{.w = normal_matrix(m, samples.x.cols(), random),
                       .beta = Matrix::Zero(m, samples.y.cols()),
                       .c = Vector::Zero(samples.y.cols())};
@@ -63,12 +63,12 @@ ReluProblem random_relu_problem(const ReluTaskOptions& options, std::size_t inde
       .kappa = options.kappa};
   check_sizes(problem.network, options.samples);
   Rng random(options.seed, stream_name({task_purpose, index}));
-  const auto n = Index(options.inputs);
+  const auto n = static_cast<Index>(options.inputs);
   Matrix w = normal_matrix(teachers, n, random);
   w.rowwise().normalize();
-  const Matrix v = normal_matrix(teachers, Index(options.outputs), random);
-  const Matrix x = normal_matrix(Index(options.samples), n, random);
-  Matrix y = (x * w.transpose()).cwiseMax(0.0) * v / std::sqrt(double(teachers));
+  const Matrix v = normal_matrix(teachers, static_cast<Index>(options.outputs), random);
+  const Matrix x = normal_matrix(static_cast<Index>(options.samples), n, random);
+  Matrix y = (x * w.transpose()).cwiseMax(0.0) * v / std::sqrt(static_cast<double>(teachers));
   y += 0.1 * normal_matrix(y.rows(), y.cols(), random);
   problem.inputs = rows_of(x);
   problem.targets = rows_of(y);
@@ -96,12 +96,13 @@ std::vector<double> projected(const std::vector<double>& inputs,
                     count));
   }
   Rng random(seed, stream_name({project_purpose, features, count}));
-  const Matrix directions = normal_matrix(Index(features), Index(count), random);
+  const Matrix directions =
+      normal_matrix(static_cast<Index>(features), static_cast<Index>(count), random);
   const Eigen::Map<const theory::RowMajor> rows(
-      inputs.data(), Index(inputs.size() / features), Index(features));
+      inputs.data(), static_cast<Index>(inputs.size() / features), static_cast<Index>(features));
   Matrix x = rows * directions;
   x.rowwise() -= x.colwise().mean().eval();
-  const Vector deviation = (x.colwise().squaredNorm() / double(x.rows())).cwiseSqrt();
+  const Vector deviation = (x.colwise().squaredNorm() / static_cast<double>(x.rows())).cwiseSqrt();
   if (!(deviation.minCoeff() > 0.0)) {
     throw UsageError("projection: expected inputs that differ from each other");
   }

@@ -66,8 +66,8 @@ std::vector<AddedLine> norm_lines(const Matrix& from, const Matrix& to, double k
   const double blur = 1e-14 * (penalty(0.0) + penalty(1.0) + travel);
   std::vector<AddedLine> lines;
   for (int k = 0; k < parts; ++k) {
-    const double begin = double(k) / parts;
-    const double slope = parts * (penalty(double(k + 1) / parts) - penalty(begin));
+    const double begin = static_cast<double>(k) / parts;
+    const double slope = parts * (penalty(static_cast<double>(k + 1) / parts) - penalty(begin));
     const double constant = penalty(begin) - slope * begin;
     lines.push_back({.begin = begin,
                      .constant = Interval(constant - blur, constant + blur),
@@ -100,8 +100,8 @@ void check_sizes(const ReluNetwork& network, std::size_t samples) {
         network.hidden));
   }
   const std::size_t width = std::max({network.inputs, network.hidden, network.outputs});
-  if (double(samples) * double(network.hidden) > most_products ||
-      double(samples) * double(width) > most_numbers) {
+  if (static_cast<double>(samples) * static_cast<double>(network.hidden) > most_products ||
+      static_cast<double>(samples) * static_cast<double>(width) > most_numbers) {
     throw UsageError(fmt::format(
         "samples: expected at most {:g} times hidden units and {:g} times inputs, got {} "
         "samples for a network {}-{}-{}: take fewer samples or units",
@@ -136,7 +136,7 @@ LossMaximum penalized_maximum(const ReluProblem& problem,
                               std::span<const double> from,
                               std::span<const double> to) {
   // The loss of maximum_on_segment is the mean over outputs; F is their sum.
-  const double outputs = double(problem.network.outputs);
+  const auto outputs = static_cast<double>(problem.network.outputs);
   std::vector<AddedLine> lines;
   if (problem.kappa > 0.0) {
     lines = penalty_lines(theory::units_of(problem.network, from).beta,

@@ -70,7 +70,7 @@ Side side_of(const ReluSamples& samples,
 }
 
 std::vector<Index> last_of(const std::vector<Index>& order, std::size_t count) {
-  return {order.end() - std::ptrdiff_t(std::min(count, order.size())), order.end()};
+  return {order.end() - static_cast<std::ptrdiff_t>(std::min(count, order.size())), order.end()};
 }
 
 // v at t = 1/2, where it is largest; v(t) is 4 t (1 - t) times this: see docs/theory.md.
@@ -91,8 +91,8 @@ double turning_of(const ReluValue& from, const ReluValue& to, double turn) {
   const auto chord = [](double one, double other, double t) { return (1.0 - t) * one + t * other; };
   double bound = std::max(from.total, to.total);
   for (int k = 0; k < parts; ++k) {
-    const double begin = double(k) / parts;
-    const double end = double(k + 1) / parts;
+    const double begin = static_cast<double>(k) / parts;
+    const double end = static_cast<double>(k + 1) / parts;
     const double nearest = end <= 0.5 ? end : begin;
     const double v = 4.0 * nearest * (1.0 - nearest) * turn;
     const double square =
@@ -123,8 +123,8 @@ Pruned pruned(const ReluSamples& samples,
   if (angle > 0.0) {
     const Units turned = polish(samples, result.units.at(support), Freedom{.angle = angle}, rounds);
     for (std::size_t k = 0; k < support.size(); ++k) {
-      result.units.w.row(support[k]) = turned.w.row(Index(k));
-      result.units.beta.row(support[k]) = turned.beta.row(Index(k));
+      result.units.w.row(support[k]) = turned.w.row(static_cast<Index>(k));
+      result.units.beta.row(support[k]) = turned.beta.row(static_cast<Index>(k));
     }
     result.units.c = turned.c;
   }
@@ -183,8 +183,8 @@ class Oracle {
 
   Units random_start(std::size_t l, std::size_t k) const {
     Rng random(options_.seed, stream_name({start_purpose, l, k}));
-    Units units{.w = Matrix(Index(l), samples_.x.cols()),
-                .beta = Matrix::Zero(Index(l), samples_.y.cols()),
+    Units units{.w = Matrix(static_cast<Index>(l), samples_.x.cols()),
+                .beta = Matrix::Zero(static_cast<Index>(l), samples_.y.cols()),
                 .c = Vector::Zero(samples_.y.cols())};
     for (Index i = 0; i < units.w.rows(); ++i) {
       for (Index j = 0; j < units.w.cols(); ++j) {
@@ -350,7 +350,7 @@ void set_constants(const ReluSamples& samples,
                    const std::vector<double>& angles,
                    const Choice& choice,
                    ReluPath& path) {
-  const double square = samples.y.squaredNorm() / double(samples.y.rows());
+  const double square = samples.y.squaredNorm() / static_cast<double>(samples.y.rows());
   const Eigen::SelfAdjointEigenSolver<Matrix> sigma(samples.sigma, Eigen::EigenvaluesOnly);
   const double root = std::sqrt(std::max(0.0, sigma.eigenvalues().maxCoeff()));
   const double infinity = std::numeric_limits<double>::infinity();

@@ -11,22 +11,22 @@ Units Units::at(const std::vector<Index>& places) const {
 
 ReluSamples::ReluSamples(const ReluProblem& problem)
     : kappa(problem.kappa), biases(problem.network.biases) {
-  const auto inputs = Index(problem.network.inputs);
-  const auto outputs = Index(problem.network.outputs);
-  const Index count = Index(problem.targets.size()) / outputs;
+  const auto inputs = static_cast<Index>(problem.network.inputs);
+  const auto outputs = static_cast<Index>(problem.network.outputs);
+  const auto count = static_cast<Index>(problem.targets.size()) / outputs;
   x.resize(count, inputs + (biases ? 1 : 0));
   x.leftCols(inputs) = ConstRows(problem.inputs.data(), count, inputs);
   if (biases) {
     x.col(inputs).setOnes();
   }
   y = ConstRows(problem.targets.data(), count, outputs);
-  sigma = x.transpose() * x / double(count);
+  sigma = x.transpose() * x / static_cast<double>(count);
 }
 
 Units units_of(const ReluNetwork& network, std::span<const double> theta) {
-  const auto inputs = Index(network.inputs);
-  const auto hidden = Index(network.hidden);
-  const auto outputs = Index(network.outputs);
+  const auto inputs = static_cast<Index>(network.inputs);
+  const auto hidden = static_cast<Index>(network.hidden);
+  const auto outputs = static_cast<Index>(network.outputs);
   const Index bias = network.biases ? 1 : 0;
   Units units{.w = Matrix(hidden, inputs + bias), .beta = {}, .c = Vector::Zero(outputs)};
   const double* place = theta.data();
@@ -49,7 +49,7 @@ std::vector<double> theta_of(const ReluNetwork& network, const Units& units) {
   const auto append = [&](const RowMajor& rows) {
     theta.insert(theta.end(), rows.data(), rows.data() + rows.size());
   };
-  append(units.w.leftCols(Index(network.inputs)));
+  append(units.w.leftCols(static_cast<Index>(network.inputs)));
   if (network.biases) {
     append(units.w.rightCols(1));
   }
@@ -74,7 +74,7 @@ Matrix features(const ReluSamples& samples, const Matrix& w) {
 
 ReluValue value_of(const ReluSamples& samples, const Matrix& z, const Units& units) {
   const Matrix residual = (z * units.beta - samples.y).rowwise() + units.c.transpose();
-  const double data = residual.squaredNorm() / double(samples.x.rows());
+  const double data = residual.squaredNorm() / static_cast<double>(samples.x.rows());
   return {.data = data, .total = data + samples.kappa * units.beta.rowwise().norm().sum()};
 }
 

@@ -19,10 +19,10 @@ double star_discrepancy(std::vector<double> points) {
     throw UsageError(fmt::format(
         "discrepancy: expected points in [0, 1], got {} to {}", points.front(), points.back()));
   }
-  const auto count = double(points.size());
+  const auto count = static_cast<double>(points.size());
   double largest = 0.0;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const double middle = (2.0 * double(i) + 1.0) / (2.0 * count);
+    const double middle = (2.0 * static_cast<double>(i) + 1.0) / (2.0 * count);
     largest = std::max(largest, 0.5 / count + std::abs(points[i] - middle));
   }
   return largest;

@@ -79,7 +79,7 @@ void run_command(const DropoutCommand& command, const Stop& stop) {
   const Objective& objective = *given.objective;
   Workers workers(worker_count(command.threads));
   Evaluators evaluators(objective, workers);
-  const Metric loss = loss_metric(objective);
+  const Metric loss = objective.loss_metric();
   const DropoutJoin join =
       join_by_dropout(evaluators, given.split, loss, given.a, given.b, command.search, &stop);
   const Path path{.dimension = objective.dimension(), .beads = join.path.points};

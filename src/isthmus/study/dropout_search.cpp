@@ -23,18 +23,6 @@ struct Draw {
 
 }  // namespace
 
-Metric loss_metric(const Objective& objective) {
-  switch (objective.loss()) {
-    case Loss::absolute:
-      return Metric::mean_absolute_error;
-    case Loss::squared:
-      return Metric::mean_squared_error;
-    case Loss::cross_entropy:
-      break;
-  }
-  return Metric::cross_entropy;
-}
-
 DropoutJoin join_by_dropout(Evaluators& evaluators,
                             Split split,
                             Metric metric,

@@ -27,9 +27,6 @@ struct DropoutJoin {
   double bound = 0.0;          ///< the largest of them: the metric stays below it on the path
 };
 
-/// The metric that is the loss of an objective, which is convex in the network's outputs.
-Metric loss_metric(const Objective& objective);
-
 /// Joins a and b (P each) by connect_dropout() with the halves and factors whose largest value at a
 /// node is least. Draws run in parallel; the result does not depend on the number of workers.
 /// Throws UsageError as that and perceptron_of(), or for no factor, Interrupted when `stop` is

@@ -35,7 +35,7 @@ TheoryStart theory_start(Evaluators& evaluators,
     return {.theorem = "relu", .beads = {path.points.begin(), path.points.end()}};
   }
   DropoutJoin join =
-      join_by_dropout(evaluators, split, loss_metric(objective), a, b, {.seed = seed}, stop);
+      join_by_dropout(evaluators, split, objective.loss_metric(), a, b, {.seed = seed}, stop);
   return {.theorem = "dropout", .beads = std::move(join.path.points)};
 }
 

@@ -143,6 +143,7 @@ void StudyFlags::add_training(CLI::App& command) {
       "endpoint-",
       group);
   add_all(command, problem_option_table(), group);
+  add_all(command, study_option_table(), group);
   add(command,
       from_key(train_option_table(), "max_steps").front(),
       "Budget of one end point, gradient steps",
@@ -364,7 +365,7 @@ void StudyFlags::set_training(StudyOptions& study) const {
 
 void StudyFlags::refuse_training_of_end_points() const {
   for (const auto& [flag, text] : given_) {
-    if (flag.starts_with("endpoint-")) {
+    if (flag.starts_with("endpoint")) {
       throw UsageError(fmt::format(
           "--{}: end points are trained where none are given; leave it out, or --from and --to",
           flag));

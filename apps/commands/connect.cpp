@@ -303,7 +303,7 @@ void add_sweep(Context& context) {
             "Connect many pairs at many thresholds: the curves of length and beads.\n\n"
             "Without --thresholds those of the published curve are taken. Under the strict "
             "protocol each\n"
-            "end point is trained once, and kept as it passes each threshold.",
+            "end point is trained once, and kept as it passes each threshold (--endpoints-of).",
             "\nExamples:\n"
             "  isthmus sweep quadratic --pairs 100\n"
             "  isthmus sweep cubic --pairs 300 --protocol paper --risk oracle --out runs/cubic\n"

@@ -136,8 +136,9 @@ Option<S> number_option(std::string_view key, Member member, const Range& range,
       whole ? std::numeric_limits<Value>::max() : std::numeric_limits<Value>::infinity();
   const std::string words = range.text(whole);
   const auto holds = [range](Value value) {
-    return value == unlimited && whole ? range.infinity_too || range.most >= double(unlimited)
-                                       : range.holds(double(value));
+    return value == unlimited && whole
+               ? range.infinity_too || range.most >= static_cast<double>(unlimited)
+               : range.holds(static_cast<double>(value));
   };
   const auto refuse = [name = option_name(key, text), words](const Json& value) {
     refuse_option(name, words, value);
@@ -168,11 +169,12 @@ Option<S> number_option(std::string_view key, Member member, const Range& range,
     }
   };
   if (range.least > 0.0 || (range.above_least && !whole)) {
-    option.outside.emplace_back(whole ? Json(Value(range.least) - 1)
+    option.outside.emplace_back(whole ? Json(static_cast<Value>(range.least) - 1)
                                       : Json(range.above_least ? range.least : range.least / 2));
   }
   if (std::isfinite(range.most)) {
-    option.outside.emplace_back(whole ? Json(Value(range.most) + 1) : Json(range.most * 2.0));
+    option.outside.emplace_back(whole ? Json(static_cast<Value>(range.most) + 1)
+                                      : Json(range.most * 2.0));
   }
   if (!whole) {
     option.outside.emplace_back(std::numeric_limits<double>::quiet_NaN());

@@ -177,9 +177,8 @@ class ComponentsRun {
     EndPointTrainer trainer(width.study, *width.run, stop_, [this](const EndPointProgress& event) {
       tell(progress_of(event));
     });
-    // The published scripts train anew for each threshold.
     const std::size_t group =
-        width.study.protocol == Protocol::strict ? thresholds.size() : std::size_t{1};
+        width.study.endpoints_of == EndPointsOf::pair ? thresholds.size() : std::size_t{1};
     const std::size_t groups = thresholds.size() / group;
     const std::size_t pairs = (options_.networks + 1) / 2;
     width.points.assign(2 * pairs, std::vector<EndPoint>(thresholds.size()));

@@ -19,10 +19,9 @@ namespace {
 constexpr std::uint64_t end_point_purpose = 0x656e64;  // "end"
 constexpr std::uint64_t initial_purpose = 0x696e6974;  // "init"
 
-// Under the strict protocol a pair's end points are the same for all thresholds; the published
-// scripts train new ones for each.
+// Trainings for one threshold alone start from different weights.
 std::uint64_t threshold_word(const StudyOptions& options, double threshold) {
-  return options.protocol == Protocol::strict ? 0 : std::bit_cast<std::uint64_t>(threshold);
+  return options.endpoints_of == EndPointsOf::pair ? 0 : std::bit_cast<std::uint64_t>(threshold);
 }
 
 TrainJob new_job(const StudyOptions& options,
@@ -77,7 +76,7 @@ EndPointTrainer::EndPointTrainer(const StudyOptions& options,
       stop_(stop),
       tell_(std::move(tell)),
       cache_(cache),
-      for_all_(options.protocol == Protocol::strict) {
+      for_all_(options.endpoints_of == EndPointsOf::pair) {
 }
 
 std::string EndPointTrainer::name(std::size_t pair, char side, double target) const {

@@ -51,6 +51,10 @@ TrainOptions training_from_json(const Json& json) {
   return training;
 }
 
+EndPointsOf endpoints_of_default(Protocol protocol) {
+  return protocol == Protocol::strict ? EndPointsOf::pair : EndPointsOf::threshold;
+}
+
 void validate_thresholds(std::span<const double> thresholds, Metric metric) {
   if (thresholds.empty()) {
     throw UsageError("thresholds: expected at least one");
@@ -174,6 +178,13 @@ const OptionTable<StudyOptions>& study_option_table() {
                       .help = "Where the other split is looked at along a path: grid, dangerous "
                               "(the worst point of each segment), none",
                       .preset = "the task's"}),
+      name_option<S>("endpoints_of",
+                     [](auto& s) -> auto& { return s.endpoints_of; },
+                     {.flag = "endpoints-of",
+                      .help = "What one training of an end point is for: pair: it is kept as it "
+                              "passes each threshold; threshold: new ones for each",
+                      .preset = "pair; paper: threshold",
+                      .group = "Training"}),
       flag_option<S>("shorten",
                      [](auto& s) -> auto& { return s.shorten; },
                      {.flag = "shorten",
@@ -231,6 +242,9 @@ Json to_json(const StudyOptions& options) {
   if (options.start == StringStart::line) {
     json.erase("start");
   }
+  if (options.endpoints_of == endpoints_of_default(options.protocol)) {
+    json.erase("endpoints_of");
+  }
   if (options.shorten) {
     put_options(json, std::span(shorten_option_table()), options.shortening);
   }
@@ -255,6 +269,7 @@ StudyOptions options_from_json(const Json& json) {
     StudyOptions options;
     options.problem = problem_from_json(json.at("problem"));
     options.protocol = named<Protocol>(json.at("protocol").get<std::string>());
+    options.endpoints_of = endpoints_of_default(options.protocol);
     options.thresholds = json.at("thresholds").get<std::vector<double>>();
     take_options(json, std::span(study_option_table()), options);
     take_options(json, std::span(string_option_table()), options.string);

@@ -22,17 +22,27 @@ namespace isthmus {
 /// Which rules a study follows.
 enum class Protocol {
   /// Algorithm 1 as stated: every grid point of a path, both end points among them, is at most L0;
-  /// no bead where the straight line passes; end points are trained once for all thresholds; fast
-  /// optimizer settings.
+  /// no bead where the straight line passes; end points of the pair; fast optimizer settings.
   strict,
   /// The published scripts, task by task: tolerance 1.02 or 1.1, no look at t = 1, a bead always
-  /// put in at the middle, ten rounds, their optimizers and stopping cadence.
+  /// put in at the middle, ten rounds, end points of the threshold, their optimizers and stopping
+  /// cadence.
   paper,
 };
 
 template <>
 inline constexpr auto enum_names<Protocol> =
     name_table<Protocol>("protocol", {{Protocol::strict, "strict"}, {Protocol::paper, "paper"}});
+
+/// What one training of an end point is for.
+enum class EndPointsOf {
+  pair,       ///< all thresholds: the network is kept as it passes each
+  threshold,  ///< one threshold: the next one's end points start anew, as in the published scripts
+};
+
+template <>
+inline constexpr auto enum_names<EndPointsOf> = name_table<EndPointsOf>(
+    "endpoints-of", {{EndPointsOf::pair, "pair"}, {EndPointsOf::threshold, "threshold"}});
 
 /// What is done to the second end point of a pair before the two are joined.
 enum class EndAlignment {
@@ -83,6 +93,7 @@ struct StudyOptions {
   ShortenTerms shortening{};
   /// Of the end points; its metric and split are those of the string's grid.
   TrainOptions endpoints{};
+  EndPointsOf endpoints_of = EndPointsOf::pair;
   OtherSplit other_split = OtherSplit::grid;
   /// Strings end at the aligned copy of B, where it is not none.
   EndAlignment align = EndAlignment::none;

@@ -12,14 +12,15 @@
 namespace isthmus {
 namespace {
 
-// Under the strict protocol a pair's end points train on from threshold to threshold, and its
-// rows count from the start: the largest is what they cost.
+// End points of a pair train on from threshold to threshold, and their rows count from the start:
+// the largest is what they cost.
 std::uint64_t endpoint_cost(const StudyOptions& options, const std::vector<CellRow>& cells) {
   std::vector<std::uint64_t> of_pair(options.pairs);
   for (const CellRow& row : cells) {
     std::uint64_t& cost = of_pair[row.pair];
-    cost = options.protocol == Protocol::strict ? std::max(cost, row.gradient_samples_endpoints)
-                                                : cost + row.gradient_samples_endpoints;
+    cost = options.endpoints_of == EndPointsOf::pair
+               ? std::max(cost, row.gradient_samples_endpoints)
+               : cost + row.gradient_samples_endpoints;
   }
   return std::accumulate(of_pair.begin(), of_pair.end(), std::uint64_t{0});
 }

@@ -107,7 +107,7 @@ class StudyRun {
   using Clock = std::chrono::steady_clock;
 
   void run_cells() {
-    if (options_.protocol == Protocol::strict || options_.from) {
+    if (options_.endpoints_of == EndPointsOf::pair || options_.from) {
       workers_.for_each(options_.pairs, [&](std::size_t pair, std::size_t) {
         run_pair(pair, options_.thresholds);
       });
@@ -178,7 +178,7 @@ class StudyRun {
     // Targets are all thresholds of the pair, finished or not, so that the end points are those of
     // an unbroken run.
     const std::vector<double> targets =
-        options_.protocol == Protocol::strict ? options_.thresholds : thresholds;
+        options_.endpoints_of == EndPointsOf::pair ? options_.thresholds : thresholds;
     std::vector<bool> finished;
     for (const double target : targets) {
       finished.push_back(cell(target, pair).has_value());

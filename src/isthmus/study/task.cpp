@@ -18,6 +18,7 @@ void set_paper_rules(StudyOptions& options) {
   if (options.protocol == Protocol::strict) {
     return;
   }
+  options.endpoints_of = EndPointsOf::threshold;
   options.string.always_insert = true;
   options.string.max_rounds = 10;
   options.string.grid.points -= 1;

@@ -74,17 +74,18 @@ TEST(Study, StopsWithAMessageThatSaysHowToGoOn) {
       {"interrupted", "--resume", "run"});
 }
 
-TEST(Study, EndPointsOfAPairAreCountedOnceAPairWhenStrict) {
+TEST(Study, EndPointsOfAPairAreCountedOnceAPair) {
   const TemporaryFolder folder;
   StudyOptions options = small_study();
-  for (const Protocol protocol : {Protocol::strict, Protocol::paper}) {
-    options.protocol = protocol;
-    const std::filesystem::path place = folder.path() / std::string(name_of(protocol));
+  for (const EndPointsOf kind : {EndPointsOf::pair, EndPointsOf::threshold}) {
+    options.endpoints_of = kind;
+    const std::filesystem::path place = folder.path() / std::string(name_of(kind));
     const StudyResult result = run_in(place, options, false);
     std::uint64_t expected = 0;
     for (const CellRow& row : result.cells) {
-      expected +=
-          protocol == Protocol::paper || row.threshold == 0.1 ? row.gradient_samples_endpoints : 0;
+      expected += kind == EndPointsOf::threshold || row.threshold == 0.1
+                      ? row.gradient_samples_endpoints
+                      : 0;
     }
     const Json summary = Json::parse(bytes_of(place / "summary.json"));
     EXPECT_EQ(summary["gradient_samples_endpoints"], expected);

@@ -9,6 +9,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/json.h"
+#include "isthmus/study/option_table.h"
 #include "support/temporary_folder.h"
 
 namespace isthmus {
@@ -127,6 +128,21 @@ TEST(StudyOptions, RefusesWhatCannotRun) {
         o.to = GivenEndPoint{.name = "b", .theta = std::vector<float>(23)};
       },
       {"b", "24", "23"});
+}
+
+TEST(StudyOptions, TheProtocolSaysWhatAnEndPointIsTrainedForWhereNothingElseDoes) {
+  for (const Protocol protocol : {Protocol::strict, Protocol::paper}) {
+    const EndPointsOf usual =
+        protocol == Protocol::strict ? EndPointsOf::pair : EndPointsOf::threshold;
+    StudyOptions options = default_options(task_of("quadratic"), protocol);
+    options.thresholds = {0.1};
+    EXPECT_EQ(options.endpoints_of, usual);
+    EXPECT_FALSE(to_json(options).contains("endpoints_of"));  // runs of before are read the same
+    for (const EndPointsOf kind : {EndPointsOf::pair, EndPointsOf::threshold}) {
+      options.endpoints_of = kind;
+      EXPECT_EQ(options_from_json(to_json(options)).endpoints_of, kind);
+    }
+  }
 }
 
 TEST(StudyOptions, JsonTellsEndPointsApartByTheirNumbers) {

@@ -612,8 +612,8 @@ TEST(Connect, ShowsWhatMadeAPathFail) {
   expect_run(folder.path(), undecided, 0);
   std::size_t bounds = 0;
   for (int pair = 0; pair < 6; ++pair) {
-    const Json cell =
-        Json::parse(bytes_of(folder / ("run/cells/0.02_" + std::to_string(pair) + ".json")));
+    const Json cell = Json::parse(bytes_of(
+        folder / std::string("run/cells/0.02_").append(std::to_string(pair)).append(".json")));
     if (cell["row"]["verdict"] == "connected") {
       continue;
     }

@@ -153,12 +153,8 @@ StringSummary connect_curve(Evaluators& evaluators,
   options.grid.stop_at_failure = true;
   options.training.max_steps = terms.steps;
   GrowingString string(evaluators, options, callbacks, std::array{a, b});
-  if (!string.evaluate_end_points()) {
-    return string.finish(string.ending(Ending::Kind::end_point_not_reached));
-  }
-  string.check_segments();
-  if (string.passes()) {
-    return string.finish(string.ending(Ending::Kind::connected));
+  if (const std::optional<Ending> decided = string.decided_by_line()) {
+    return string.finish(*decided);
   }
   if (const std::optional<Ending> limit = string.limit_met(terms.bends)) {
     return string.finish(*limit);

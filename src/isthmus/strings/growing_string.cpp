@@ -123,6 +123,14 @@ bool GrowingString::evaluate_end_points() {
          reaches(summary_.value_b, options_.grid.bound, options_.grid.comparison);
 }
 
+std::optional<Ending> GrowingString::decided_by_line() {
+  if (!evaluate_end_points()) {
+    return ending(Ending::Kind::end_point_not_reached);
+  }
+  check_segments();
+  return passes() ? std::optional(ending(Ending::Kind::connected)) : std::nullopt;
+}
+
 Ending GrowingString::ending(Ending::Kind kind) const {
   return {.kind = kind,
           .metric = evaluators_.objective().metric_name(options_.grid.metric),

@@ -74,6 +74,9 @@ class GrowingString {
 
   /// Looks at the end points. Returns whether both reach the bound.
   bool evaluate_end_points();
+  /// What a method that begins with the straight line looks at first: its end points and its
+  /// segments. Returns how the string ends where that decides it.
+  std::optional<Ending> decided_by_line();
   /// Looks at every segment that was not looked at since its beads changed.
   void check_segments();
   /// Whether every segment passes. Where checks are screened the largest value is confirmed by a

@@ -233,12 +233,8 @@ StringSummary connect_neb(Evaluators& evaluators,
   options.grid.stop_at_failure = false;
   options.max_rounds = terms.cycles;
   GrowingString string(evaluators, options, callbacks, std::array{a, b});
-  if (!string.evaluate_end_points()) {
-    return string.finish(string.ending(Ending::Kind::end_point_not_reached));
-  }
-  string.check_segments();
-  if (string.passes()) {
-    return string.finish(string.ending(Ending::Kind::connected));
+  if (const std::optional<Ending> decided = string.decided_by_line()) {
+    return string.finish(*decided);
   }
   return grow_band(string, terms, callbacks);
 }

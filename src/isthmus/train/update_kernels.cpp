@@ -7,6 +7,9 @@
 
 #include "isthmus/core/target.h"
 
+// Heads of kernels stand again and again: their pointers must be parameters, which cannot alias, of
+// a function of their own, which is compiled for each processor.
+//
 // Only division, square root and memory bandwidth matter, so 512-bit vectors would gain nothing
 // over 256-bit ones.
 

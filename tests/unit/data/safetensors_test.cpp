@@ -310,8 +310,9 @@ TEST(Safetensors, types_that_cannot_be_read_are_known_by_name) {
     const auto size = static_cast<std::uint64_t>(bytes);
     const SafetensorsFile file(
         folder.write("file",
-                     file_of("{" + tensor("w", dtype, shape, 0, size) + "," +
-                                 tensor("x", "F32", "[1]", size, size + 4) + "}",
+                     file_of(fmt::format("{{{},{}}}",
+                                         tensor("w", dtype, shape, 0, size),
+                                         tensor("x", "F32", "[1]", size, size + 4)),
                              size + 4)));
     EXPECT_EQ(file.read("x").size(), 1U) << dtype;
     EXPECT_FALSE(file.find("w")->readable());

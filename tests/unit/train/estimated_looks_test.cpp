@@ -12,6 +12,7 @@
 
 #include "isthmus/objective/network_objective.h"
 #include "isthmus/train/train.h"
+#include "support/plain_objective.h"
 
 namespace isthmus {
 namespace {
@@ -152,7 +153,7 @@ TEST(EstimatedLooks, GoOnFromTheirStateWithTheSameBits) {
   train_on(*objective, std::span(unbroken).first(1), options);
   ASSERT_EQ(unbroken[0].summary.termination, Termination::reached);
   const std::filesystem::path file =
-      std::filesystem::path(testing::TempDir()) / "estimated_looks.state";
+      std::filesystem::path(::testing::TempDir()) / "estimated_looks.state";
   Workers workers(1);
   Evaluators evaluators(*objective, workers);
   const std::size_t steps = unbroken[0].summary.steps;
@@ -176,34 +177,9 @@ TEST(EstimatedLooks, GoOnFromTheirStateWithTheSameBits) {
   }
 }
 
-// The same objective, but one that does not tell losses of samples.
-class WithoutLosses final : public Objective {
- public:
-  explicit WithoutLosses(const Objective& inner) : inner_(inner) {}
-  const Layout& layout() const override { return inner_.layout(); }
-  std::size_t samples(Split split) const override { return inner_.samples(split); }
-  Loss loss() const override { return inner_.loss(); }
-  bool supports(Metric metric) const override { return inner_.supports(metric); }
-  std::unique_ptr<Evaluator> evaluator() const override { return inner_.evaluator(); }
-  std::unique_ptr<BatchSource> batches(std::uint64_t seed,
-                                       std::uint64_t stream,
-                                       std::size_t batch_size) const override {
-    return inner_.batches(seed, stream, batch_size);
-  }
-  bool training_loss_is(Metric metric, Split split) const override {
-    return inner_.training_loss_is(metric, split);
-  }
-  void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const override {
-    inner_.initialise(seed, stream, theta);
-  }
-
- private:
-  const Objective& inner_;
-};
-
 TEST(EstimatedLooks, NeedNoLossesOfSamples) {
   const auto inner = objective_of(clouds(20000, 1), clouds(100, 2));
-  const WithoutLosses objective(*inner);
+  const testing::PlainObjective objective(*inner);
   const TrainOptions options = options_of(LookKind::estimated);
   std::vector<TrainJob> jobs = jobs_of(objective, {0.1});
   train_on(objective, jobs, options);
@@ -220,7 +196,7 @@ TEST(EstimatedLooks, NeedNoLossesOfSamples) {
 // promise. The bead goes on to its budget, and tells how often it was denied.
 TEST(EstimatedLooks, GoOnWhereTheSplitDeniesWhatBatchesPromise) {
   const auto inner = objective_of(clouds(5000, 1), clouds(5000, 2, 0.1));
-  const WithoutLosses without(*inner);
+  const testing::PlainObjective without(*inner);
   for (const Objective* objective : std::array<const Objective*, 2>{inner.get(), &without}) {
     TrainOptions options = options_of(LookKind::estimated);
     options.split = Split::test;

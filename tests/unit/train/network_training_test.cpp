@@ -10,6 +10,7 @@
 #include "isthmus/data/generated.h"
 #include "isthmus/objective/network_objective.h"
 #include "isthmus/train/train.h"
+#include "support/plain_objective.h"
 
 namespace isthmus {
 namespace {
@@ -231,31 +232,6 @@ TEST(NetworkTraining, KeepsTheLossesOfTheLookThatReachedTheTarget) {
   EXPECT_TRUE(jobs[1].per_sample.empty());
 }
 
-// The same objective, but one that tells no margins.
-class WithoutMargins final : public Objective {
- public:
-  explicit WithoutMargins(const Objective& inner) : inner_(inner) {}
-  const Layout& layout() const override { return inner_.layout(); }
-  std::size_t samples(Split split) const override { return inner_.samples(split); }
-  Loss loss() const override { return inner_.loss(); }
-  bool supports(Metric metric) const override { return inner_.supports(metric); }
-  std::unique_ptr<Evaluator> evaluator() const override { return inner_.evaluator(); }
-  std::unique_ptr<BatchSource> batches(std::uint64_t seed,
-                                       std::uint64_t stream,
-                                       std::size_t batch_size) const override {
-    return inner_.batches(seed, stream, batch_size);
-  }
-  bool training_loss_is(Metric metric, Split split) const override {
-    return inner_.training_loss_is(metric, split);
-  }
-  void initialise(std::uint64_t seed, std::uint64_t stream, std::span<float> theta) const override {
-    inner_.initialise(seed, stream, theta);
-  }
-
- private:
-  const Objective& inner_;
-};
-
 TEST(NetworkTraining, LooksAtDifficultSamplesFirstAndEndsAtTheSameStep) {
   std::vector<Case> all = cases();
   Case& task = all.back();
@@ -266,7 +242,7 @@ TEST(NetworkTraining, LooksAtDifficultSamplesFirstAndEndsAtTheSameStep) {
   Workers workers(1);
   Evaluators evaluators(*task.objective, workers);
   train(evaluators, first, task.options);
-  const WithoutMargins plain(*task.objective);
+  const testing::PlainObjective plain(*task.objective);
   Evaluators plain_evaluators(plain, workers);
   train(plain_evaluators, reference, task.options);
   TrainOptions keeping = task.options;

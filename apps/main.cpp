@@ -122,6 +122,24 @@ std::string command_line(int argc, char** argv) {
   return line;
 }
 
+void add_commands(isthmus::app::Context& context) {
+  isthmus::app::add_connect(context);
+  isthmus::app::add_sweep(context);
+  isthmus::app::add_components(context);
+  isthmus::app::add_verify(context);
+  isthmus::app::add_shorten(context);
+  isthmus::app::add_export(context);
+  isthmus::app::add_report(context);
+  isthmus::app::add_plane(context);
+  isthmus::app::add_train(context);
+  isthmus::app::add_align(context);
+  isthmus::app::add_check_gradient(context);
+  isthmus::app::add_lower_bound(context);
+  isthmus::app::add_theory(context);
+  isthmus::app::add_data(context);
+  isthmus::app::add_list(context);
+}
+
 int run(int argc, char** argv) {
   using isthmus::ExitCode;
   CLI::App parser{
@@ -150,21 +168,7 @@ int run(int argc, char** argv) {
       "Results go to standard output, progress and errors to standard error.");
   isthmus::app::Context context{
       .parser = &parser, .stop = &stop, .line = command_line(argc, argv), .chosen = {}};
-  isthmus::app::add_connect(context);
-  isthmus::app::add_sweep(context);
-  isthmus::app::add_components(context);
-  isthmus::app::add_verify(context);
-  isthmus::app::add_shorten(context);
-  isthmus::app::add_export(context);
-  isthmus::app::add_report(context);
-  isthmus::app::add_plane(context);
-  isthmus::app::add_train(context);
-  isthmus::app::add_align(context);
-  isthmus::app::add_check_gradient(context);
-  isthmus::app::add_lower_bound(context);
-  isthmus::app::add_theory(context);
-  isthmus::app::add_data(context);
-  isthmus::app::add_list(context);
+  add_commands(context);
   refuse_malformed_numbers(parser);
   try {
     parser.parse(argc, argv);

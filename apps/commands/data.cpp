@@ -84,7 +84,7 @@ void fetch(const DataCommand& command, const Stop& stop) {
   const std::filesystem::path folder = base / set.folder;
   FetchOptions options;
   options.stop = &stop;
-  for (std::string mirror : command.mirrors) {
+  for (const std::string& mirror : command.mirrors) {
     options.mirrors.push_back(mirror.ends_with('/') ? mirror : mirror + "/");
   }
   const bool terminal = isatty(STDERR_FILENO) == 1;

@@ -82,6 +82,31 @@ std::size_t first_linear(const std::vector<Step>& steps) {
   return static_cast<std::size_t>(found - steps.begin());
 }
 
+void Enclosure::sum_inputs(const Step& step,
+                           const StepWeights& weights,
+                           const Rows& in,
+                           Rows& out) {
+  Tile tile;
+  const std::size_t positions = step.positions();
+  zero_.resize(step.in_rows);
+  for (std::size_t row = 0; row < step.in_rows; ++row) {
+    zero_[row] = all_zero(in[row]) ? 1 : 0;
+  }
+  for (std::size_t p = 0; p < positions; ++p) {
+    compact(step, p, zero_, used_);
+    for (std::size_t o = 0; o < step.outputs; o += panel_width) {
+      multiply(weights.weights.panel(o / panel_width), used_, in.data(), tile);
+      for (std::size_t j = 0; j < std::min(panel_width, step.outputs - o); ++j) {
+        Lanes& result = out[(o + j) * positions + p];
+        for (std::size_t lane = 0; lane < lane_count; ++lane) {
+          result[lane] = tile[j][lane] + weights.bias[o + j];
+        }
+      }
+    }
+    multiplications_ += static_cast<double>(used_.size() * step.outputs);
+  }
+}
+
 void Enclosure::run(std::size_t index,
                     const Rows& in,
                     const PointWeights& weights,
@@ -90,29 +115,9 @@ void Enclosure::run(std::size_t index,
   Rows& out = end.values[index];
   out.resize(step.out_rows);
   switch (step.kind) {
-    case Step::Kind::linear: {
-      Tile tile;
-      const std::size_t positions = step.positions();
-      const StepWeights& own = *weights[index];
-      zero_.resize(step.in_rows);
-      for (std::size_t row = 0; row < step.in_rows; ++row) {
-        zero_[row] = all_zero(in[row]) ? 1 : 0;
-      }
-      for (std::size_t p = 0; p < positions; ++p) {
-        compact(step, p, zero_, used_);
-        for (std::size_t o = 0; o < step.outputs; o += panel_width) {
-          multiply(own.weights.panel(o / panel_width), used_, in.data(), tile);
-          for (std::size_t j = 0; j < std::min(panel_width, step.outputs - o); ++j) {
-            Lanes& result = out[(o + j) * positions + p];
-            for (std::size_t lane = 0; lane < lane_count; ++lane) {
-              result[lane] = tile[j][lane] + own.bias[o + j];
-            }
-          }
-        }
-        multiplications_ += static_cast<double>(used_.size() * step.outputs);
-      }
+    case Step::Kind::linear:
+      sum_inputs(step, *weights[index], in, out);
       break;
-    }
     case Step::Kind::relu:
       kernels().relu(in, out);
       break;

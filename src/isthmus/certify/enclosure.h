@@ -88,6 +88,7 @@ class Enclosure {
                  const Magnitudes& magnitudes,
                  Deviation& deviation);
   void linear(std::size_t index, const Stretch& stretch, double rounding, Deviation& deviation);
+  void sum_inputs(const Step& step, const StepWeights& weights, const Rows& in, Rows& out);
   void run(std::size_t step, const Rows& in, const PointWeights& weights, EndValues& end);
 
   const std::vector<Step>& steps_;

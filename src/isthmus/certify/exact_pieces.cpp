@@ -145,7 +145,7 @@ class PieceBuilder {
     double at = 0.0;
     std::uint32_t unit = 0;
     State into = State::off;
-    auto operator<=>(const Turn&) const = default;
+    auto operator<=>(const Turn&) const = default;  // NOLINT(modernize-use-nullptr): none
   };
 
   struct Stretch {

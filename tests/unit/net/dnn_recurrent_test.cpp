@@ -236,7 +236,16 @@ TEST(DnnLoops, AllInstructionSetsGiveTheSameBits) {
     const double total = all[set]->sum_of_powers(
         sums.size(), sums.data(), all[set]->largest(sums.size(), sums.data()), powers.data());
     powers.push_back(static_cast<float>(total));
-    for (const std::vector<float>* part : {&gates, &cell, &hidden, &by_cell, &by_gates, &powers}) {
+    std::vector<float> in_place = sums;
+    const float most = all[set]->largest_of_many(sums.size(), sums.data());
+    powers.push_back(most);
+    powers.push_back(
+        static_cast<float>(all[set]->powers_in_place(in_place.size(), most, in_place.data())));
+    powers.insert(powers.end(), in_place.begin(), in_place.end());
+    std::vector<float> added(powers.size(), 0.5F);
+    all[set]->scale_row(powers.size(), 0.3F, powers.data(), added.data());
+    for (const std::vector<float>* part :
+         {&gates, &cell, &hidden, &by_cell, &by_gates, &powers, &added}) {
       results[set].insert(results[set].end(), part->begin(), part->end());
     }
   }
@@ -274,6 +283,38 @@ TEST(DnnLoops, TheLargestIsFoundAnywhere) {
     std::vector<float> x(37, -2.0F);
     x[place] = -1.0F;
     EXPECT_EQ(dnn::loops().largest(x.size(), x.data()), -1.0F) << place;
+  }
+}
+
+TEST(DnnLoops, PowersOfManyNumbersAreAccurate) {
+  std::size_t count = 0;
+  const dnn::Loops& narrowest = *dnn::available_loops(count)[0];
+  std::vector<float> row(91);  // a whole block, a vector and a rest
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    row[i] = -0.94F * static_cast<float>(i);
+  }
+  std::vector<float> powers = row;
+  const double sum = narrowest.powers_in_place(powers.size(), 0.0F, powers.data());
+  double expected = 0.0;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const double power = std::exp(static_cast<double>(row[i]));
+    EXPECT_NEAR(powers[i], power, 2e-7) << row[i];
+    EXPECT_NEAR(powers[i], power, 5e-6 * power) << row[i];
+    expected += power;
+  }
+  EXPECT_NEAR(sum, expected, 2e-7 * expected);
+}
+
+TEST(DnnLoops, PowersOfManyNumbersKeepNaN) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::size_t at : {0UL, 70UL, 90UL}) {
+    std::vector<float> row(91, -1.0F);
+    row[at] = nan;
+    const dnn::Loops& loop = dnn::loops();
+    EXPECT_EQ(loop.largest_of_many(row.size(), row.data()), -1.0F);
+    EXPECT_TRUE(std::isnan(loop.powers_in_place(row.size(), -1.0F, row.data()))) << at;
+    EXPECT_TRUE(std::isnan(row[at])) << at;
+    EXPECT_EQ(row[at == 0 ? 1 : 0], 1.0F);
   }
 }
 

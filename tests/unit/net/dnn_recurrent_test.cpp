@@ -235,17 +235,23 @@ TEST(DnnLoops, AllInstructionSetsGiveTheSameBits) {
     std::vector<float> powers(sums.size());
     const double total = all[set]->sum_of_powers(
         sums.size(), sums.data(), all[set]->largest(sums.size(), sums.data()), powers.data());
-    powers.push_back(static_cast<float>(total));
     std::vector<float> in_place = sums;
     const float most = all[set]->largest_of_many(sums.size(), sums.data());
-    powers.push_back(most);
-    powers.push_back(
-        static_cast<float>(all[set]->powers_in_place(in_place.size(), most, in_place.data())));
-    powers.insert(powers.end(), in_place.begin(), in_place.end());
-    std::vector<float> added(powers.size(), 0.5F);
-    all[set]->scale_row(powers.size(), 0.3F, powers.data(), added.data());
-    for (const std::vector<float>* part :
-         {&gates, &cell, &hidden, &by_cell, &by_gates, &powers, &added}) {
+    const double sum = all[set]->powers_in_place(in_place.size(), most, in_place.data());
+    std::vector<float> scaled = in_place;
+    std::vector<float> added(scaled.size(), 0.5F);
+    all[set]->scale_row(scaled.size(), 0.3F, scaled.data(), added.data());
+    std::vector<float> single{static_cast<float>(total), most, static_cast<float>(sum)};
+    for (const std::vector<float>* part : {&gates,
+                                           &cell,
+                                           &hidden,
+                                           &by_cell,
+                                           &by_gates,
+                                           &powers,
+                                           &in_place,
+                                           &scaled,
+                                           &added,
+                                           &single}) {
       results[set].insert(results[set].end(), part->begin(), part->end());
     }
   }

@@ -3,7 +3,9 @@
 // a small perceptron at batch 128, and the PTB network on windows of 20 x 20 words, one thread and
 // two, beside the machine's rate of sgemm in the same run.
 //
-//     bench_dnn [REPETITIONS]
+//     bench_dnn [REPETITIONS [NAME...]]
+//
+// NAME: convnet, cifar10, lstm, perceptron, convnet_two, lstm_two; without names, all.
 //
 // bench/dnn_torch.py runs it in turns with PyTorch and prints the ratios.
 #include <dlfcn.h>
@@ -275,17 +277,18 @@ Json best_and_median(std::vector<double> values) {
   return {{"best", values.back()}, {"median", values[values.size() / 2]}};
 }
 
-// Steps of two threads at once over those of one in the same time, in turns. By the clock, which
+// What two threads at once do over what one does in the same time, in turns. By the clock, which
 // counts other programs against the two, and by the processor time of the threads, which shows what
 // they take from each other (caches, memory).
-Json two_workers(const Subject& subject, int repetitions) {
+// "step": what one piece of work takes by the clock while both run.
+Json two_workers(const Subject& subject, int repetitions, void (Trainer::*work)()) {
   constexpr int steps = 6;
   Trainer first(subject);
   Trainer second(subject);
-  const auto run = [](Trainer& trainer) {  // returns processor time
+  const auto run = [work](Trainer& trainer) {  // returns processor time
     const double begin = thread_seconds();
     for (int i = 0; i < steps; ++i) {
-      trainer.step();
+      (trainer.*work)();
     }
     return thread_seconds() - begin;
   };
@@ -293,6 +296,7 @@ Json two_workers(const Subject& subject, int repetitions) {
   run(second);
   std::vector<double> by_clock;
   std::vector<double> by_processor;
+  std::vector<double> each;
   for (int i = 0; i < repetitions; ++i) {
     double own_alone = 0.0;
     double own_first = 0.0;
@@ -304,9 +308,13 @@ Json two_workers(const Subject& subject, int repetitions) {
       other.join();
     });
     by_clock.push_back(2.0 * alone / together);
+    each.push_back(together / (2 * steps));
     by_processor.push_back(own_alone / own_first + own_alone / own_second);
   }
-  return {{"by_clock", best_and_median(by_clock)}, {"by_processor", best_and_median(by_processor)}};
+  std::ranges::sort(each);
+  return {{"by_clock", best_and_median(by_clock)},
+          {"by_processor", best_and_median(by_processor)},
+          {"step", milliseconds({each.front(), each[each.size() / 2]})}};
 }
 
 }  // namespace
@@ -322,14 +330,30 @@ int main(int argc, char** argv) {
   json["onednn"] = std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
                    std::to_string(version->patch);
   json["sgemm_gflops"] = sgemm_rate();
-  json["convnet"] = measure({.network = convnet()}, repetitions, 1);
-  json["cifar10"] = measure(cifar10_subject(), repetitions, 1);
-  json["lstm"] = measure(language_subject(), repetitions, 1);
-  json["perceptron"] = measure({.network = perceptron()}, repetitions, 50);
-  json["two_workers"] = two_workers({.network = convnet()}, repetitions);
-  json["two_workers_lstm"] = two_workers(language_subject(), repetitions);
-  json["sgemm_fraction"] =
-      json["convnet"]["step_gflops"].get<double>() / json["sgemm_gflops"].get<double>();
+  const std::vector<std::string> names(argv + std::min(argc, 2), argv + argc);
+  const auto wanted = [&](const char* name) {
+    return names.empty() || std::ranges::find(names, name) != names.end();
+  };
+  if (wanted("convnet")) {
+    json["convnet"] = measure({.network = convnet()}, repetitions, 1);
+  }
+  if (wanted("cifar10")) {
+    json["cifar10"] = measure(cifar10_subject(), repetitions, 1);
+  }
+  if (wanted("lstm")) {
+    json["lstm"] = measure(language_subject(), repetitions, 1);
+  }
+  if (wanted("convnet_two")) {
+    json["convnet_two"] = two_workers({.network = convnet()}, repetitions, &Trainer::step);
+  }
+  if (wanted("lstm_two")) {
+    json["lstm_two"] = two_workers(language_subject(), repetitions, &Trainer::step);
+    json["lstm_two"]["evaluate"] =
+        two_workers(language_subject(), repetitions, &Trainer::evaluate)["step"];
+  }
+  if (wanted("perceptron")) {
+    json["perceptron"] = measure({.network = perceptron()}, repetitions, 50);
+  }
   std::cout << json.dump(2) << "\n";
   return 0;
 }

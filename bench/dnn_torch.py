@@ -3,12 +3,13 @@
 """The dnn engine beside PyTorch on one thread, in turns within one run.
 
     ninja -C build/release bench_dnn
-    python3 bench/dnn_torch.py [--program build/release/bench/bench_dnn] [--rounds 3]
+    python3 bench/dnn_torch.py [--program build/release/bench/bench_dnn] [--rounds 3] [--network lstm]
 
 Networks and batch sizes are those of bench_dnn.cpp. PyTorch takes a training step with torch.optim.Adam
 as it comes, with foreach and with fused; its best one counts. Ratios are PyTorch's time over ours, from
 the best times of all rounds and from the medians of the rounds' medians. All times are processor times of
-the one thread, which other programs on the machine disturb less than those of the clock.
+the one thread, which other programs on the machine disturb less than those of the clock. "two_threads": by
+the clock, PyTorch with two threads against two workers of ours, time for each step of either.
 """
 import argparse
 import json
@@ -58,7 +59,7 @@ class LanguageModel(nn.Module):
         return self.head(hidden.flatten(0, 1)), state
 
 
-def measure_lstm(repetitions):
+def measure_lstm(repetitions, clock=time.process_time):
     tokens = torch.randint(0, WORDS, (20, 20))
     labels = torch.randint(0, WORDS, (400,))
     criterion = nn.CrossEntropyLoss()
@@ -79,17 +80,18 @@ def measure_lstm(repetitions):
         with torch.inference_mode():
             return criterion(net(tokens, tuple(state))[0], labels)
 
-    return {"step": times(step, repetitions), "optimizer": "sgd", "evaluate": times(evaluate, repetitions)}
+    return {"step": times(step, repetitions, clock=clock), "optimizer": "sgd",
+            "evaluate": times(evaluate, repetitions, clock=clock)}
 
 
-def times(work, repetitions, inner=1):
+def times(work, repetitions, inner=1, clock=time.process_time):
     work()
     found = []
     for _ in range(repetitions):
-        begin = time.process_time()
+        begin = clock()
         for _ in range(inner):
             work()
-        found.append(1e3 * (time.process_time() - begin) / inner)
+        found.append(1e3 * (clock() - begin) / inner)
     return {"best_ms": min(found), "median_ms": statistics.median(found)}
 
 
@@ -130,36 +132,53 @@ def ratio(rounds, network, what):
             "ratio_median": middle(theirs) / middle(ours)}
 
 
+SUBJECTS = {
+    "convnet": lambda n: measure(convnet, n, 1),
+    "cifar10": lambda n: measure(Cifar10, n, 1, (3, 24, 24), torch.optim.SGD),
+    "lstm": measure_lstm,
+    "perceptron": lambda n: measure(perceptron, n, 50),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="build/release/bench/bench_dnn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--network", choices=SUBJECTS, help="one network alone")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    networks = [arguments.network] if arguments.network else list(SUBJECTS)
+    command = [arguments.program, str(arguments.repetitions)] 
+    if arguments.network:
+        command += [arguments.network, f"{arguments.network}_two"]
     rounds = []
     for _ in range(arguments.rounds):
-        theirs = {"convnet": measure(convnet, arguments.repetitions, 1),
-                  "cifar10": measure(Cifar10, arguments.repetitions, 1, (3, 24, 24), torch.optim.SGD),
-                  "lstm": measure_lstm(arguments.repetitions),
-                  "perceptron": measure(perceptron, arguments.repetitions, 50)}
-        output = subprocess.run([arguments.program, str(arguments.repetitions)], check=True, capture_output=True)
+        theirs = {name: SUBJECTS[name](arguments.repetitions) for name in networks}
+        if "lstm" in networks:
+            torch.set_num_threads(2)
+            theirs["lstm_two"] = measure_lstm(arguments.repetitions, time.perf_counter)
+            torch.set_num_threads(1)
+        output = subprocess.run(command, check=True, capture_output=True)
         rounds.append({"torch": theirs, "isthmus": json.loads(output.stdout)})
     result = {
         "torch": torch.__version__,
         "onednn": rounds[0]["isthmus"]["onednn"],
-        "optimizers": [r["torch"]["convnet"]["optimizer"] for r in rounds],
+        "optimizers": {name: [r["torch"][name]["optimizer"] for r in rounds] for name in networks},
         "sgemm_gflops": max(r["isthmus"]["sgemm_gflops"] for r in rounds),
-        "two_workers_by_clock_best": max(r["isthmus"]["two_workers"]["by_clock"]["best"] for r in rounds),
-        "two_workers_by_processor_median": statistics.median(
-            r["isthmus"]["two_workers"]["by_processor"]["median"] for r in rounds),
-        "two_workers_lstm_by_processor_median": statistics.median(
-            r["isthmus"]["two_workers_lstm"]["by_processor"]["median"] for r in rounds),
     }
-    for network in ("convnet", "cifar10", "lstm", "perceptron"):
-        gflops = max(r["isthmus"][network]["step_gflops"] for r in rounds)
-        result[network] = {"step": ratio(rounds, network, "step"), "evaluation": ratio(rounds, network, "evaluate"),
-                           "step_gflops": gflops, "sgemm_fraction": gflops / result["sgemm_gflops"]}
+    for name in networks:
+        gflops = max(r["isthmus"][name]["step_gflops"] for r in rounds)
+        result[name] = {"step": ratio(rounds, name, "step"), "evaluation": ratio(rounds, name, "evaluate"),
+                        "step_gflops": gflops, "sgemm_fraction": gflops / result["sgemm_gflops"]}
+        if f"{name}_two" in rounds[0]["isthmus"]:
+            two = [r["isthmus"][f"{name}_two"] for r in rounds]
+            result[name]["two_workers_by_clock_best"] = max(each["by_clock"]["best"] for each in two)
+            result[name]["two_workers_by_processor_median"] = statistics.median(
+                each["by_processor"]["median"] for each in two)
+        if f"{name}_two" in rounds[0]["torch"]:
+            result[name]["two_threads"] = {"step": ratio(rounds, f"{name}_two", "step"),
+                                           "evaluation": ratio(rounds, f"{name}_two", "evaluate")}
     print(json.dumps(result, indent=2))
 
 

@@ -235,8 +235,23 @@ TEST(DnnLoops, AllInstructionSetsGiveTheSameBits) {
     std::vector<float> powers(sums.size());
     const double total = all[set]->sum_of_powers(
         sums.size(), sums.data(), all[set]->largest(sums.size(), sums.data()), powers.data());
-    powers.push_back(static_cast<float>(total));
-    for (const std::vector<float>* part : {&gates, &cell, &hidden, &by_cell, &by_gates, &powers}) {
+    std::vector<float> in_place = sums;
+    const float most = all[set]->largest_of_many(sums.size(), sums.data());
+    const double sum = all[set]->powers_in_place(in_place.size(), most, in_place.data());
+    std::vector<float> scaled = in_place;
+    std::vector<float> added(scaled.size(), 0.5F);
+    all[set]->scale_row(scaled.size(), 0.3F, scaled.data(), added.data());
+    std::vector<float> single{static_cast<float>(total), most, static_cast<float>(sum)};
+    for (const std::vector<float>* part : {&gates,
+                                           &cell,
+                                           &hidden,
+                                           &by_cell,
+                                           &by_gates,
+                                           &powers,
+                                           &in_place,
+                                           &scaled,
+                                           &added,
+                                           &single}) {
       results[set].insert(results[set].end(), part->begin(), part->end());
     }
   }
@@ -274,6 +289,38 @@ TEST(DnnLoops, TheLargestIsFoundAnywhere) {
     std::vector<float> x(37, -2.0F);
     x[place] = -1.0F;
     EXPECT_EQ(dnn::loops().largest(x.size(), x.data()), -1.0F) << place;
+  }
+}
+
+TEST(DnnLoops, PowersOfManyNumbersAreAccurate) {
+  std::size_t count = 0;
+  const dnn::Loops& narrowest = *dnn::available_loops(count)[0];
+  std::vector<float> row(91);  // a whole block, a vector and a rest
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    row[i] = -0.94F * static_cast<float>(i);
+  }
+  std::vector<float> powers = row;
+  const double sum = narrowest.powers_in_place(powers.size(), 0.0F, powers.data());
+  double expected = 0.0;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const double power = std::exp(static_cast<double>(row[i]));
+    EXPECT_NEAR(powers[i], power, 2e-7) << row[i];
+    EXPECT_NEAR(powers[i], power, 5e-6 * power) << row[i];
+    expected += power;
+  }
+  EXPECT_NEAR(sum, expected, 2e-7 * expected);
+}
+
+TEST(DnnLoops, PowersOfManyNumbersKeepNaN) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::size_t at : {0UL, 70UL, 90UL}) {
+    std::vector<float> row(91, -1.0F);
+    row[at] = nan;
+    const dnn::Loops& loop = dnn::loops();
+    EXPECT_EQ(loop.largest_of_many(row.size(), row.data()), -1.0F);
+    EXPECT_TRUE(std::isnan(loop.powers_in_place(row.size(), -1.0F, row.data()))) << at;
+    EXPECT_TRUE(std::isnan(row[at])) << at;
+    EXPECT_EQ(row[at == 0 ? 1 : 0], 1.0F);
   }
 }
 

@@ -48,10 +48,17 @@ class DnnEngine final : public Engine {
   std::size_t preferred_population(std::size_t) const override { return 1; }
 
  private:
-  Plan& plan(std::size_t count, std::size_t streams, Mode mode);
-  // Passes the batch through the network in blocks: visit(first sample, count, outputs).
+  using Last = Plan::Last;
+  Plan& plan(std::size_t count, std::size_t streams, Mode mode, Last last);
+  Last last_for(Loss loss) const {
+    return loss == Loss::cross_entropy && has_head_ ? Last::cross_entropy : Last::outputs;
+  }
+  // Shows the batch in blocks: visit(plan, step, first sample, count).
   template <class Visit>
-  void evaluate(const float* theta, const BatchView& batch, const Visit& visit);
+  void evaluate(const float* theta, const BatchView& batch, Last last, const Visit& visit);
+  // The sum of the losses of one block, which is (part of) a batch, in whatever mode the plan has.
+  double loss_of(
+      Plan& plan, const Step& step, const BatchView& batch, Loss loss, double scale) const;
   void check(std::size_t thetas, const BatchView& batch, std::size_t results) const;
   // Samples a pass in evaluation.
   std::size_t block(const BatchView& batch) const;
@@ -62,10 +69,11 @@ class DnnEngine final : public Engine {
   std::size_t outputs_;
   std::size_t block_;
   bool has_dropout_;
+  bool has_head_;
   std::size_t state_size_;
   std::vector<float> state_;  // where the caller keeps none
   dnnl::stream stream_;
-  std::map<std::tuple<std::size_t, std::size_t, Mode>, std::unique_ptr<Plan>> plans_;
+  std::map<std::tuple<std::size_t, std::size_t, Mode, Last>, std::unique_ptr<Plan>> plans_;
 };
 
 DnnEngine::DnnEngine(const Network& network, std::size_t largest_batch)
@@ -78,14 +86,15 @@ DnnEngine::DnnEngine(const Network& network, std::size_t largest_batch)
       has_dropout_(std::ranges::any_of(
           network.layers,
           [](const Layer& layer) { return std::holds_alternative<Dropout>(layer); })),
+      has_head_(dnn::Head::suits(network)),
       state_size_(state_size(network)),
       stream_(dnn::cpu()) {
 }
 
-Plan& DnnEngine::plan(std::size_t count, std::size_t streams, Mode mode) {
-  std::unique_ptr<Plan>& found = plans_[{count, state_size_ == 0 ? 1 : streams, mode}];
+Plan& DnnEngine::plan(std::size_t count, std::size_t streams, Mode mode, Last last) {
+  std::unique_ptr<Plan>& found = plans_[{count, state_size_ == 0 ? 1 : streams, mode, last}];
   if (!found) {
-    found = std::make_unique<Plan>(network_, layout_, count, streams, mode);
+    found = std::make_unique<Plan>(network_, layout_, count, streams, mode, last);
   }
   return *found;
 }
@@ -112,7 +121,10 @@ std::size_t DnnEngine::block(const BatchView& batch) const {
 }
 
 template <class Visit>
-void DnnEngine::evaluate(const float* theta, const BatchView& batch, const Visit& visit) {
+void DnnEngine::evaluate(const float* theta,
+                         const BatchView& batch,
+                         Last last,
+                         const Visit& visit) {
   Step step{.theta = theta, .state = batch.state, .stream = stream_};
   if (state_size_ > 0 && batch.state == nullptr) {
     state_.assign(state_size_ * batch.streams, 0.0F);
@@ -122,11 +134,11 @@ void DnnEngine::evaluate(const float* theta, const BatchView& batch, const Visit
   std::size_t first = 0;
   while (first < batch.count) {
     const std::size_t count = std::min(block(batch), batch.count - first);
-    Plan& plan = this->plan(count, batch.streams, Mode::evaluation);
+    Plan& plan = this->plan(count, batch.streams, Mode::evaluation, last);
     const dnn::FlushDenormals flush_denormals;
     plan.load(step);
     do {
-      visit(first, count, plan.forward(step, batch.inputs + first * features_));
+      visit(plan, step, first, count);
       first += count;
     } while (first + count <= batch.count);
   }
@@ -142,9 +154,22 @@ void DnnEngine::forward(std::span<const float> theta,
                                  outputs_,
                                  outputs.size()));
   }
-  evaluate(theta.data(), batch, [&](std::size_t first, std::size_t count, const float* values) {
-    std::copy_n(values, count * outputs_, outputs.data() + first * outputs_);
-  });
+  evaluate(theta.data(),
+           batch,
+           Last::outputs,
+           [&](Plan& plan, const Step& step, std::size_t first, std::size_t count) {
+             const float* values = plan.forward(step, batch.inputs + first * features_);
+             std::copy_n(values, count * outputs_, outputs.data() + first * outputs_);
+           });
+}
+
+double DnnEngine::loss_of(
+    Plan& plan, const Step& step, const BatchView& batch, Loss loss, double scale) const {
+  if (last_for(loss) == Last::cross_entropy) {
+    return plan.cross_entropy(step, batch, scale);
+  }
+  const float* values = plan.forward(step, batch.inputs);
+  return dnn::sum_of_losses(loss, batch, outputs_, values, plan.output_gradient(), scale);
 }
 
 void DnnEngine::losses(std::span<const float> thetas,
@@ -152,16 +177,19 @@ void DnnEngine::losses(std::span<const float> thetas,
                        Loss loss,
                        std::span<double> losses) {
   check(thetas.size(), batch, losses.size());
+  const Last last = last_for(loss);
   for (std::size_t i = 0; i < losses.size(); ++i) {
     double sum = 0.0;
     evaluate(thetas.data() + i * dimension(),
              batch,
-             [&](std::size_t first, std::size_t count, const float* values) {
+             last,
+             [&](Plan& plan, const Step& step, std::size_t first, std::size_t count) {
                const BatchView part{
                    .count = count,
+                   .inputs = batch.inputs + first * features_,
                    .targets = batch.targets == nullptr ? nullptr : batch.targets + first * outputs_,
                    .labels = batch.labels == nullptr ? nullptr : batch.labels + first};
-               sum += dnn::sum_of_losses(loss, part, outputs_, values, nullptr, 0.0);
+               sum += loss_of(plan, step, part, loss, 0.0);
              });
     losses[i] = sum / static_cast<double>(batch.count);
   }
@@ -190,7 +218,7 @@ void DnnEngine::losses_and_gradients(std::span<const float> thetas,
     throw UsageError(
         fmt::format("batch: expected one theta for a state that goes on, got {}", losses.size()));
   }
-  Plan& plan = this->plan(batch.count, batch.streams, Mode::training);
+  Plan& plan = this->plan(batch.count, batch.streams, Mode::training, last_for(loss));
   const dnn::FlushDenormals flush_denormals;
   const double scale = 1.0 / static_cast<double>(batch.count);
   for (std::size_t i = 0; i < losses.size(); ++i) {
@@ -200,9 +228,7 @@ void DnnEngine::losses_and_gradients(std::span<const float> thetas,
                     .dropout = dropout,
                     .stream = stream_};
     plan.load(step);
-    const float* values = plan.forward(step, batch.inputs);
-    losses[i] =
-        scale * dnn::sum_of_losses(loss, batch, outputs_, values, plan.output_gradient(), scale);
+    losses[i] = scale * loss_of(plan, step, batch, loss, scale);
     plan.backward(step);
   }
 }

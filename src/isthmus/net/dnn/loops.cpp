@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "isthmus/core/target.h"
@@ -36,6 +37,25 @@ ISTHMUS_BODY float exp_of(float x) {
   series = series * r + 1.0F / 6.0F;
   series = series * r + 0.5F;
   series = series * (r * r) + r + 1.0F;
+  const std::uint32_t exponent =
+      std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(round) + 127U;
+  return series * std::bit_cast<float>(exponent << 23U);
+}
+
+// e^x for x <= 0 as 2^t, t = n + r: the rounding of t makes an error of x e^x 6e-8 at most, so that
+// one polynomial of five terms will do. Below -86 as at -86.
+ISTHMUS_BODY float small_power_of(float x) {
+  constexpr float round = 12582912.0F;  // 1.5 2^23
+  float t = x * 1.44269504F;
+  t = t < -124.0F ? -124.0F : t;
+  const float shifted = t + round;
+  const float r = t - (shifted - round);
+  float series = 0.001326472731307149F;  // (2^r - 1) / r on [-1/2, 1/2]
+  series = series * r + 0.009671512991189957F;
+  series = series * r + 0.05550733581185341F;
+  series = series * r + 0.24022242426872253F;
+  series = series * r + 0.6931470036506653F;
+  series = series * r + 1.0F;
   const std::uint32_t exponent =
       std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(round) + 127U;
   return series * std::bit_cast<float>(exponent << 23U);
@@ -258,6 +278,86 @@ ISTHMUS_BODY double sum_of_powers_body(std::size_t width,
   return total;
 }
 
+// The sum of `lanes` numbers: halves, then the halves of what is left.
+ISTHMUS_BODY double sum_of_lanes(double* values) {
+  for (std::size_t half = lanes / 2; half > 0; half /= 2) {
+    for (std::size_t lane = 0; lane < half; ++lane) {
+      values[lane] += values[lane + half];
+    }
+  }
+  return values[0];
+}
+
+ISTHMUS_BODY double powers_in_place_body(std::size_t width, float largest, float* row) {
+  double sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= width; i += 4 * lanes) {
+    float block[4][lanes];
+    for (std::size_t part = 0; part < 4; ++part) {
+      for (std::size_t lane = 0; lane < lanes; ++lane) {
+        block[part][lane] = small_power_of(row[i + part * lanes + lane] - largest);
+      }
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      sums[lane] += static_cast<double>((block[0][lane] + block[1][lane]) +
+                                        (block[2][lane] + block[3][lane]));
+    }
+    std::memcpy(row + i, block, sizeof(block));
+  }
+  for (; i + lanes <= width; i += lanes) {
+    float block[lanes];
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      block[lane] = small_power_of(row[i + lane] - largest);
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      sums[lane] += static_cast<double>(block[lane]);
+    }
+    std::memcpy(row + i, block, sizeof(block));
+  }
+  double total = sum_of_lanes(sums);
+  for (; i < width; ++i) {
+    const float power = small_power_of(row[i] - largest);
+    total += static_cast<double>(power);
+    row[i] = power;
+  }
+  return total;
+}
+
+ISTHMUS_BODY float largest_of_many_body(std::size_t width, const float* x) {
+  constexpr std::size_t many = 4 * lanes;  // chains that do not wait for each other
+  float best[many];
+  for (float& each : best) {
+    each = -std::numeric_limits<float>::infinity();
+  }
+  std::size_t i = 0;
+  for (; i + many <= width; i += many) {
+    for (std::size_t lane = 0; lane < many; ++lane) {
+      best[lane] = x[i + lane] > best[lane] ? x[i + lane] : best[lane];
+    }
+  }
+  for (std::size_t half = many / 2; half > 0; half /= 2) {
+    for (std::size_t lane = 0; lane < half; ++lane) {
+      best[lane] = best[lane + half] > best[lane] ? best[lane + half] : best[lane];
+    }
+  }
+  float result = best[0];
+  for (; i < width; ++i) {
+    result = x[i] > result ? x[i] : result;
+  }
+  return result;
+}
+
+ISTHMUS_BODY void scale_row_body(std::size_t width,
+                                 float factor,
+                                 float* __restrict row,
+                                 float* __restrict sums) {
+  for (std::size_t i = 0; i < width; ++i) {
+    const float scaled = row[i] * factor;
+    row[i] = scaled;
+    sums[i] += scaled;
+  }
+}
+
 ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
   float best[lanes];
   for (float& each : best) {
@@ -290,6 +390,9 @@ constexpr Loops loops_on(const char* name) {
           .cell_forward = On<cell_forward_body>::run,
           .cell_backward = On<cell_backward_body>::run,
           .sum_of_powers = On<sum_of_powers_body>::run,
+          .powers_in_place = On<powers_in_place_body>::run,
+          .largest_of_many = On<largest_of_many_body>::run,
+          .scale_row = On<scale_row_body>::run,
           .largest = On<largest_body>::run};
 }
 

@@ -56,6 +56,18 @@ double cross_entropy(
 
 }  // namespace
 
+std::size_t label_of(const BatchView& batch, std::size_t i, std::size_t width) {
+  if (batch.labels == nullptr) {
+    throw UsageError("loss cross_entropy: expected labels, got none");
+  }
+  const std::int32_t label = batch.labels[i];
+  if (label < 0 || static_cast<std::size_t>(label) >= width) {
+    throw UsageError(fmt::format(
+        "loss cross_entropy: expected labels in [0, {}), got {} at sample {}", width, label, i));
+  }
+  return static_cast<std::size_t>(label);
+}
+
 double sum_of_losses(Loss loss,
                      const BatchView& batch,
                      std::size_t width,
@@ -70,19 +82,11 @@ double sum_of_losses(Loss loss,
     const double share = 1.0 / static_cast<double>(width);  // both are means over the outputs
     return share * sum(batch.count * width, outputs, batch.targets, gradient, scale * share);
   }
-  if (batch.labels == nullptr) {
-    throw UsageError("loss cross_entropy: expected labels, got none");
-  }
   double sum = 0.0;
   for (std::size_t i = 0; i < batch.count; ++i) {
-    const std::int32_t label = batch.labels[i];
-    if (label < 0 || static_cast<std::size_t>(label) >= width) {
-      throw UsageError(fmt::format(
-          "loss cross_entropy: expected labels in [0, {}), got {} at sample {}", width, label, i));
-    }
     sum += cross_entropy(width,
                          outputs + i * width,
-                         static_cast<std::size_t>(label),
+                         label_of(batch, i, width),
                          gradient == nullptr ? nullptr : gradient + i * width,
                          scale);
   }

@@ -43,7 +43,7 @@ class Plan::Builder {
   Builder(Plan& plan, const Network& network, const Layout& layout, std::size_t streams, Mode mode)
       : plan_(plan), network_(network), layout_(layout), streams_(streams), mode_(mode) {}
 
-  void run(std::size_t count);
+  void run(std::size_t count, Last last);
 
  private:
   const Layer* layer(std::size_t index) const {
@@ -51,6 +51,7 @@ class Plan::Builder {
   }
   void add(std::size_t index);
   void add_weighted(std::size_t index);
+  void add_head(std::size_t index);
   void add_embedding(std::size_t index, const Embedding& embedding);
   void add_lstm(std::size_t index, const Lstm& lstm);
   const Tensor* tensor(std::size_t index, const char* name) const {
@@ -61,6 +62,16 @@ class Plan::Builder {
     if (!trainable_) {
       plan_.first_trainable_ = plan_.stages_.size();
     }
+  }
+  // Of a layer with weights and perhaps biases.
+  Site weighted_site(std::size_t index) {
+    Site here = site();
+    const auto* linear = std::get_if<Linear>(layer(index));
+    here.weight = tensor(linear != nullptr && linear->tied ? 0 : index, "weight");
+    here.bias = tensor(index, "bias");
+    ISTHMUS_ASSERT(here.weight != nullptr, "a layer has no weight in the layout");
+    mark_trainable();
+    return here;
   }
   Site site() const {
     return {
@@ -86,24 +97,22 @@ class Plan::Builder {
 void Plan::Builder::add_weighted(std::size_t index) {
   const Layer* next = layer(index + 1);
   const Activation* activation = elementwise(next);
-  Site here = site();
-  const auto* linear = std::get_if<Linear>(layer(index));
-  const bool tied = linear != nullptr && linear->tied;
-  here.weight = tensor(tied ? 0 : index, "weight");
-  here.bias = tensor(index, "bias");
-  ISTHMUS_ASSERT(here.weight != nullptr, "a layer has no weight in the layout");
+  Site here = weighted_site(index);
   if (activation != nullptr) {
     here.fused = activation->kind;
     skip_next_ = true;
   }
-  mark_trainable();
-  if (linear != nullptr) {
+  if (const auto* linear = std::get_if<Linear>(layer(index))) {
     append(build_linear(here, *linear));
   } else {
     relu_pending_ = here.fused == Activation::Kind::relu && is_max_pool(layer(index + 2));
     append(build_convolution(here, std::get<Conv2d>(*layer(index)), relu_pending_));
   }
   trainable_ = true;
+}
+
+void Plan::Builder::add_head(std::size_t index) {
+  plan_.head_.emplace(weighted_site(index), std::get<Linear>(*layer(index)));
 }
 
 void Plan::Builder::add_embedding(std::size_t index, const Embedding& embedding) {
@@ -155,7 +164,7 @@ void Plan::Builder::add(std::size_t index) {
   }
 }
 
-void Plan::Builder::run(std::size_t count) {
+void Plan::Builder::run(std::size_t count, Last last) {
   const Shape& input = network_.input;
   current_.count = count;
   current_.flat = input.size() == 1;
@@ -172,11 +181,14 @@ void Plan::Builder::run(std::size_t count) {
                                       : image_desc(current_, dnnl::memory::format_tag::nchw);
   const dnnl::memory unbound = plan_.workspace_.unbound(desc);
   current_.value = plan_.workspace_.view(unbound, desc);
-  for (std::size_t i = 0; i < network_.layers.size(); ++i) {
-    add(i);
+  const std::size_t layers = network_.layers.size();
+  for (std::size_t i = 0; i < layers; ++i) {
+    last == Last::cross_entropy&& i + 1 == layers ? add_head(i) : add(i);
   }
-  append(build_flatten(site()));  // outputs of a network that ends in images
-  plan_.output_ = current_;
+  if (!plan_.head_) {
+    append(build_flatten(site()));  // outputs of a network that ends in images
+    plan_.output_ = current_;
+  }
   plan_.workspace_.seal();
 }
 
@@ -184,8 +196,9 @@ Plan::Plan(const Network& network,
            const Layout& layout,
            std::size_t count,
            std::size_t streams,
-           Mode mode) {
-  Builder(*this, network, layout, streams, mode).run(count);
+           Mode mode,
+           Last last) {
+  Builder(*this, network, layout, streams, mode).run(count, last);
 }
 
 void Plan::load(const Step& step) {
@@ -202,7 +215,18 @@ const float* Plan::forward(const Step& step, const float* inputs) {
   return output_.values();
 }
 
+double Plan::cross_entropy(const Step& step, const BatchView& batch, double scale) {
+  workspace_.bind_input(batch.inputs);
+  for (const auto& stage : stages_) {
+    stage->forward(step);
+  }
+  return head_->forward(step, batch, scale);
+}
+
 void Plan::backward(const Step& step) {
+  if (head_) {
+    head_->backward(step);
+  }
   for (std::size_t i = stages_.size(); i > first_trainable_; --i) {
     stages_[i - 1]->backward(step);
   }

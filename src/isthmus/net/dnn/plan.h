@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "isthmus/net/dnn/head.h"
 #include "isthmus/net/dnn/stage.h"
 
 namespace isthmus::dnn {
@@ -13,12 +15,16 @@ namespace isthmus::dnn {
 /// it outside FlushDenormals, use it inside.
 class Plan {
  public:
-  /// `streams`: see BatchView.
+  /// Its outputs; or their cross-entropy alone, of a network that Head suits.
+  enum class Last { outputs, cross_entropy };
+
+  /// `streams`: see BatchView. `last`: what is wanted of the last layer.
   Plan(const Network& network,
        const Layout& layout,
        std::size_t count,
        std::size_t streams,
-       Mode mode);
+       Mode mode,
+       Last last);
 
   /// Takes over the parameters of `step`; holds until the next call. The flat vectors must not move
   /// in between.
@@ -26,6 +32,8 @@ class Plan {
   /// inputs (count, features) row-major; returns the outputs (count, K), which stay until the next
   /// call.
   const float* forward(const Step& step, const float* inputs);
+  /// Of a plan with Last::cross_entropy, instead: see Head::forward.
+  double cross_entropy(const Step& step, const BatchView& batch, double scale);
   /// Where the derivatives of the loss by the outputs are expected before backward(); null if the
   /// network has no parameters.
   float* output_gradient() const { return output_.gradient ? output_.gradients() : nullptr; }
@@ -38,6 +46,7 @@ class Plan {
   Workspace workspace_;
   std::vector<std::unique_ptr<Stage>> stages_;
   std::size_t first_trainable_ = 0;  // stages before it have no backward pass
+  std::optional<Head> head_;
   Blob output_;
 };
 

@@ -123,6 +123,7 @@ const KnownSet& known_set(std::string_view name) {
 
 std::string known_set_names() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(sets));
   for (const KnownSet& set : sets) {
     names.push_back(set.name);
   }

@@ -238,6 +238,7 @@ std::string SafetensorsFile::conversion() const {
     return "";
   }
   std::vector<std::string> parts;
+  parts.reserve(counts.size());
   for (const auto& [dtype, count] : counts) {
     parts.push_back(fmt::format("{} tensor{} from {}", count, count == 1 ? "" : "s", dtype));
   }

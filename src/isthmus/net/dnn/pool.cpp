@@ -15,6 +15,11 @@ using Floats = float __attribute__((vector_size(16)));
 using Ints = std::int32_t __attribute__((vector_size(16)));
 constexpr std::size_t group = 4;
 
+// Floats in a vector of them, or in one.
+template <class Vector>
+// NOLINTNEXTLINE(bugprone-sizeof-expression)
+constexpr std::size_t lanes_of = sizeof(Vector) / sizeof(float);
+
 template <class Vector, class Number>
 Vector read(const Number* from) {
   Vector vector;
@@ -123,8 +128,8 @@ void Pool::for_each_window(std::size_t plane, const Visit& visit) const {
 
 // Groups: how many vectors of channels walk over a window together, to keep the processor busy.
 template <class F, class I, std::size_t Groups>
-void Pool::forward_max() {
-  constexpr std::size_t lanes = sizeof(F) / sizeof(float);
+void Pool::forward_max() {  // NOLINT(readability-function-size): a window's loops in an image's
+  constexpr std::size_t lanes = lanes_of<F>;
   const std::size_t block = input_.block;
   const std::size_t width = input_.width;
   float* const values = output_.values();
@@ -164,7 +169,7 @@ void Pool::forward_max() {
 
 template <class F, class I>
 void Pool::backward_max() const {
-  constexpr std::size_t lanes = sizeof(F) / sizeof(float);
+  constexpr std::size_t lanes = lanes_of<F>;
   const std::size_t block = input_.block;
   for (std::size_t plane = 0; plane < planes(); ++plane) {
     float* in = input_.gradients() + plane * input_plane();

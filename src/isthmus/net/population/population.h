@@ -29,7 +29,7 @@ class Population {
  public:
   /// Throws UsageError if the network is no perceptron, has no parameters or is wider than 64.
   explicit Population(const Network& network, Simd level = chosen_simd());
-  Population(Population&&) = default;
+  Population(Population&&) noexcept = default;
   Population(const Population&) = delete;  // plan_ points into stages_
 
   std::size_t dimension() const { return plan_.dimension; }

@@ -71,7 +71,10 @@ std::string string_controls(const PathPicture& picture) {
                         label,
                         arrow);
   }
-  return html + "</div>\n";
+  return html +
+         "<span class=\"key\" id=\"key\" hidden><span id=\"key-low\"></span><span "
+         "class=\"key-bar\" "
+         "id=\"key-bar\"></span><span id=\"key-high\"></span></span>\n</div>\n";
 }
 
 std::string string_part(const RunRecord& run, const PageCell& cell) {

@@ -100,7 +100,8 @@ void make_tables(const RunRecord& run,
                  request.picture,
                  workers,
                  &stop,
-                 point_progress("the metric along the string"));
+                 {.along = point_progress("the metric along the string"),
+                  .curvature = point_progress("curvature", "beads")});
     cell.lower_bound = lower_bound_of(file);
   } catch (const DataError& problem) {
     cell.picture.reset();

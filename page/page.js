@@ -145,8 +145,9 @@
   const edgeTexts = ([[x0, x1], [y0, y1], [z0, z1]], texts) => {
     const narrow = document.documentElement.clientWidth < 600;
     const places = [[(x0 + x1) / 2, y1, z0], [x1, (y0 + y1) / 2, z0], [x1, y0, (z0 + z1) / 2]];
-    return places.map(([x, y, z], k) => ({x, y, z, text: texts[k], showarrow: false, font: {color: css("--ink"), size: 13},
-                                          ...[{xanchor: "left", yanchor: "top"}, {xanchor: "right", yanchor: "top"},
+    return places.map(([x, y, z], k) => ({x, y, z, text: narrow ? texts[k].replace(": ", ":<br>") : texts[k], showarrow: false, font: {color: css("--ink"), size: 13},
+                                          ...[{xanchor: narrow ? "center" : "left", yanchor: "top"},
+                                              {xanchor: narrow ? "center" : "right", yanchor: "top"},
                                               {xanchor: narrow ? "left" : "right"}][k]}));
   };
 

@@ -106,7 +106,6 @@ TEST(Components, WrongInput) {
              {"sweep", "quadratic", "--threshold", "0.1", "--out", "run", "--resume"},
              78,
              {"isthmus-run-1", "isthmus-components-1", "another command"});
-  expect_run(folder.path(), {"report", "run", "--json"}, 78, {"isthmus-components-1"});
   const Outcome report = expect_run(folder.path(), {"report", "run"}, 0);
   EXPECT_NE(report.out.find("trained networks were found to lie in"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(folder / "run/report.html"));

@@ -210,6 +210,22 @@ class Page(unittest.TestCase):
         self.assertIn("This browser draws no WebGL", self.text())
         self.assertEqual([], self.browser.errors)
 
+    def test_without_the_plotting_library_the_pictures_are_still(self):
+        folder = self.connect("string", "--threshold", 0.01)
+        run("report", folder)
+        text = (folder / "report.html").read_text()
+        start = text.index("</script>", text.index('id="data"')) + len("</script>")
+        library = text[text.index("<script>", start):text.index("</script>", start)]
+        self.assertGreater(len(library), 1e6)
+        page = folder / "without.html"
+        page.write_text(text.replace(library, "<script>"))
+        self.browser.open(page)
+        time.sleep(0.5)
+        self.assertEqual([], self.browser.errors)
+        self.assertEqual(2, self.browser.evaluate("[...document.querySelectorAll('.still svg')].filter(svg => svg.getBoundingClientRect()"
+                                                  ".height > 100).length"))
+        self.assertEqual(0, self.browser.evaluate("[...document.querySelectorAll('.controls, .live')].filter(e => e.offsetParent).length"))
+
     def test_print_shows_still_pictures(self):
         self.look(self.connect("string", "--threshold", 0.01))
         self.browser.call("Emulation.setEmulatedMedia", media="print")

@@ -156,7 +156,10 @@ std::function<void(std::size_t, std::size_t)> point_progress(std::string what, s
     if (!state->first) {
       state->first = done;
     }
-    if (now - state->last < std::chrono::seconds(2) || done == *state->first) {
+    // Every two seconds at first, a tenth of the time so far later on.
+    const Clock::duration pause =
+        std::max<Clock::duration>(std::chrono::seconds(2), (now - state->start) / 10);
+    if (now - state->last < pause || done == *state->first) {
       return;
     }
     state->last = now;

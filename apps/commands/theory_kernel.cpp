@@ -29,6 +29,7 @@ struct KernelCommand : SeriesFlags {
 struct Case {
   KernelBounds samples;
   std::optional<KernelBounds> law;
+  double error = 0.0;  // the standard error of the samples under the law
 };
 
 // A vector of the file, as a vector or a matrix of one row.
@@ -54,7 +55,9 @@ Case given_case(const KernelCommand& command) {
 Case random_case(const KernelCommand& command, std::size_t index) {
   const KernelCase drawn = random_kernel_case(
       named<InputLaw>(command.law), command.inputs, command.samples, command.seed, index);
-  return {.samples = kernel_of_samples(drawn.inputs, drawn.w1, drawn.w2), .law = drawn.exact};
+  return {.samples = kernel_of_samples(drawn.inputs, drawn.w1, drawn.w2),
+          .law = drawn.exact,
+          .error = drawn.deviation / std::sqrt(static_cast<double>(command.samples))};
 }
 
 Json to_json(const KernelBounds& bounds) {
@@ -108,9 +111,9 @@ void print_case(const KernelCommand& command, const Case& one) {
 
 // By how many standard errors samples tell another kernel than the law's; where the units are
 // hardly active together what both tell is rounding.
-double errors_apart(const KernelBounds& samples, const KernelBounds& law) {
-  const double apart = std::abs(samples.value - law.value) - 1e-9 * law.upper;
-  return apart <= 0.0 ? 0.0 : apart / samples.error;
+double errors_apart(const Case& one) {
+  const double apart = std::abs(one.samples.value - one.law->value) - 1e-9 * one.law->upper;
+  return apart <= 0.0 ? 0.0 : apart / one.error;
 }
 
 // What a series keeps of a case.
@@ -142,7 +145,7 @@ Series series_of(const KernelCommand& command) {
                 const KernelBounds& law = *one.law;
                 return std::vector{one.samples.hold() && law.hold() ? 1.0 : 0.0,
                                    law.value > law.false_upper ? 1.0 : 0.0,
-                                   errors_apart(one.samples, law),
+                                   errors_apart(one),
                                    law.upper - law.lower,
                                    law.upper - law.uniform,
                                    law.upper - law.printed};
@@ -155,8 +158,8 @@ void print_series(const KernelCommand& command, const std::vector<std::vector<do
   std::size_t beyond_three = 0;
   std::size_t beyond_four = 0;
   KernelRow sum;
-  for (const std::vector<double>& numbers : rows) {
-    const KernelRow row{numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]};
+  for (const std::vector<double>& n : rows) {
+    const KernelRow row{n[0], n[1], n[2], n[3], n[4], n[5]};
     failing += row.holds == 1.0 ? 0 : 1;
     exceeded += row.exceeds == 1.0 ? 1 : 0;
     beyond_three += row.errors <= 3.0 ? 0 : 1;
@@ -181,9 +184,9 @@ void print_series(const KernelCommand& command, const std::vector<std::vector<do
       "{} pairs of units, inputs {}, {} samples each\n"
       "bounds that fail, on the law or on its samples: {}\n"
       "the false upper bound is exceeded: {}\n"
-      "samples and closed form differ by more than 3 standard errors: {} (normal errors: {:.1f}); "
-      "by "
-      "more than 4: {} ({:.2f})\n"
+      "samples and closed form differ by more than 3 standard errors: {}; by more than 4: {} "
+      "(normal "
+      "errors: {:.1f}, {:.2f})\n"
       "mean gap between the bounds, in units of that with d^T S d: {:.3g} with |S|, {:.3g} as "
       "printed\n",
       rows.size(),
@@ -192,8 +195,8 @@ void print_series(const KernelCommand& command, const std::vector<std::vector<do
       failing,
       exceeded,
       beyond_three,
-      static_cast<double>(rows.size()) * std::erfc(3.0 / std::sqrt(2.0)),
       beyond_four,
+      static_cast<double>(rows.size()) * std::erfc(3.0 / std::sqrt(2.0)),
       static_cast<double>(rows.size()) * std::erfc(4.0 / std::sqrt(2.0)),
       sum.uniform / sum.gap,
       sum.as_printed / sum.gap);

@@ -420,7 +420,7 @@ TEST(Interruption, KillsOfStringsThatBeginWithATheorem) {
   write_tiny_mnist(folder);
   folder.write("net.json",
                R"({"input": [1, 28, 28], "layers": [{"type": "flatten"}, {"type": "linear",
-    "out_features": 14}, {"type": "relu"}, {"type": "linear", "out_features": 12}, {"type": "relu"},
+    "out_features": 24}, {"type": "relu"}, {"type": "linear", "out_features": 24}, {"type": "relu"},
     {"type": "linear", "out_features": 10}]})");
   for (const char* align : {"none", "weights"}) {
     const int found =
@@ -440,6 +440,12 @@ TEST(Interruption, KillsOfStringsThatBeginWithATheorem) {
                         {"checkpoint", "checkpoint/0.2_0", "checkpoint/0.1_0", "cells"},
                         8);
     EXPECT_GT(found, 2) << align;
+    EXPECT_EQ(json_of(folder / "run/cells/0.2_0.json")["details"]["start"], "dropout") << align;
+    std::uint64_t trained = 0;
+    for (const char* name : {"run/cells/0.2_0.json", "run/cells/0.1_0.json"}) {
+      trained += json_of(folder / name)["row"]["gradient_samples_beads"].get<std::uint64_t>();
+    }
+    EXPECT_GT(trained, 0U) << "there are beads to resume";
     std::filesystem::remove_all(folder / "run");
     std::filesystem::remove_all(folder / "unbroken");
   }

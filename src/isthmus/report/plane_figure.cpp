@@ -292,7 +292,10 @@ std::string svg_plane(const PlaneFigure& figure) {
   draw_points(svg, sheet, figure);
   const double key = bottom + 56;
   const std::string low =
-      (figure.level ? "L0 = " : "") + with_unit(figure.threshold, figure.metric);
+      figure.level
+          ? "L0 = " + with_unit(figure.threshold, figure.metric)
+          : fmt::format(
+                "{} {}", short_number(figure.threshold * figure.metric.factor), figure.metric.unit);
   svg.text(sheet.frame.left, key + 11, low);
   const double from = sheet.frame.left + text_width(low, 12) + 10;
   for (int i = 0; i < 48; ++i) {

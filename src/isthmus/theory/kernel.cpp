@@ -56,9 +56,10 @@ Vector unit(std::span<const double> weights, const char* name) {
   return w.normalized();
 }
 
-// E z(w1) z(w2) and E z(w1)^2 z(w2)^2 of a centred Gaussian: the arc-cosine kernels of order 1
-// and 2.
+// Of a centred Gaussian: the probability that both units are active, E z(w1) z(w2) and E z(w1)^2
+// z(w2)^2, by the arc-cosine kernels of order 0, 1 and 2.
 struct Moments {
+  double active = 0.0;
   double first = 0.0;
   double second = 0.0;
 };
@@ -73,7 +74,8 @@ Moments arc_cosine(const Matrix& covariance, const Vector& w1, const Vector& w2)
   const double angle = std::acos(cosine);
   const double sine = std::sin(angle);
   const double rest = std::numbers::pi - angle;
-  return {.first = a * b / (2.0 * std::numbers::pi) * (sine + rest * cosine),
+  return {.active = rest / (2.0 * std::numbers::pi),
+          .first = a * b / (2.0 * std::numbers::pi) * (sine + rest * cosine),
           .second = a * a * b * b / (2.0 * std::numbers::pi) *
                     (3.0 * sine * cosine + rest * (1.0 + 2.0 * cosine * cosine))};
 }
@@ -170,7 +172,8 @@ KernelCase random_kernel_case(
                     .w2 = {pair.w2.begin(), pair.w2.end()},
                     .inputs = {},
                     .exact = {},
-                    .deviation = 0.0};
+                    .deviation = 0.0,
+                    .active = 0.0};
   Matrix second_moment = Matrix::Zero(n, n);
   double value = 0.0;
   double square = 0.0;
@@ -179,6 +182,7 @@ KernelCase random_kernel_case(
     second_moment += covariance;
     const Moments moments = arc_cosine(covariance, pair.w1, pair.w2);
     value += moments.first;
+    result.active += moments.active / static_cast<double>(roots.size());
     // The covariance is a part of the mixture's, so its square is one of that part's square.
     square += static_cast<double>(roots.size()) * moments.second;
   }

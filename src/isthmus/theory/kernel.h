@@ -60,6 +60,7 @@ struct KernelCase {
   /// standard error of N samples is this over sqrt(N). Their own estimate is too small where the
   /// few that have both units active happen to be small.
   double deviation = 0.0;
+  double active = 0.0;  ///< probability that both units are active
 };
 
 /// Case `index`: the angle uniform in [0, pi], covariances of random rank from 1 to n. The closed

@@ -100,7 +100,8 @@ void make_tables(const RunRecord& run,
                  request.picture,
                  workers,
                  &stop,
-                 point_progress("the metric along the string"));
+                 {.along = point_progress("the metric along the string"),
+                  .curvature = point_progress("curvature", "beads")});
     cell.lower_bound = lower_bound_of(file);
   } catch (const DataError& problem) {
     cell.picture.reset();
@@ -141,28 +142,32 @@ std::string axes_text(const PathPicture& picture) {
 
 }  // namespace
 
-std::function<void(std::size_t, std::size_t)> point_progress(std::string what) {
+std::function<void(std::size_t, std::size_t)> point_progress(std::string what, std::string things) {
   using Clock = std::chrono::steady_clock;
   struct State {
     Clock::time_point start = Clock::now();
     Clock::time_point last = Clock::now();
-    std::size_t first = 0;
+    std::optional<std::size_t> first;
   };
   auto state = std::make_shared<State>();
-  return [state, what = std::move(what)](std::size_t done, std::size_t all) {
+  return [state, what = std::move(what), things = std::move(things)](std::size_t done,
+                                                                     std::size_t all) {
     const Clock::time_point now = Clock::now();
-    if (state->first == 0) {
+    if (!state->first) {
       state->first = done;
     }
-    if (now - state->last < std::chrono::seconds(2) || done == state->first) {
+    // Every two seconds at first, a tenth of the time so far later on.
+    const Clock::duration pause =
+        std::max<Clock::duration>(std::chrono::seconds(2), (now - state->start) / 10);
+    if (now - state->last < pause || done == *state->first) {
       return;
     }
     state->last = now;
     const double seconds = std::chrono::duration<double>(now - state->start).count();
     const double left = seconds * static_cast<double>(all - std::min(done, all)) /
-                        static_cast<double>(done - state->first);
+                        static_cast<double>(done - *state->first);
     fmt::print(
-        stderr, "{}: {} of {} points, about {} left\n", what, done, all, human_duration(left));
+        stderr, "{}: {} of {} {}, about {} left\n", what, done, all, things, human_duration(left));
   };
 }
 

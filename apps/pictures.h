@@ -13,8 +13,10 @@
 
 namespace isthmus::app {
 
-/// Tells on standard error how far evaluations have come, where they take longer than a moment.
-std::function<void(std::size_t done, std::size_t all)> point_progress(std::string what);
+/// Tells on standard error how far work has come, where it takes longer than a moment; `things` are
+/// what is counted. The first call says how much of it was there before.
+std::function<void(std::size_t done, std::size_t all)> point_progress(
+    std::string what, std::string things = "points");
 
 /// Which string of a run a page shows, and how.
 struct PageRequest {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Makes the still pictures of a page into ones that can be turned and looked into. Without scripts, without WebGL, or
-// without the plotting library the still pictures stay.
+// Makes the still pictures of a page into ones that can be turned and looked into: what is in view at once, the others
+// as they come into view or when there is nothing else to do. Without scripts, without WebGL, or without the plotting
+// library the still pictures stay.
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const redraws = [];
+  const waiting = new Map();  // plots that are not drawn yet: id to what draws it
 
   const hasWebGL = () => {
     try {
@@ -24,7 +26,9 @@
   const axis = (title, extra) => ({
     title: {text: title}, gridcolor: css("--line"), zerolinecolor: css("--line"), linecolor: css("--quiet"), automargin: true, ...extra,
   });
-  const config = {responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false};
+  // As many pixels as the screen has: by software each of them costs.
+  const config = {responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false,
+                  plotGlPixelRatio: Math.min(2, window.devicePixelRatio || 1)};
 
   // Puts a plot in the place of a still picture. `make` gives traces and layout in the colours of now.
   const show = (id, make) => {
@@ -92,12 +96,12 @@
     const range = box();
     const known = points.value.some((value) => value !== null);
     const colors = points.value.map(place);
-    const shadow = (k) => {
-      const at = {x: points.x, y: points.y, z: points.z};
-      at["xyz"[k]] = points.x.map(() => range[k][0]);
-      return {type: "scatter3d", mode: "lines", ...at, line: {color: css("--quiet"), width: 2}, opacity: 0.55,
-              hoverinfo: "skip", showlegend: false};
-    };
+    const shadows = {x: [], y: [], z: []};
+    for (const flat of ["x", "y", "z"]) {
+      ["x", "y", "z"].forEach((name, k) => {
+        shadows[name].push(...(name === flat ? points.x.map(() => range[k][0]) : points[name]), null);
+      });
+    }
     const fresh = round > 0 ? places.filter((i) => string.beads[i].round === round && string.beads[i].start) : [];
     const moves = {x: [], y: [], z: []};
     fresh.forEach((i) => ["x", "y", "z"].forEach((name, k) => {
@@ -105,37 +109,63 @@
     }));
     const of = (k) => places.map((i) => string.beads[i].at[k]);
     return [
-      shadow(0), shadow(1), shadow(2),
+      {type: "scatter3d", mode: "lines", name: "shadows", ...shadows, line: {color: css("--faint"), width: 2},
+       hoverinfo: "skip", showlegend: false},
       {type: "scatter3d", mode: "lines", name: "string", x: points.x, y: points.y, z: points.z, customdata: points.value.map(unit),
-       line: known ? {color: colors.map((color) => color === null ? 0 : color), cmin: 0, cmax: 1, colorscale: heatScale(), width: 7,
-                      showscale: true, colorbar: key()}
+       line: known ? {color: colors.map((color) => color === null ? 0 : color), cmin: 0, cmax: 1, colorscale: heatScale(), width: 7}
                    : {color: css("--quiet"), width: 7},
        hovertemplate: `${data.metric.name}: %{customdata}<extra></extra>`, showlegend: false},
       {type: "scatter3d", mode: "markers", name: "beads", x: of(0), y: of(1), z: of(2),
        customdata: places.map((i) => `bead ${i}, put in by round ${string.beads[i].round}`),
-       marker: {size: places.map((i) => i === 0 || i === string.beads.length - 1 ? 6 : 3), color: css("--ink")},
+       marker: {symbol: "square", size: places.map((i) => i === 0 || i === string.beads.length - 1 ? 6 : 3), color: css("--ink")},
        hovertemplate: "%{customdata}<extra></extra>", showlegend: false},
       {type: "scatter3d", mode: "lines", name: "from where a bead was put in to where it was trained", ...moves,
        line: {color: css("--ink"), width: 2, dash: "dot"}, hoverinfo: "skip", showlegend: false},
     ];
   };
 
-  const key = () => ({orientation: "h", thickness: 12, len: 0.6, x: 0.5, y: 0, yanchor: "bottom", tickvals: [0, 1],
-                      ticktext: [`L0 = ${unit(data.heat.low)}`, unit(data.heat.high)]});
+  // What the colours are, beside the controls.
+  const showKey = () => {
+    byId("key").hidden = !Object.keys(string.segments).length;
+    byId("key-low").textContent = `L0 = ${unit(data.heat.low)}`;
+    byId("key-bar").style.background = `linear-gradient(to right, ${data.heat.colors.join(", ")})`;
+    byId("key-high").textContent = unit(data.heat.high);
+  };
 
-  let eye = {x: 1.75, y: 1.75, z: 1.05};
+  // A scene cuts every text of its own, and every round mark, into triangles, which takes most of the time of a first
+  // picture. So its axes have none, and texts stand at three edges that face who looks at it first.
+  const bare = ([low, high]) => {
+    const step = 10 ** Math.floor(Math.log10((high - low) / 2));
+    const each = (high - low) / step > 10 ? 5 * step : (high - low) / step > 4 ? 2 * step : step;
+    const tickvals = [];
+    for (let k = Math.ceil(low / each); k * each <= high; ++k) { tickvals.push(k * each); }
+    return {...axis(""), range: [low, high], tickmode: "array", tickvals, ticktext: tickvals.map(() => ""), showspikes: false};
+  };
+  const spanOf = (range) => range.map((value) => Number(value.toPrecision(3))).join(" to ");
+  const edgeTexts = ([[x0, x1], [y0, y1], [z0, z1]], texts) => {
+    const narrow = document.documentElement.clientWidth < 600;
+    const places = [[(x0 + x1) / 2, y1, z0], [x1, (y0 + y1) / 2, z0], [x1, y0, (z0 + z1) / 2]];
+    return places.map(([x, y, z], k) => ({x, y, z, text: narrow ? texts[k].replace(": ", ":<br>") : texts[k], showarrow: false, font: {color: css("--ink"), size: 13},
+                                          ...[{xanchor: narrow ? "center" : "left", yanchor: "top"},
+                                              {xanchor: narrow ? "center" : "right", yanchor: "top"},
+                                              {xanchor: narrow ? "left" : "right"}][k]}));
+  };
+
+  let eye = {x: 1.5, y: 1.5, z: 0.9};
   const drawString = () => {
     const slider = byId("round");
     let round = string.rounds;
     const scene = () => {
       const range = box();
-      const one = (k) => ({...axis(`axis ${k + 1}`), range: range[k], showbackground: true, backgroundcolor: css("--card"),
-                           showspikes: false});
-      return {xaxis: one(0), yaxis: one(1), zaxis: one(2), aspectmode: "cube", domain: {x: [0, 1], y: [0.1, 1]}, camera: {eye}, dragmode: "turntable"};
+      const one = (k) => ({...bare(range[k]), showbackground: true, backgroundcolor: css("--card")});
+      const text = (k) => `axis ${k + 1}: ${spanOf(range[k])}`;
+      return {annotations: edgeTexts(range, [0, 1, 2].map(text)),
+              xaxis: one(0), yaxis: one(1), zaxis: one(2), aspectmode: "cube", camera: {eye}, dragmode: "turntable"};
     };
     const make = () => ({traces: stringTraces(round), layout: base({scene: scene(), margin: {l: 0, r: 0, t: 0, b: 0},
                                                                    uirevision: "string"})});
-    show("string", make).then((draw) => {
+    showKey();
+    return show("string", make).then((draw) => {
       if (!draw) { return; }
       const live = byId("string");
       const say = () => {
@@ -190,7 +220,7 @@
     const all = profile.series.flatMap((series) => series.y).filter((value) => value !== null && value > 0);
     const log = all.length > 0 && Math.max(...all) > 10 * profile.threshold;
     const dashes = ["solid", "dot", "dash", "dashdot"];
-    show("profile", () => {
+    return show("profile", () => {
       const traces = [];
       if (profile.bounds.length > 0) {
         const x = [];
@@ -223,18 +253,22 @@
   const drawPlane = () => {
     const plane = data.plane;
     const logs = plane.z.map((row) => row.map((value) => value === null || value <= 0 ? null : Math.log10(value)));
-    show("plane", () => ({
+    const pathLogs = plane.path.z.map((value) => value === null || value <= 0 ? null : Math.log10(value));
+    const heights = [...logs.flat(), ...pathLogs].filter((value) => value !== null);
+    const range = [plane.x, plane.y, heights].map((values) => [Math.min(...values), Math.max(...values)]);
+    return show("plane", () => ({
       traces: [
         {type: "surface", x: plane.x, y: plane.y, z: logs, surfacecolor: plane.z.map((row) => row.map(place)), cmin: 0, cmax: 1,
          colorscale: heatScale(), showscale: false, hovertemplate: "%{text}<extra></extra>", text: plane.z.map((row) => row.map(unit)),
          contours: {z: {show: true, start: Math.log10(data.heat.low), end: Math.log10(data.heat.low), size: 1, width: 6, color: "#000000"}}},
         {type: "scatter3d", mode: "lines+markers", x: plane.path.x, y: plane.path.y,
-         z: plane.path.z.map((value) => value === null || value <= 0 ? null : Math.log10(value)), marker: {size: 3, color: css("--ink")},
+         z: pathLogs, marker: {size: 3, color: css("--ink")},
          line: {color: css("--ink"), width: 4}, customdata: plane.path.name, hovertemplate: "%{customdata}<extra></extra>", showlegend: false},
       ],
       layout: base({margin: {l: 0, r: 0, t: 0, b: 0}, uirevision: "plane",
-                    scene: {xaxis: axis("along 1 to 2"), yaxis: axis("across"), zaxis: axis("log10 of the " + data.metric.name),
-                            aspectmode: "manual", aspectratio: {x: 1.3, y: 1.3, z: 0.7}}}),
+                    scene: {...["x", "y", "z"].reduce((axes, name, k) => ({...axes, [`${name}axis`]: bare(range[k])}), {}),
+                            annotations: edgeTexts(range, ["along 1 to 2", "across", `log10 of the<br>${data.metric.name}:<br>${spanOf(range[2])}`]),
+                            aspectmode: "manual", aspectratio: {x: 1.3, y: 1.3, z: 0.7}, camera: {eye: {x: 1.5, y: 1.5, z: 1}, center: {x: 0, y: 0, z: -0.12}}}}),
     }));
   };
 
@@ -244,7 +278,7 @@
     const series = curve[key];
     const factor = data.metric.factor;
     const log = curve.log;
-    show(id, () => {
+    return show(id, () => {
       const traces = [{type: "scatter", mode: "markers+lines", name: "this run", x: curve.threshold.map((value) => value * factor),
                        y: series.mean, error_y: {type: "data", array: series.error, visible: true}, customdata: curve.of,
                        hovertemplate: "%{y} at %{x}, %{customdata} connected<extra></extra>",
@@ -260,20 +294,51 @@
     });
   };
 
-  const start = () => {
+  const drawNow = (id) => {
+    const draw = waiting.get(id);
+    waiting.delete(id);
+    return draw ? draw() : Promise.resolve();
+  };
+
+  // A pause in which the browser paints, and answers to whoever uses the page.
+  const pause = () => new Promise((go) => requestAnimationFrame(() => setTimeout(go, 0)));
+
+  const inView = (figure) => {
+    const {top, bottom} = figure.getBoundingClientRect();
+    return top < window.innerHeight && bottom > 0;
+  };
+
+  const start = async () => {
     if (typeof Plotly === "undefined") { return; }
     const gl = hasWebGL();
-    if (byId("string") && string && gl) { drawString(); }
-    if (byId("profile") && data.profile) { drawProfile(); }
-    if (byId("plane") && data.plane && gl) { drawPlane(); }
+    if (byId("string") && string && gl) { waiting.set("string", drawString); }
+    if (byId("profile") && data.profile) { waiting.set("profile", drawProfile); }
+    if (byId("plane") && data.plane && gl) { waiting.set("plane", drawPlane); }
     if (byId("curve-length") && data.curve) {
-      drawCurve("curve-length", "length", "normalised length");
-      drawCurve("curve-beads", "beads", "beads");
+      waiting.set("curve-length", () => drawCurve("curve-length", "length", "normalised length"));
+      waiting.set("curve-beads", () => drawCurve("curve-beads", "beads", "beads"));
     }
     if (!gl && (string || data.plane)) {
       document.querySelectorAll(".no-webgl").forEach((note) => { note.hidden = false; });
     }
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraws.forEach((draw) => draw()));
+    const figure = (id) => byId(id).closest("figure");
+    await pause();
+    for (const id of [...waiting.keys()].filter((one) => inView(figure(one)))) {
+      await drawNow(id);
+      await pause();
+    }
+    performance.mark("interactive");
+    const near = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      entry.target.querySelectorAll(".live").forEach((live) => drawNow(live.id));
+    }));
+    waiting.forEach((draw, id) => near.observe(figure(id)));
+    await new Promise((go) => setTimeout(go, 1500));  // whoever begins to use the page goes first
+    while (waiting.size > 0) {
+      await new Promise((go) => "requestIdleCallback" in window ? requestIdleCallback(go, {timeout: 2000}) : setTimeout(go, 200));
+      await drawNow(waiting.keys().next().value);
+    }
+    near.disconnect();
   };
   start();
 })();

@@ -9,6 +9,10 @@ first segment of the path, and proves its cross-entropy to 10 % and its exact la
     tools/certificate_growth.py build/release/isthmus --data DIR --work FOLDER --out results/certify
 
 writes growth.csv and growth.svg. Finished networks in FOLDER are not trained again.
+
+    tools/certificate_growth.py --draw results/certify
+
+draws growth.svg again from growth.csv.
 """
 
 import argparse
@@ -122,7 +126,17 @@ def figure(rows):
     return "\n".join(parts) + "\n"
 
 
+def draw(folder):
+    with open(folder / "growth.csv", encoding="utf-8") as file:
+        rows = [{**row, "depth": int(row["depth"]), "width": int(row["width"]), "evaluations": float(row["evaluations"])}
+                for row in csv.DictReader(file)]
+    (folder / "growth.svg").write_text(figure(rows), encoding="utf-8")
+
+
 def main():
+    if sys.argv[1:2] == ["--draw"] and len(sys.argv) == 3:
+        draw(pathlib.Path(sys.argv[2]))
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("isthmus", type=pathlib.Path)
     parser.add_argument("--data", required=True, help="folder that holds mnist/")

@@ -12,8 +12,7 @@
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
-#include "isthmus/report/components_figure.h"
-#include "isthmus/report/text_table.h"
+#include "isthmus/report/components_page.h"
 #include "progress.h"
 #include "run_flags.h"
 #include "study_flags.h"
@@ -25,46 +24,6 @@ struct ComponentsCommand : RunFlags {
   StudyFlags flags;
   std::map<std::string, std::string> given;  // of the options of components alone
 };
-
-void print(const ComponentsResult& result, const MetricLabel& metric) {
-  TextTable table({"threshold",
-                   "width",
-                   "networks",
-                   "components",
-                   "if proven",
-                   "pairs tried",
-                   "proven",
-                   "sampled",
-                   "failed",
-                   "gradients",
-                   "minimax"});
-  std::size_t failed = 0;
-  for (const ComponentsRow& row : result.rows) {
-    failed += row.components > 1 ? row.pairs_failed : 0;
-    table.add({with_unit(row.threshold, metric),
-               row.width ? std::to_string(*row.width) : "-",
-               row.reached == row.networks ? std::to_string(row.networks)
-                                           : fmt::format("{} of {}", row.reached, row.networks),
-               std::to_string(row.components),
-               std::to_string(row.components_proven),
-               std::to_string(row.pairs_tried),
-               std::to_string(row.pairs_proven),
-               std::to_string(row.pairs_sampled),
-               std::to_string(row.pairs_failed),
-               human_count(row.gradients),
-               short_number(row.largest_barrier * metric.factor)});
-  }
-  fmt::print("{}", table.str(TableForm::text));
-  fmt::print(
-      "Networks that reached the threshold; components under all pairs that connected, and under "
-      "those with a\nproof alone; gradients of beads, in passes over the training set; the largest "
-      "minimax barrier of two.\n");
-  if (failed > 0) {
-    fmt::print(
-        "Where more than one component is left, every pair between two was tried and failed. This "
-        "proves\nnothing: there may be a path that was not found (--max-rounds, --max-steps).\n");
-  }
-}
 
 void run_command(ComponentsCommand& command, const Stop& stop) {
   ComponentsOptions options;
@@ -100,20 +59,16 @@ void run_command(ComponentsCommand& command, const Stop& stop) {
       display.show(event);
     });
   }
-  const MetricLabel metric = metric_label(name_of(options.study.string.grid.metric));
-  write_file(folder / run_files::figure,
-             svg_components({.title = fmt::format("{}: components of {} networks, seed {}",
-                                                  task,
-                                                  options.networks,
-                                                  options.study.seed),
-                             .metric = metric,
-                             .rows = result.rows}));
+  const ComponentsFigure figure = components_figure(folder);
+  write_file(folder / run_files::figure, svg_components(figure));
   if (command.json) {
     fmt::print("{}\n", read_json(folder / "graph.json").dump(2));
     return;
   }
-  print(result, metric);
-  fmt::print("{:.1f} s; {}\n", result.seconds, folder.string());
+  fmt::print("{}{:.1f} s; {}\n",
+             components_text(figure, TableForm::text),
+             result.seconds,
+             folder.string());
 }
 
 constexpr const char* description =

@@ -56,6 +56,11 @@ void show(const PlaneCommand& command, const Place& place, const Json& info) {
       plane_figure(picture, metric_label(info.at("metric").get<std::string>()));
   const fs::path svg = stem.string() + ".plane.svg";
   write_file(svg, svg_plane(figure));
+  fs::path second;
+  if (const std::optional<PlaneFigure> companion = companion_plane(picture)) {
+    second = stem.string() + ".plane_companion.svg";
+    write_file(second, svg_plane(*companion));
+  }
   if (command.json) {
     Json points = Json::array();
     for (const PlanePointRow& row : picture.plane_points) {
@@ -69,15 +74,17 @@ void show(const PlaneCommand& command, const Place& place, const Json& info) {
     result.erase("key");
     result["points_on_it"] = std::move(points);
     result["figure"] = svg.string();
+    result["companion_figure"] = second.empty() ? Json() : Json(second.string());
     fmt::print("{}\n", result.dump(2));
     return;
   }
-  fmt::print("{}\nTables: {}{{{},{}}}\nFigure: {}\n",
+  fmt::print("{}\nTables: {}{{{},{}}}\nFigure: {}{}\n",
              plane_sentence(figure),
              stem.string(),
              picture_files::plane,
              picture_files::plane_points,
-             svg.string());
+             svg.string(),
+             second.empty() ? "" : ", " + second.string());
 }
 
 void draw(const PlaneCommand& command,

@@ -41,26 +41,35 @@ bool is_components(const std::filesystem::path& folder) {
   return json.is_object() && json.value("format", Json()) == components_format;
 }
 
-// The page of a run of components.
+// A run of components: its figure, its page, and its tables.
 void report_components(const ReportCommand& command) {
-  if (command.json || command.markdown) {
-    throw ConfigurationError(
-        fmt::format("{}: a run of `isthmus components` ({}), whose tables are components.csv and "
-                    "graph.json; of "
-                    "it, report writes the page alone",
-                    command.run,
-                    components_format));
-  }
   const std::filesystem::path folder = command.run;
-  const ComponentsReport report = components_report(folder);
-  fmt::print("{}\n", report.headline);
-  if (!command.no_figure && !command.no_page) {
-    if (!report.tree.empty()) {
-      write_file(folder / "tree.svg", report.tree);
+  const ComponentsFigure figure = components_figure(folder);
+  const Json json = command.json ? components_json(folder) : Json();
+  std::string page;
+  if (!command.no_figure) {
+    write_file(folder / run_files::figure, svg_components(figure));
+    if (!command.no_page) {
+      const ComponentsReport report = components_report(folder);
+      if (!report.tree.empty()) {
+        write_file(folder / "tree.svg", report.tree);
+      }
+      write_file(folder / "report.html", report.html);
+      page = fmt::format("{}\nPage:   {}\n", report.headline, (folder / "report.html").string());
     }
-    write_file(folder / "report.html", report.html);
-    fmt::print("Page:   {}\n", (folder / "report.html").string());
   }
+  if (command.json) {
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  if (command.markdown) {
+    fmt::print("{}", components_text(figure, TableForm::markdown));
+    return;
+  }
+  if (!command.no_tables) {
+    fmt::print("{}Run:    {}\n", components_text(figure, TableForm::text), command.run);
+  }
+  fmt::print("{}{}", page.empty() || command.no_tables ? "" : "\n", page);
 }
 
 void run_command(ReportCommand command, const Stop& stop) {

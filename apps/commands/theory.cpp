@@ -7,8 +7,6 @@
 #include <cmath>
 
 #include "isthmus/core/error.h"
-#include "isthmus/core/workers.h"
-#include "study_flags.h"
 
 namespace isthmus::app {
 
@@ -22,23 +20,6 @@ void check_count(const char* option, std::size_t value, std::size_t least, std::
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
-}
-
-void SeriesFlags::add(CLI::App& parser, const char* what) {
-  parser.add_option("--instances", instances, what)->capture_default_str();
-  parser.add_option("--seed", seed, "Of what is random")->capture_default_str();
-  parser.add_option("--threads", threads, "For series; 0: all cores")
-      ->check(thread_count())
-      ->capture_default_str();
-  parser.add_flag("--json", json, "Print JSON");
-}
-
-void SeriesFlags::check() const {
-  check_count("--instances", instances, 1, most_instances);
-}
-
-void SeriesFlags::for_each(const std::function<void(std::size_t)>& work) const {
-  Workers(worker_count(threads)).for_each(instances, [&](std::size_t i, std::size_t) { work(i); });
 }
 
 std::vector<double> doubles_of(const SafetensorsFile& file,

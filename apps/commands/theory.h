@@ -19,6 +19,9 @@ void add_theory_rate(CLI::App& theory, Context& context);
 void add_theory_dropout(CLI::App& theory, Context& context);
 void add_theory_risk(CLI::App& theory, Context& context);
 
+/// The network 1-1-1, for which the printed Proposition 2.2 fails, and what one more unit changes.
+void print_linear_counterexample(std::size_t points, bool json);
+
 /// Throws UsageError that names the option and its range.
 void check_count(const char* option, std::size_t value, std::size_t least, std::size_t most);
 

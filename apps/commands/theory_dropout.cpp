@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/workers.h"
 #include "isthmus/path/measures.h"
@@ -26,9 +27,15 @@ struct DropoutCommand {
   DropoutSearchOptions search;
   std::size_t points = 21;
   std::size_t threads = 1;
+  std::optional<std::string> rows;
   std::optional<std::string> out;
   bool json = false;
 };
+
+std::string bytes_hash(const std::vector<float>& values) {
+  return sha256({reinterpret_cast<const char*>(values.data()),  // NOLINT(*-reinterpret-cast)
+                 values.size() * sizeof(float)});
+}
 
 // The largest value of a metric at the points of a grid.
 double largest_on(Evaluators& evaluators, const Path& path, const SegmentGrid& grid) {
@@ -67,6 +74,45 @@ void print(const Json& result, const DropoutJoin& join, const GivenNetworks& giv
   }
 }
 
+// A row a try; equal end points, data and options, equal rows.
+DropoutJoin join_in_tries(const DropoutCommand& command,
+                          const GivenNetworks& given,
+                          Evaluators& evaluators,
+                          const Stop& stop) {
+  const DropoutSearch search(evaluators.objective(),
+                             given.split,
+                             evaluators.objective().loss_metric(),
+                             given.a,
+                             given.b,
+                             command.search);
+  const std::string of =
+      sha256(to_json(given.problem).dump() + bytes_hash(given.a) + bytes_hash(given.b))
+          .substr(0, 16);
+  const Series series{
+      .what = "theory dropout",
+      .count = search.tries(),
+      .columns = {"draw", "factor", "value_a", "value_b"},
+      .name =
+          [&](std::size_t i) {
+            return fmt::format("dropout {} {} seed={} draw={} factor={}",
+                               of,
+                               name_of(given.split),
+                               command.search.seed,
+                               search.draw_of(i),
+                               search.factor_of(i));
+          },
+      .row =
+          [&](std::size_t i, std::size_t worker) {
+            const auto [a, b] = search.value(evaluators.of(worker), i);
+            return std::vector{static_cast<double>(search.draw_of(i)), search.factor_of(i), a, b};
+          }};
+  std::vector<std::array<double, 2>> values;
+  for (const std::vector<double>& row : rows_of(series, command.rows, evaluators.workers(), stop)) {
+    values.push_back({row[2], row[3]});
+  }
+  return search.best(evaluators, values);
+}
+
 void run_command(const DropoutCommand& command, const Stop& stop) {
   check_count("--draws", command.search.draws, 1, most_instances);
   check_count("--points", command.points, 2, most_points);
@@ -80,8 +126,7 @@ void run_command(const DropoutCommand& command, const Stop& stop) {
   Workers workers(worker_count(command.threads));
   Evaluators evaluators(objective, workers);
   const Metric loss = objective.loss_metric();
-  const DropoutJoin join =
-      join_by_dropout(evaluators, given.split, loss, given.a, given.b, command.search, &stop);
+  const DropoutJoin join = join_in_tries(command, given, evaluators, stop);
   const Path path{.dimension = objective.dimension(), .beads = join.path.points};
   Path line{.dimension = path.dimension, .beads = given.a};
   line.beads.insert(line.beads.end(), given.b.begin(), given.b.end());
@@ -126,8 +171,8 @@ void add_theory_dropout(CLI::App& theory, Context& context) {
   CLI::App* parser = theory.add_subcommand(
       "dropout",
       "Join two networks that lose little without half of their units, with no gradient step.\n\n"
-      "Kuditipudi et al. (2019), for one or two hidden ReLU layers: straight pieces on which the "
-      "outputs stay,\n"
+      "Kuditipudi et al. (2019), for hidden ReLU layers: straight pieces on which the outputs "
+      "stay,\n"
       "or the last layer moves alone. The loss at the nodes bounds the path. Random halves are "
       "tried, the best\n"
       "are taken.");
@@ -149,6 +194,7 @@ void add_theory_dropout(CLI::App& theory, Context& context) {
   parser->add_option("--points", command->points, "Grid points of a piece, and of the line")
       ->capture_default_str();
   parser->add_option("--seed", command->search.seed, "Of the halves")->capture_default_str();
+  add_rows_option(*parser, command->rows);
   parser->add_option("--out", command->out, "Where to write the path");
   parser->add_option("--threads", command->threads, "0: all cores")
       ->check(thread_count())

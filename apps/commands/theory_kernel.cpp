@@ -29,6 +29,8 @@ struct KernelCommand : SeriesFlags {
 struct Case {
   KernelBounds samples;
   std::optional<KernelBounds> law;
+  double error = 0.0;   // the standard error of the samples under the law
+  double active = 0.0;  // so many of them are expected to have both units active
 };
 
 // A vector of the file, as a vector or a matrix of one row.
@@ -54,7 +56,10 @@ Case given_case(const KernelCommand& command) {
 Case random_case(const KernelCommand& command, std::size_t index) {
   const KernelCase drawn = random_kernel_case(
       named<InputLaw>(command.law), command.inputs, command.samples, command.seed, index);
-  return {.samples = kernel_of_samples(drawn.inputs, drawn.w1, drawn.w2), .law = drawn.exact};
+  return {.samples = kernel_of_samples(drawn.inputs, drawn.w1, drawn.w2),
+          .law = drawn.exact,
+          .error = drawn.deviation / std::sqrt(static_cast<double>(command.samples)),
+          .active = drawn.active * static_cast<double>(command.samples)};
 }
 
 Json to_json(const KernelBounds& bounds) {
@@ -106,35 +111,84 @@ void print_case(const KernelCommand& command, const Case& one) {
   }
 }
 
-// Whether samples tell another kernel than the law's; where the units are hardly active together
-// what both tell is rounding.
-bool disagree(const KernelBounds& samples, const KernelBounds& law) {
-  return std::abs(samples.value - law.value) > 3.0 * samples.error + 1e-9 * law.upper;
+// By how many standard errors samples tell another kernel than the law's; where the units are
+// hardly active together what both tell is rounding.
+double errors_apart(const Case& one) {
+  const double apart = std::abs(one.samples.value - one.law->value) - 1e-9 * one.law->upper;
+  return apart <= 0.0 ? 0.0 : apart / one.error;
 }
 
-void print_series(const KernelCommand& command, const std::vector<Case>& cases) {
+// Below so many active samples their mean is far from normal.
+constexpr double enough_active = 100.0;
+
+// What a series keeps of a case.
+struct KernelRow {
+  double holds = 0.0;       // 1: every bound, on the law and on its samples
+  double exceeds = 0.0;     // 1: the false upper bound
+  double errors = 0.0;      // standard errors between samples and law
+  double gap = 0.0;         // of the bounds, with d^T S d
+  double uniform = 0.0;     // with |S|
+  double as_printed = 0.0;  // as printed
+  double active = 0.0;      // samples that are expected to have both units active
+};
+
+Series series_of(const KernelCommand& command) {
+  return {.what = "theory kernel",
+          .count = command.instances,
+          .columns = {"holds", "exceeds", "errors", "gap", "gap_uniform", "gap_printed", "active"},
+          .name =
+              [&](std::size_t i) {
+                return fmt::format("kernel {} n={} N={} seed={} pair={}",
+                                   command.law,
+                                   command.inputs,
+                                   command.samples,
+                                   command.seed,
+                                   i);
+              },
+          .row =
+              [&](std::size_t i, std::size_t) {
+                const Case one = random_case(command, i);
+                const KernelBounds& law = *one.law;
+                return std::vector{one.samples.hold() && law.hold() ? 1.0 : 0.0,
+                                   law.value > law.false_upper ? 1.0 : 0.0,
+                                   errors_apart(one),
+                                   law.upper - law.lower,
+                                   law.upper - law.uniform,
+                                   law.upper - law.printed,
+                                   one.active};
+              }};
+}
+
+void print_series(const KernelCommand& command, const std::vector<std::vector<double>>& rows) {
   std::size_t failing = 0;
   std::size_t exceeded = 0;
-  std::size_t far = 0;
-  double gap = 0.0;
-  double uniform = 0.0;
-  double printed = 0.0;
-  for (const Case& one : cases) {
-    failing += one.samples.hold() && one.law->hold() ? 0 : 1;
-    exceeded += one.law->value > one.law->false_upper ? 1 : 0;
-    far += disagree(one.samples, *one.law) ? 1 : 0;
-    gap += one.law->upper - one.law->lower;
-    uniform += one.law->upper - one.law->uniform;
-    printed += one.law->upper - one.law->printed;
+  std::size_t enough = 0;
+  std::size_t beyond_three = 0;
+  std::size_t beyond_four = 0;
+  KernelRow sum;
+  for (const std::vector<double>& n : rows) {
+    const KernelRow row{n[0], n[1], n[2], n[3], n[4], n[5], n[6]};
+    failing += row.holds == 1.0 ? 0 : 1;
+    exceeded += row.exceeds == 1.0 ? 1 : 0;
+    if (row.active >= enough_active) {
+      ++enough;
+      beyond_three += row.errors <= 3.0 ? 0 : 1;
+      beyond_four += row.errors <= 4.0 ? 0 : 1;
+    }
+    sum.gap += row.gap;
+    sum.uniform += row.uniform;
+    sum.as_printed += row.as_printed;
   }
   if (command.json) {
     fmt::print("{}\n",
-               Json{{"instances", cases.size()},
+               Json{{"instances", rows.size()},
                     {"failing", failing},
                     {"false_upper_exceeded", exceeded},
-                    {"beyond_three_errors", far},
-                    {"gap_uniform", number_or_null(uniform / gap)},
-                    {"gap_printed", number_or_null(printed / gap)}}
+                    {"with_enough_active", enough},
+                    {"beyond_three_errors", beyond_three},
+                    {"beyond_four_errors", beyond_four},
+                    {"gap_uniform", number_or_null(sum.uniform / sum.gap)},
+                    {"gap_printed", number_or_null(sum.as_printed / sum.gap)}}
                    .dump(2));
     return;
   }
@@ -142,17 +196,25 @@ void print_series(const KernelCommand& command, const std::vector<Case>& cases) 
       "{} pairs of units, inputs {}, {} samples each\n"
       "bounds that fail, on the law or on its samples: {}\n"
       "the false upper bound is exceeded: {}\n"
-      "samples and closed form differ by more than 3 standard errors: {}\n"
+      "in {} pairs {:g} samples or more are expected to have both units active; there samples and "
+      "closed form differ\nby more than 3 standard errors in {}, by more than 4 in {} (normal "
+      "errors: "
+      "{:.1f}, {:.2f})\n"
       "mean gap between the bounds, in units of that with d^T S d: {:.3g} with |S|, {:.3g} as "
       "printed\n",
-      cases.size(),
+      rows.size(),
       command.law,
       command.samples,
       failing,
       exceeded,
-      far,
-      uniform / gap,
-      printed / gap);
+      enough,
+      enough_active,
+      beyond_three,
+      beyond_four,
+      static_cast<double>(enough) * std::erfc(3.0 / std::sqrt(2.0)),
+      static_cast<double>(enough) * std::erfc(4.0 / std::sqrt(2.0)),
+      sum.uniform / sum.gap,
+      sum.as_printed / sum.gap);
 }
 
 void check(const KernelCommand& command) {
@@ -165,7 +227,7 @@ void check(const KernelCommand& command) {
   named<InputLaw>(command.law);
 }
 
-void run_command(const KernelCommand& command) {
+void run_command(const KernelCommand& command, const Stop& stop) {
   check(command);
   if (command.counterexample) {
     // One sample (1, 1), and the two units of the coordinates: orthogonal, and active together.
@@ -182,12 +244,10 @@ void run_command(const KernelCommand& command) {
     print_case(command, given_case(command));
     return;
   }
-  std::vector<Case> cases(command.instances);
-  command.for_each([&](std::size_t i) { cases[i] = random_case(command, i); });
-  if (cases.size() == 1) {
-    print_case(command, cases[0]);
+  if (command.instances == 1) {
+    print_case(command, random_case(command, 0));
   } else {
-    print_series(command, cases);
+    print_series(command, command.rows_of(series_of(command), stop));
   }
 }
 
@@ -220,7 +280,9 @@ void add_theory_kernel(CLI::App& theory, Context& context) {
                    command->counterexample,
                    "Two orthogonal units for which the second printed inequality fails");
   command->add(*parser, "Random pairs of units");
-  parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
 }
 
 }  // namespace isthmus::app

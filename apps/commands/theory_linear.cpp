@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -87,6 +88,8 @@ LinearInstance instance_of(const LinearCommand& command, std::size_t index) {
   return instance;
 }
 
+constexpr std::array<std::string_view, 3> end_names{"generic", "deficient", "graded"};
+
 // One path and what became of it.
 struct Row {
   std::string widths;
@@ -128,6 +131,63 @@ Row row_of(const LinearCommand& command, std::size_t index) {
     row.pieces.push_back(path.name(i));
   }
   return row;
+}
+
+// What a series keeps of a path: one of LinearEnds, whether it began at a minimum, and its losses.
+std::vector<double> numbers_of(const Row& row) {
+  const auto ends = std::ranges::find(end_names, row.ends) - end_names.begin();
+  return {static_cast<double>(ends),
+          row.at_minimum ? 1.0 : 0.0,
+          row.loss.first,
+          row.loss.last,
+          row.loss.maximum,
+          row.loss.rise,
+          row.loss.rounding,
+          row.floor,
+          row.minimum};
+}
+
+Row row_of(const std::vector<double>& numbers) {
+  Row row;
+  row.ends = end_names[static_cast<std::size_t>(numbers[0])];
+  row.at_minimum = numbers[1] == 1.0;
+  row.loss.first = numbers[2];
+  row.loss.last = numbers[3];
+  row.loss.maximum = numbers[4];
+  row.loss.rise = numbers[5];
+  row.loss.rounding = numbers[6];
+  row.floor = numbers[7];
+  row.minimum = numbers[8];
+  return row;
+}
+
+Series series_of(const LinearCommand& command) {
+  const LinearInstanceOptions& random = command.random;
+  return {.what = "theory linear",
+          .count = command.instances,
+          .columns = {"ends",
+                      "at_minimum",
+                      "first",
+                      "last",
+                      "maximum",
+                      "rise",
+                      "rounding",
+                      "floor",
+                      "minimum"},
+          .name =
+              [&](std::size_t i) {
+                return fmt::format(
+                    "linear{} widths={} layers={} N={} points={} ridge={:g} seed={} instance={}",
+                    command.descend ? " descend" : "",
+                    fmt::join(random.widths, "-"),
+                    random.layers,
+                    random.samples,
+                    command.points,
+                    command.ridge,
+                    command.seed,
+                    i);
+              },
+          .row = [&](std::size_t i, std::size_t) { return numbers_of(row_of(command, i)); }};
 }
 
 Json to_json(const LinearCommand& command, const Row& row) {
@@ -245,53 +305,6 @@ void print_series(const LinearCommand& command, const std::vector<Row>& rows) {
   }
 }
 
-// (a, b) of the network b a x with data x = y = 1: F = (a b - 1)^2.
-void run_counterexample(const LinearCommand& command) {
-  const std::vector<double> one{1.0};
-  const LinearLoss loss({1, 1, 1}, {one, one});
-  const LinearNetwork a{{1, 1, 1}, {1.0, 1.0}};
-  const LinearNetwork b{{1, 1, 1}, {-1.0, -1.0}};
-  std::string refusal;
-  try {
-    connect_linear(a, b);
-  } catch (const UsageError& error) {
-    refusal = error.what();
-  }
-  // Through the origin; and what one more unit changes.
-  const double crossing = loss(std::vector<double>{0.0, 0.0});
-  const LinearLoss wider_loss({1, 2, 1}, {one, one});
-  const LinearPathLoss wider =
-      measure(connect_linear({{1, 2, 1}, {1, 0, 1, 0}}, {{1, 2, 1}, {-1, 0, -1, 0}}),
-              wider_loss,
-              command.points);
-  if (command.json) {
-    fmt::print("{}\n",
-               Json{{"network", "1-1-1"},
-                    {"loss_a", loss(a.theta)},
-                    {"loss_b", loss(b.theta)},
-                    {"barrier", crossing},
-                    {"components", {"a > 0, b > 0", "a < 0, b < 0"}},
-                    {"refusal", refusal},
-                    {"maximum_with_one_more_unit", wider.maximum}}
-                   .dump(2));
-    return;
-  }
-  fmt::print(
-      "Network 1-1-1, x -> b a x, on the sample x = y = 1: F = (a b - 1)^2. Its widths meet the "
-      "printed\ncondition n_j >= min(n_1, n_K).\n"
-      "  F( 1,  1) = {:g} and F(-1, -1) = {:g}.\n"
-      "  Below the level 1 there are two components: a > 0, b > 0 and a < 0, b < 0. On a path from "
-      "one to\n  the other a changes its sign, so somewhere a b = 0, and there F = 1. The straight "
-      "line through\n  (0, 0) attains F = {:g}: the barrier is exactly 1.\n"
-      "  The construction refuses: {}\n"
-      "Network 1-2-1, the same with a second unit of zeros: largest loss on the path {:.3g}.\n",
-      loss(a.theta),
-      loss(b.theta),
-      crossing,
-      refusal,
-      wider.maximum);
-}
-
 void check(const LinearCommand& command) {
   const auto exclude = [&](const char* option, std::initializer_list<const char*> others) {
     for (const char* other : others) {
@@ -328,24 +341,29 @@ void check(const LinearCommand& command) {
   check_count("--samples", command.random.samples, 1, most_numbers / widest);
 }
 
-void run_command(LinearCommand command) {
+void run_command(LinearCommand command, const Stop& stop) {
   check(command);
   if (command.counterexample) {
-    run_counterexample(command);
+    print_linear_counterexample(command.points, command.json);
     return;
   }
   if (command.ridge > 0.0 && command.random.layers == 0) {
     command.random.layers = 2;
   }
-  std::vector<Row> rows(command.instances);
   command.random.seed = command.seed;
-  command.for_each([&](std::size_t i) { rows[i] = row_of(command, i); });
-  if (rows.size() > 1) {
+  if (command.instances > 1) {
+    std::vector<Row> rows;
+    for (const std::vector<double>& numbers : command.rows_of(series_of(command), stop)) {
+      rows.push_back(row_of(numbers));
+    }
     print_series(command, rows);
-  } else if (command.json) {
-    fmt::print("{}\n", to_json(command, rows[0]).dump(2));
+    return;
+  }
+  const Row row = row_of(command, 0);
+  if (command.json) {
+    fmt::print("{}\n", to_json(command, row).dump(2));
   } else {
-    print_row(command, rows[0]);
+    print_row(command, row);
   }
 }
 
@@ -388,7 +406,9 @@ void add_theory_linear(CLI::App& theory, Context& context) {
                    "The network 1-1-1, for which the printed statement fails");
   command->add(*parser, "How many random instances");
   command->parser = parser;
-  parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
 }
 
 }  // namespace isthmus::app

@@ -234,7 +234,56 @@ void write_figure(const RateCommand& command, const std::vector<RateCell>& cells
   write_file(*command.figure, svg_rate(lines));
 }
 
-void run_command(const RateCommand& command) {
+// All pairs in one series, dimension by dimension, width by width.
+std::vector<RateCell> cells_of(const RateCommand& command, const Stop& stop) {
+  std::vector<RateCell> cells;
+  for (const std::size_t n : command.inputs) {
+    for (const std::size_t m : command.widths) {
+      cells.push_back({.inputs = n, .hidden = m, .rows = {}});
+    }
+  }
+  const auto cell_of = [&](std::size_t i) -> RateCell& { return cells[i / command.instances]; };
+  const Series series{
+      .what = "theory rate",
+      .count = cells.size() * command.instances,
+      .columns = {"inputs", "hidden", "v", "change", "epsilon", "maximum", "line", "greedy"},
+      .name =
+          [&](std::size_t i) {
+            return fmt::format("rate n={} m={} N={} ridge={:g}{} seed={} pair={}",
+                               cell_of(i).inputs,
+                               cell_of(i).hidden,
+                               command.options.samples,
+                               command.options.ridge,
+                               cell_of(i).hidden <= command.greedy ? " greedy" : "",
+                               command.seed,
+                               i % command.instances);
+          },
+      .row =
+          [&](std::size_t i, std::size_t) {
+            const RateCell& cell = cell_of(i);
+            const RateRow row = row_of(command, cell.inputs, cell.hidden, i % command.instances);
+            return std::vector{static_cast<double>(cell.inputs),
+                               static_cast<double>(cell.hidden),
+                               row.perturbation,
+                               row.change,
+                               row.epsilon,
+                               row.maximum,
+                               row.line,
+                               row.greedy};
+          }};
+  const std::vector<std::vector<double>> rows = command.rows_of(series, stop);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    cell_of(i).rows.push_back({.perturbation = rows[i][2],
+                               .change = rows[i][3],
+                               .epsilon = rows[i][4],
+                               .maximum = rows[i][5],
+                               .line = rows[i][6],
+                               .greedy = rows[i][7]});
+  }
+  return cells;
+}
+
+void run_command(const RateCommand& command, const Stop& stop) {
   command.check();
   check_count("--samples", command.options.samples, 1, most_numbers);
   for (const std::size_t n : command.inputs) {
@@ -243,14 +292,7 @@ void run_command(const RateCommand& command) {
   for (const std::size_t m : command.widths) {
     check_count("--widths", m, 4, 4096);
   }
-  std::vector<RateCell> cells;
-  for (const std::size_t n : command.inputs) {
-    for (const std::size_t m : command.widths) {
-      RateCell cell{.inputs = n, .hidden = m, .rows = std::vector<RateRow>(command.instances)};
-      command.for_each([&](std::size_t i) { cell.rows[i] = row_of(command, n, m, i); });
-      cells.push_back(std::move(cell));
-    }
-  }
+  const std::vector<RateCell> cells = cells_of(command, stop);
   if (command.figure) {
     write_figure(command, cells);
   }
@@ -296,7 +338,9 @@ void add_theory_rate(CLI::App& theory, Context& context) {
       ->capture_default_str();
   parser->add_option("--figure", command->figure, "Where to draw v, an SVG file");
   command->add(*parser, "Pairs of each dimension and width");
-  parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
 }
 
 }  // namespace isthmus::app

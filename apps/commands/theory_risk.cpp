@@ -8,12 +8,15 @@
 #include <vector>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/core/workers.h"
 #include "isthmus/data/generated.h"
 #include "isthmus/path/segment.h"
 #include "isthmus/study/saved_path.h"
 #include "isthmus/theory/risk_gap.h"
+#include "study_flags.h"
 #include "theory.h"
 
 namespace isthmus::app {
@@ -27,6 +30,8 @@ struct RiskCommand {
   std::size_t quadrature = 2048;
   std::size_t points = 101;
   std::uint64_t seed = 1;
+  std::size_t threads = 1;
+  std::optional<std::string> rows;
   bool json = false;
 };
 
@@ -74,24 +79,46 @@ double discrepancy_of(const Samples& samples) {
   return star_discrepancy({samples.values.begin(), samples.values.end()});
 }
 
-std::vector<RiskPlace> places_along(const SavedPath& saved,
+std::vector<RiskPlace> places_along(const RiskCommand& command,
+                                    const SavedPath& saved,
                                     const Samples& oracle,
                                     const Samples& sample,
-                                    std::size_t count) {
-  std::vector<RiskPlace> places(count);
-  for (std::size_t k = 0; k < places.size(); ++k) {
-    RiskPlace& place = places[k];
-    place.at = static_cast<double>(k) / static_cast<double>(places.size() - 1);
-    const std::vector<double> theta = point_of(saved.path.path, place.at);
-    const std::vector<double> losses = losses_of(saved.problem, theta, oracle);
-    place.oracle = mean(losses);
-    place.variation = variation(losses);
-    place.empirical = mean(losses_of(saved.problem, theta, sample));
+                                    const Stop& stop) {
+  const std::string of = sha256(read_file(command.file)).substr(0, 16);
+  const auto at = [&](std::size_t k) {
+    return static_cast<double>(k) / static_cast<double>(command.points - 1);
+  };
+  const Series series{.what = "theory risk",
+                      .count = command.points,
+                      .columns = {"at", "oracle", "empirical", "variation"},
+                      .name =
+                          [&](std::size_t k) {
+                            return fmt::format("risk {} N={} quadrature={} seed={} at={}",
+                                               of,
+                                               command.samples,
+                                               command.quadrature,
+                                               command.seed,
+                                               at(k));
+                          },
+                      .row =
+                          [&](std::size_t k, std::size_t) {
+                            const std::vector<double> theta = point_of(saved.path.path, at(k));
+                            const std::vector<double> losses =
+                                losses_of(saved.problem, theta, oracle);
+                            return std::vector{at(k),
+                                               mean(losses),
+                                               mean(losses_of(saved.problem, theta, sample)),
+                                               variation(losses)};
+                          }};
+  Workers workers(worker_count(command.threads));
+  std::vector<RiskPlace> places;
+  for (const std::vector<double>& row : rows_of(series, command.rows, workers, stop)) {
+    places.push_back({.at = row[0], .oracle = row[1], .empirical = row[2], .variation = row[3]});
   }
   return places;
 }
 
-void run_command(const RiskCommand& command) {
+void run_command(const RiskCommand& command, const Stop& stop) {
   check_count("--samples", command.samples, 1, 1'000'000);
   check_count("--quadrature", command.quadrature, 2, 1'000'000);
   check_count("--points", command.points, 2, most_points);
@@ -108,7 +135,7 @@ void run_command(const RiskCommand& command) {
       random_samples(*task, command.samples, command.seed, stream_name({sample_purpose}));
   const double discrepancy = discrepancy_of(sample);
   const double own = discrepancy_of(oracle);
-  const std::vector<RiskPlace> places = places_along(saved, oracle, sample, command.points);
+  const std::vector<RiskPlace> places = places_along(command, saved, oracle, sample, stop);
   const auto gap = [](const RiskPlace& place) { return std::abs(place.empirical - place.oracle); };
   const auto bound = [&](const RiskPlace& place) {
     return koksma_bound(place.variation, discrepancy, own);
@@ -178,8 +205,14 @@ void add_theory_risk(CLI::App& theory, Context& context) {
   parser->add_option("--points", command->points, "Places of the path, evenly by segments")
       ->capture_default_str();
   parser->add_option("--seed", command->seed, "Of the samples")->capture_default_str();
+  parser->add_option("--threads", command->threads, "0: all cores")
+      ->check(thread_count())
+      ->capture_default_str();
+  add_rows_option(*parser, command->rows);
   parser->add_flag("--json", command->json, "Print JSON");
-  parser->callback([&context, command] { context.chosen = [command] { run_command(*command); }; });
+  parser->callback([&context, command] {
+    context.chosen = [command, stop = context.stop] { run_command(*command, *stop); };
+  });
 }
 
 }  // namespace isthmus::app

@@ -44,6 +44,31 @@ TEST(Components, OfAFewNetworks) {
             graph);
 }
 
+TEST(Components, AReportHasTheTablesInEveryForm) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), command, 0);
+  const std::string svg = bytes_of(folder / "run/figure.svg");
+  std::filesystem::remove(folder / "run/figure.svg");
+  Json graph = Json::parse(bytes_of(folder / "run/graph.json"));
+  graph["run"] = "run";
+  EXPECT_EQ(Json::parse(expect_run(folder.path(), {"report", "run", "--json"}, 0).out), graph);
+  EXPECT_EQ(bytes_of(folder / "run/figure.svg"), svg) << "drawn from the table, the same again";
+  const Outcome text = expect_run(folder.path(), {"report", "run"}, 0);
+  EXPECT_NE(text.out.find("pairs tried"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("Page:   run/report.html"), std::string::npos) << text.out;
+  const Outcome markdown = expect_run(folder.path(), {"report", "run", "--markdown"}, 0);
+  EXPECT_EQ(markdown.out.substr(0, 11), "| threshold") << markdown.out;
+  // What is kept of a run has a figure, and no page.
+  std::filesystem::remove(folder / "run/graph.json");
+  std::filesystem::remove(folder / "run/figure.svg");
+  expect_run(folder.path(), {"report", "run", "--no-page"}, 0);
+  EXPECT_EQ(bytes_of(folder / "run/figure.svg"), svg);
+  expect_run(folder.path(), {"report", "run"}, 66, {"graph.json", "--resume"});
+  expect_run(folder.path(), {"report", "run", "--json"}, 66, {"graph.json"});
+  folder.write("run/components.csv", "width,threshold\n");
+  expect_run(folder.path(), {"report", "run"}, 65, {"components.csv", "networks"});
+}
+
 TEST(Components, APairThatFailsProvesNothingAndTheyAreToldSo) {
   const TemporaryFolder folder;
   const Outcome outcome = expect_run(
@@ -81,7 +106,6 @@ TEST(Components, WrongInput) {
              {"sweep", "quadratic", "--threshold", "0.1", "--out", "run", "--resume"},
              78,
              {"isthmus-run-1", "isthmus-components-1", "another command"});
-  expect_run(folder.path(), {"report", "run", "--json"}, 78, {"isthmus-components-1"});
   const Outcome report = expect_run(folder.path(), {"report", "run"}, 0);
   EXPECT_NE(report.out.find("trained networks were found to lie in"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(folder / "run/report.html"));

@@ -2,6 +2,7 @@
 // The commands report and plane: what they write of a run, and what they refuse.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -72,6 +73,51 @@ TEST(Report, RefusesWhatARunDoesNotHave) {
   refused({"--evaluate", "some"}, {"some"});
   refused({"--points", "1"}, {"at least 2"});
   refused({"--animate", "string.gif", "--no-figure"}, {"--no-figure"});
+}
+
+// Runs `report run --animate FILE` where programs are found in `path` alone. Returns what it says.
+std::string animate(const TemporaryFolder& folder,
+                    const std::string& path,
+                    const std::string& file) {
+  const std::string line = "cd '" + folder.path().string() + "' && PATH='" + path + "' '" +
+                           ISTHMUS_BINARY + "' report run --animate " + file + " > said";
+  EXPECT_EQ(std::system(line.c_str()), 0) << line;  // NOLINT(*-mt-unsafe)
+  return content_of(folder / "said");
+}
+
+void write_program(const std::filesystem::path& file, const std::string& text) {
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream(file) << "#!/bin/sh\n" << text;
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+}
+
+TEST(Report, AnimatesByFfmpegAndLeavesFramesWithoutIt) {
+  const TemporaryFolder folder;
+  connect(folder, "0.01");
+  const std::string rounds = cell_of(folder / "run/cells.csv", "rounds");
+  const std::string nowhere = (folder / "nowhere").string();
+  std::string said = animate(folder, nowhere, "string.gif");
+  const std::string missing = "Animation: ffmpeg is missing, or reads no SVG; the " +
+                              std::to_string(std::stoi(rounds) + 1) +
+                              " frames are in string.frames";
+  EXPECT_NE(said.find(missing), std::string::npos) << said;
+  EXPECT_FALSE(std::filesystem::exists(folder / "string.gif"));
+  // One for the line, one a round, and the last one for a while.
+  EXPECT_EQ(files_in(folder / "string.frames", ".svg"), std::stoul(rounds) + 5);
+  EXPECT_NE(content_of(folder / "string.frames/0000.svg"),
+            content_of(folder / "string.frames/0001.svg"));
+  // One that fails after it wrote something: nothing half made stays.
+  const std::string last = "for word; do last=$word; done\necho moving > \"$last\"\n";
+  write_program(folder / "fails/ffmpeg", last + "exit 1\n");
+  said = animate(folder, (folder / "fails").string(), "string.mp4");
+  EXPECT_NE(said.find("frames are in string.frames"), std::string::npos) << said;
+  EXPECT_EQ(files_in(folder.path(), ".mp4"), 0u);
+  // One that works: its file, and no frames.
+  write_program(folder / "works/ffmpeg", last);
+  said = animate(folder, (folder / "works").string(), "string.apng");
+  EXPECT_NE(said.find("Animation: string.apng"), std::string::npos) << said;
+  EXPECT_EQ(content_of(folder / "string.apng"), "moving\n");
+  EXPECT_FALSE(std::filesystem::exists(folder / "string.frames"));
 }
 
 TEST(Plane, OfARunAndOfItsPathFile) {

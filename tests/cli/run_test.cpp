@@ -413,6 +413,44 @@ TEST(Interruption, KillsOfABreadthFirstString) {
   EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
 }
 
+// The constructed path is built again and its beads are taken from where they were, whatever B was
+// moved to.
+TEST(Interruption, KillsOfStringsThatBeginWithATheorem) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  folder.write("net.json",
+               R"({"input": [1, 28, 28], "layers": [{"type": "flatten"}, {"type": "linear",
+    "out_features": 24}, {"type": "relu"}, {"type": "linear", "out_features": 24}, {"type": "relu"},
+    {"type": "linear", "out_features": 10}]})");
+  for (const char* align : {"none", "weights"}) {
+    const int found =
+        kill_and_resume(folder,
+                        {"connect",
+                         "--network",
+                         "net.json",
+                         "--data",
+                         "data",
+                         "--thresholds",
+                         "0.2,0.1",
+                         "--start",
+                         "theory",
+                         "--align",
+                         align,
+                         "--out"},
+                        {"checkpoint", "checkpoint/0.2_0", "checkpoint/0.1_0", "cells"},
+                        8);
+    EXPECT_GT(found, 2) << align;
+    EXPECT_EQ(json_of(folder / "run/cells/0.2_0.json")["details"]["start"], "dropout") << align;
+    std::uint64_t trained = 0;
+    for (const char* name : {"run/cells/0.2_0.json", "run/cells/0.1_0.json"}) {
+      trained += json_of(folder / name)["row"]["gradient_samples_beads"].get<std::uint64_t>();
+    }
+    EXPECT_GT(trained, 0U) << "there are beads to resume";
+    std::filesystem::remove_all(folder / "run");
+    std::filesystem::remove_all(folder / "unbroken");
+  }
+}
+
 // A state is kept every few steps, so that kills come in the middle of training.
 TEST(Interruption, KillsInsideTraining) {
   const TemporaryFolder folder;

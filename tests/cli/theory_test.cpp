@@ -165,6 +165,8 @@ TEST(TheoryKernel, DrawsCasesOfAKnownLaw) {
     EXPECT_EQ(series["failing"], 0) << law;
     EXPECT_GT(series["false_upper_exceeded"], 0) << law;
     EXPECT_LE(series["beyond_three_errors"], 4) << law;
+    EXPECT_LE(series["beyond_four_errors"], 1) << law;
+    EXPECT_GT(series["with_enough_active"], 20) << law;
     EXPECT_GT(series["gap_printed"], series["gap_uniform"]) << law;
   }
   const Outcome shown = expect_run(folder.path(), {"theory", "kernel", "--counterexample"}, 0);

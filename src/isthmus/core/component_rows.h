@@ -37,4 +37,7 @@ struct ComponentsRow {
 /// The text of components.csv, rows as they come.
 std::string to_csv(const std::vector<ComponentsRow>& rows);
 
+/// Reads it back; `name` is what errors call it. Throws DataError.
+std::vector<ComponentsRow> parse_components(std::string_view text, const std::string& name);
+
 }  // namespace isthmus

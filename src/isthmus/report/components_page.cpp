@@ -8,9 +8,9 @@
 #include <memory>
 #include <numeric>
 
+#include "isthmus/core/component_rows.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
-#include "isthmus/core/json.h"
 #include "isthmus/core/run_schema.h"
 #include "isthmus/report/frame.h"
 #include "isthmus/report/html.h"
@@ -176,7 +176,99 @@ std::string headline_of(const DisconnectivityTree& tree, const Json& level) {
       level.at("components_proven").get<std::size_t>());
 }
 
+constexpr std::string_view graph_name = "graph.json";
+constexpr std::string_view table_name = "components.csv";
+
+// What a run has at its end alone.
+fs::path file_of(const fs::path& folder, std::string_view name) {
+  const fs::path file = folder / name;
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    throw MissingInput(fmt::format(
+        "{} is not there: expected a finished run of `isthmus components` (the same command with "
+        "--resume finishes one)",
+        file.string()));
+  }
+  return file;
+}
+
 }  // namespace
+
+ComponentsFigure components_figure(const fs::path& folder) {
+  const fs::path config_file = file_of(folder, run_files::config);
+  const fs::path table_file = file_of(folder, table_name);
+  const Json config = read_json(config_file);
+  ComponentsFigure figure{.title = {},
+                          .metric = {},
+                          .rows = parse_components(read_file(table_file), table_file.string())};
+  if (figure.rows.empty()) {
+    throw DataError(fmt::format("{}: expected at least one row", table_file.string()));
+  }
+  try {
+    figure.metric = metric_label(config.at("metric").get<std::string>());
+    figure.title = fmt::format("{}: components of {} networks, seed {}",
+                               config.at("task").get<std::string>(),
+                               config.at("networks").get<std::size_t>(),
+                               config.at("seed").get<std::uint64_t>());
+  } catch (const Json::exception& error) {
+    throw DataError(fmt::format("{}: {}", config_file.string(), error.what()));
+  }
+  return figure;
+}
+
+std::string components_text(const ComponentsFigure& figure, TableForm form) {
+  TextTable table({"threshold",
+                   "width",
+                   "networks",
+                   "components",
+                   "if proven",
+                   "pairs tried",
+                   "proven",
+                   "sampled",
+                   "failed",
+                   "gradients",
+                   "minimax"});
+  std::size_t failed = 0;
+  for (const ComponentsRow& row : figure.rows) {
+    failed += row.components > 1 ? row.pairs_failed : 0;
+    table.add({with_unit(row.threshold, figure.metric),
+               row.width ? std::to_string(*row.width) : "-",
+               row.reached == row.networks ? std::to_string(row.networks)
+                                           : fmt::format("{} of {}", row.reached, row.networks),
+               std::to_string(row.components),
+               std::to_string(row.components_proven),
+               std::to_string(row.pairs_tried),
+               std::to_string(row.pairs_proven),
+               std::to_string(row.pairs_sampled),
+               std::to_string(row.pairs_failed),
+               human_count(row.gradients),
+               short_number(row.largest_barrier * figure.metric.factor)});
+  }
+  std::string text = table.str(form);
+  if (form == TableForm::markdown) {
+    return text;
+  }
+  text +=
+      "Networks that reached the threshold; components under all pairs that connected, and under "
+      "those with a\nproof alone; gradients of beads, in passes over the training set; the largest "
+      "minimax barrier of two.\n";
+  if (failed > 0) {
+    text +=
+        "Where more than one component is left, every pair between two was tried and failed. This "
+        "proves\nnothing: there may be a path that was not found (--max-rounds, --max-steps).\n";
+  }
+  return text;
+}
+
+Json components_json(const fs::path& folder) {
+  const fs::path file = file_of(folder, graph_name);
+  Json graph = read_json(file);
+  if (!graph.is_object() || !graph.contains("levels")) {
+    throw DataError(fmt::format("{}: expected an object with \"levels\"", file.string()));
+  }
+  graph["run"] = folder.string();
+  return graph;
+}
 
 std::string svg_tree(const DisconnectivityTree& tree) {
   std::vector<double> values{tree.threshold};
@@ -207,9 +299,9 @@ std::string svg_tree(const DisconnectivityTree& tree) {
 }
 
 ComponentsReport components_report(const fs::path& folder) {
-  const Json config = read_json(folder / run_files::config);
-  const fs::path graph_file = folder / "graph.json";
-  const std::string csv = read_file(folder / "components.csv");
+  const Json config = read_json(file_of(folder, run_files::config));
+  const fs::path graph_file = file_of(folder, graph_name);
+  const std::string csv = read_file(file_of(folder, table_name));
   const Json graph = read_json(graph_file);
   ComponentsReport report{.headline = "No level is finished yet.", .html = {}, .tree = {}};
   try {
@@ -221,15 +313,13 @@ ComponentsReport components_report(const fs::path& folder) {
   } catch (const Json::exception& error) {
     throw DataError(fmt::format("{}: {}", graph_file.string(), error.what()));
   }
-  std::error_code error;
-  const bool drawn = fs::exists(folder / run_files::figure, error);
   const std::string title =
       html_escape(fmt::format("{}: components of level sets", config.value("task", "a run")));
   report.html = page_head(title);
   report.html +=
       fmt::format("<div class=\"verdict\"><p>{}</p></div>\n", html_escape(report.headline));
   report.html += "<h2>Components against the threshold</h2>\n";
-  report.html += html_figure(drawn ? read_file(folder / run_files::figure) : "");
+  report.html += html_figure(svg_components(components_figure(folder)));
   report.html += "<h2>Which networks meet where</h2>\n" + html_figure(report.tree);
   report.html += "<h2>Tables</h2>\n" + table_of(csv);
   report.html +=

@@ -6,7 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "isthmus/core/json.h"
+#include "isthmus/report/components_figure.h"
 #include "isthmus/report/format.h"
+#include "isthmus/report/text_table.h"
 
 namespace isthmus {
 
@@ -29,6 +32,16 @@ struct DisconnectivityTree {
 /// above it red. Heights above the threshold are upper bounds of the barriers: a search that failed
 /// proves nothing. The same data give the same bytes.
 std::string svg_tree(const DisconnectivityTree& tree);
+
+/// The figure of a run of `isthmus components` from its components.csv and config.json, which a
+/// kept result has as well. Throws MissingInput and DataError for what is not there or damaged.
+ComponentsFigure components_figure(const std::filesystem::path& folder);
+
+/// components.csv as a table to read, with what its columns are.
+std::string components_text(const ComponentsFigure& figure, TableForm form);
+
+/// graph.json with the folder as `run`, for other programs. Throws MissingInput and DataError.
+Json components_json(const std::filesystem::path& folder);
 
 /// A run of `isthmus components` as a page without scripts; see page_html().
 struct ComponentsReport {

@@ -71,7 +71,10 @@ std::string string_controls(const PathPicture& picture) {
                         label,
                         arrow);
   }
-  return html + "</div>\n";
+  return html +
+         "<span class=\"key\" id=\"key\" hidden><span id=\"key-low\"></span><span "
+         "class=\"key-bar\" "
+         "id=\"key-bar\"></span><span id=\"key-high\"></span></span>\n</div>\n";
 }
 
 std::string string_part(const RunRecord& run, const PageCell& cell) {
@@ -141,7 +144,10 @@ std::string plane_part(const RunRecord& run, const PageCell& cell) {
     return "";
   }
   const PlaneFigure figure = plane_figure(*cell.picture, metric_label(run.metric));
-  return figure_html("plane", figure.title, svg_plane(figure), html_escape(plane_sentence(figure)));
+  const std::optional<PlaneFigure> companion = companion_plane(*cell.picture);
+  return figure_html(
+             "plane", figure.title, svg_plane(figure), html_escape(plane_sentence(figure))) +
+         (companion ? html_figure(svg_plane(*companion)) : "");
 }
 
 std::string stages_part(const RunRecord& run, const PageCell& cell) {
@@ -178,9 +184,9 @@ std::string curve_part(const RunRecord& run) {
       figure_data(run).published ? " Squares are the published values." : "");
 }
 
-std::string page_end(const RunRecord& run, const PageCell* cell) {
+std::string page_end(const RunRecord& run, const PageCell* cell, std::string_view plots) {
   std::string html = "</main>\n";
-  if (plot_library().empty()) {
+  if (plots.empty()) {
     return html +
            "<p class=\"note\">This program was built without its plotting library (npm was "
            "missing, or the "
@@ -188,8 +194,7 @@ std::string page_end(const RunRecord& run, const PageCell* cell) {
   }
   html += fmt::format("<script type=\"application/json\" id=\"data\">{}</script>\n",
                       script_text(page_data(run, cell).dump()));
-  html +=
-      fmt::format("<script>{}</script>\n<script>\n{}</script>\n", plot_library(), page_script());
+  html += fmt::format("<script>{}</script>\n<script>\n{}</script>\n", plots, page_script());
   return html + "</body>\n</html>\n";
 }
 
@@ -248,7 +253,7 @@ std::string page_html(const RunRecord& run, const PageCell* cell, const PageOpti
   html += section("curve-part", "Lengths and beads", curve_part(run));
   html += section("tables-part", "Tables", tables_part(run, cell, options.most_table));
   html += section("run-part", "How this was made", making_part(run, options.command));
-  return html + page_end(run, cell);
+  return html + page_end(run, cell, options.plots);
 }
 
 }  // namespace isthmus

@@ -3,7 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "isthmus/report/page_assets.h"
 #include "isthmus/report/page_cell.h"
 
 namespace isthmus {
@@ -13,6 +15,8 @@ struct PageOptions {
   std::string command;  ///< that repeats the run
   /// Tables up to so many bytes are in the page; larger ones are links to the files beside it.
   std::size_t most_table = 400'000;
+  /// The plotting library that the page carries; empty: its pictures are still, and it says so.
+  std::string_view plots = plot_library();
 };
 
 /// The report of a run as one page that needs no other file and no network: the verdict in plain

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "isthmus/report/frame.h"
 #include "isthmus/report/svg.h"
@@ -217,8 +218,29 @@ PlaneFigure plane_figure(const PathPicture& picture, const MetricLabel& metric) 
           .points = picture.plane_points};
 }
 
+std::optional<PlaneFigure> companion_plane(const PathPicture& picture) {
+  const Json companion = picture.plane_info.value("companion", Json());
+  if (!companion.is_string()) {
+    return std::nullopt;
+  }
+  PlaneFigure figure = plane_figure(picture, metric_label(companion.get<std::string>()));
+  figure.level = false;
+  figure.threshold = std::numeric_limits<double>::infinity();
+  for (PlaneRow& row : figure.grid) {
+    row.metric = row.companion;
+    if (row.metric > 0.0) {
+      figure.threshold = std::min(figure.threshold, row.metric);
+    }
+  }
+  if (!std::isfinite(figure.threshold)) {
+    return std::nullopt;
+  }
+  return figure;
+}
+
 std::string plane_sentence(const PlaneFigure& figure) {
   std::string text = fmt::format("{}. ", figure.networks);
+  const std::string level = figure.level ? "The strong line is the level L0." : "";
   const PlanePointRow* farthest = nullptr;
   for (const PlanePointRow& row : figure.points) {
     if (on_path(row) && (farthest == nullptr || row.off > farthest->off)) {
@@ -226,15 +248,16 @@ std::string plane_sentence(const PlaneFigure& figure) {
     }
   }
   if (farthest == nullptr) {
-    return text + "The strong line is the level L0.";
+    return text + level;
   }
   const double width = figure.points[1].x - figure.points[0].x;
   return text + fmt::format(
-                    "The strong line is the level L0. The dashed line is the path's projection, "
-                    "larger discs "
+                    "{}{}The dashed line is the path's projection, larger discs "
                     "lie farther off the plane: {} is farthest, {} away ({:.0f} % of the distance "
                     "from 1 to "
                     "2), where the colours say nothing about it.",
+                    level,
+                    level.empty() ? "" : " ",
                     farthest->name,
                     short_number(farthest->off),
                     width > 0.0 ? 100.0 * farthest->off / width : 0.0);
@@ -263,10 +286,16 @@ std::string svg_plane(const PlaneFigure& figure) {
       draw_level(svg, sheet, figure, tick.value, {line_color, 0.7, ""});
     }
   }
-  draw_level(svg, sheet, figure, figure.threshold, {level_color, 2.6, ""});
+  if (figure.level) {
+    draw_level(svg, sheet, figure, figure.threshold, {level_color, 2.6, ""});
+  }
   draw_points(svg, sheet, figure);
   const double key = bottom + 56;
-  const std::string low = "L0 = " + with_unit(figure.threshold, figure.metric);
+  const std::string low =
+      figure.level
+          ? "L0 = " + with_unit(figure.threshold, figure.metric)
+          : fmt::format(
+                "{} {}", short_number(figure.threshold * figure.metric.factor), figure.metric.unit);
   svg.text(sheet.frame.left, key + 11, low);
   const double from = sheet.frame.left + text_width(low, 12) + 10;
   for (int i = 0; i < 48; ++i) {

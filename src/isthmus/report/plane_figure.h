@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct PlaneFigure {
   MetricLabel metric;
   std::string split;
   double threshold = 0.0;
+  bool level = true;  ///< whether the threshold is one of this metric, and is drawn
   std::vector<PlaneRow> grid;
   std::vector<PlanePointRow> points;
 };
@@ -23,9 +25,14 @@ struct PlaneFigure {
 /// Of the tables of a picture that has a plane.
 PlaneFigure plane_figure(const PathPicture& picture, const MetricLabel& metric);
 
+/// The same of the other metric that was evaluated (the loss beside an error rate, the error rate
+/// beside a loss), its colours from the least value on the grid; nothing where there is none.
+std::optional<PlaneFigure> companion_plane(const PathPicture& picture);
+
 /// A self-contained SVG: contours of the metric, logarithmic where it is positive, its level L0
-/// drawn strong, the networks that span the plane, and the feet of the beads of a path, larger the
-/// farther they lie off the plane. Both axes have one scale. The same data give the same bytes.
+/// drawn strong where there is one, the networks that span the plane, and the feet of the beads of
+/// a path, larger the farther they lie off the plane. Both axes have one scale. The same data give
+/// the same bytes.
 std::string svg_plane(const PlaneFigure& figure);
 
 /// One sentence: how far the path leaves the plane, and where.

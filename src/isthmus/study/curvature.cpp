@@ -2,6 +2,7 @@
 #include "isthmus/study/curvature.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <numeric>
@@ -9,6 +10,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/path/tridiagonal.h"
+#include "isthmus/study/value_ledger.h"
 
 namespace isthmus {
 namespace {
@@ -176,18 +178,41 @@ SpectrumEnds spectrum_ends(Evaluator& evaluator,
 std::vector<CurvatureRow> curvature_along(Evaluators& evaluators,
                                           const Path& path,
                                           std::size_t products,
-                                          const Stop* stop) {
-  std::vector<CurvatureRow> rows(path.size());
-  evaluators.workers().for_each(path.size(), [&](std::size_t i, std::size_t worker) {
-    const SpectrumEnds ends = spectrum_ends(
-        evaluators.of(worker), evaluators.objective(), path.bead(i), products, 1, stop);
-    rows[i] = {.bead = i,
-               .smallest = ends.smallest,
-               .smallest_error = ends.smallest_error,
-               .largest = ends.largest,
-               .largest_error = ends.largest_error,
-               .products = ends.products};
-  });
+                                          const std::filesystem::path& unfinished,
+                                          const std::string& key,
+                                          const Stop* stop,
+                                          const std::function<void(std::size_t)>& progress) {
+  constexpr std::size_t width = 5;
+  ValueLedger ledger(path.size(), width, unfinished, key, progress);
+  try {
+    evaluators.workers().for_each(path.size(), [&](std::size_t i, std::size_t worker) {
+      if (ledger.known(i)) {
+        return;
+      }
+      const SpectrumEnds ends = spectrum_ends(
+          evaluators.of(worker), evaluators.objective(), path.bead(i), products, 1, stop);
+      ledger.keep(i,
+                  std::array{ends.smallest,
+                             ends.smallest_error,
+                             ends.largest,
+                             ends.largest_error,
+                             static_cast<double>(ends.products)});
+    });
+  } catch (const Interrupted&) {
+    ledger.write();
+    throw;
+  }
+  ledger.write();
+  std::vector<CurvatureRow> rows;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const std::span<const double> ends = std::span(ledger.values()).subspan(i * width, width);
+    rows.push_back({.bead = i,
+                    .smallest = ends[0],
+                    .smallest_error = ends[1],
+                    .largest = ends[2],
+                    .largest_error = ends[3],
+                    .products = static_cast<std::size_t>(ends[4])});
+  }
   return rows;
 }
 

@@ -3,7 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "isthmus/core/picture_tables.h"
@@ -38,10 +41,16 @@ SpectrumEnds spectrum_ends(Evaluator& evaluator,
                            std::uint64_t seed,
                            const Stop* stop = nullptr);
 
-/// At every bead of a path, in parallel.
-std::vector<CurvatureRow> curvature_along(Evaluators& evaluators,
-                                          const Path& path,
-                                          std::size_t products,
-                                          const Stop* stop = nullptr);
+/// At every bead of a path, in parallel. What is there when `stop` is raised, and every few
+/// seconds, is kept in the file `unfinished`, with `key`, as values_at() does; `progress` is told
+/// of beads.
+std::vector<CurvatureRow> curvature_along(
+    Evaluators& evaluators,
+    const Path& path,
+    std::size_t products,
+    const std::filesystem::path& unfinished = {},
+    const std::string& key = {},
+    const Stop* stop = nullptr,
+    const std::function<void(std::size_t done)>& progress = {});
 
 }  // namespace isthmus

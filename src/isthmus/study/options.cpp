@@ -201,7 +201,7 @@ const OptionTable<StudyOptions>& study_option_table() {
                      [](auto& s) -> auto& { return s.start; },
                      {.flag = "start",
                       .help = "What greedy strings begin from: line, or theory: the path that a "
-                              "theorem constructs, for perceptrons of one or two hidden ReLU "
+                              "theorem constructs, for perceptrons of hidden ReLU "
                               "layers (docs/theory.md)",
                       .preset = "line"}),
   };

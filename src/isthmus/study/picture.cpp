@@ -25,6 +25,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view unfinished_along = ".unfinished.json";
+constexpr std::string_view unfinished_curvature = ".curvature.unfinished.json";
+
 using Segment = std::pair<std::size_t, std::size_t>;  // places of its two beads
 
 // A path, and its objective where the data are there.
@@ -195,7 +198,7 @@ class PictureMaker {
                const PictureOptions& options,
                Workers& workers,
                const Stop* stop,
-               const std::function<void(std::size_t, std::size_t)>& progress)
+               const PictureProgress& progress)
       : subject_(subject),
         stem_(std::move(stem)),
         options_(options),
@@ -232,9 +235,9 @@ class PictureMaker {
             }};
     Evaluators evaluators(objective, workers_);
     const std::vector<double> found = values_at(
-        evaluators, set, values, file(".unfinished.json"), key, stop_, [&](std::size_t done) {
-          if (progress_) {
-            progress_(done, set.count);
+        evaluators, set, values, file(unfinished_along), key, stop_, [&](std::size_t done) {
+          if (progress_.along) {
+            progress_.along(done, set.count);
           }
         });
     write_file(file(picture_files::along), to_csv(rows_of(points, found, values.size())));
@@ -244,15 +247,33 @@ class PictureMaker {
     }
   }
 
-  void write_curvature(Json& info) {
+  void write_curvature(const std::string& key, Json& info) {
     if (options_.curvature == 0) {
       return;
     }
     Evaluators evaluators(*subject_.saved->objective, workers_);
+    const Path& path = subject_.path().path;
     const std::vector<CurvatureRow> rows =
-        curvature_along(evaluators, subject_.path().path, options_.curvature, stop_);
+        curvature_along(evaluators,
+                        path,
+                        options_.curvature,
+                        file(unfinished_curvature),
+                        key,
+                        stop_,
+                        [&](std::size_t done) {
+                          if (progress_.curvature) {
+                            progress_.curvature(done, path.size());
+                          }
+                        });
     write_file(file(picture_files::curvature), to_csv(rows));
     info["curvature"] = options_.curvature;
+  }
+
+  // What is kept for a later process, when it is of no more use.
+  void forget_unfinished() const {
+    std::error_code ignored;
+    fs::remove(file(unfinished_along), ignored);
+    fs::remove(file(unfinished_curvature), ignored);
   }
 
   std::filesystem::path file(std::string_view ending) const {
@@ -279,7 +300,7 @@ class PictureMaker {
   const PictureOptions& options_;
   Workers& workers_;
   const Stop* stop_;
-  const std::function<void(std::size_t, std::size_t)>& progress_;
+  const PictureProgress& progress_;
 };
 
 std::string bytes_hash(const Path& path) {
@@ -315,7 +336,7 @@ Json make_picture(const fs::path& file,
                   const PictureOptions& options,
                   Workers& workers,
                   const Stop* stop,
-                  const std::function<void(std::size_t, std::size_t)>& progress) {
+                  const PictureProgress& progress) {
   if (options.points < 2) {
     throw UsageError(fmt::format("points: expected at least 2, got {}", options.points));
   }
@@ -345,13 +366,14 @@ Json make_picture(const fs::path& file,
   fs::remove(maker.file(picture_files::curvature), ignored);
   Json info = info_of(subject, origins);
   maker.write_along(origins, key, info);
-  maker.write_curvature(info);
+  maker.write_curvature(key, info);
   if (info["evaluated"] == "none" && subject.note.empty()) {
     info["note"] =
         "evaluating this path takes long, and was not asked for: `--evaluate all` does it";
   }
   info["key"] = key;
-  write_json(info_file, info);  // last: with it, the tables are there
+  write_json(info_file, info);  // with it, the tables are there
+  maker.forget_unfinished();
   return info;
 }
 

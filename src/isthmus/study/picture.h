@@ -33,18 +33,24 @@ struct PictureOptions {
   std::optional<std::filesystem::path> data_folder{};
 };
 
+/// Told of points of segments, and of beads, that are done.
+struct PictureProgress {
+  std::function<void(std::size_t done, std::size_t all)> along{};
+  std::function<void(std::size_t done, std::size_t all)> curvature{};
+};
+
 /// Makes the tables of core/picture_tables.h of one path file, as `folder`/`stem`.axes.csv and so
 /// on: its principal axes, its beads on them with the rounds that put them in, and, as far as the
 /// options and the data allow, the metric along its segments and those of earlier rounds. What is
 /// there already, of the same path and options, is not computed again; evaluations that were
-/// interrupted go on where they stopped. Returns the content of `stem`.json. `progress`: see
-/// values_at. Throws as read_path, and Interrupted, WriteError.
+/// interrupted go on where they stopped. Returns the content of `stem`.json. Throws as read_path,
+/// and Interrupted, WriteError.
 Json make_picture(const std::filesystem::path& file,
                   const std::filesystem::path& folder,
                   const std::string& stem,
                   const PictureOptions& options,
                   Workers& workers,
                   const Stop* stop,
-                  const std::function<void(std::size_t done, std::size_t all)>& progress = {});
+                  const PictureProgress& progress = {});
 
 }  // namespace isthmus

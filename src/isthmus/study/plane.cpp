@@ -16,6 +16,8 @@
 namespace isthmus {
 namespace {
 
+constexpr std::string_view unfinished = ".plane.unfinished.json";
+
 namespace fs = std::filesystem;
 
 double dot(const std::vector<double>& a, const std::vector<double>& b) {
@@ -250,8 +252,8 @@ Json make_plane(Evaluators& evaluators,
       .count = points.count(),
       .at = [&](std::size_t point, std::span<float> theta) { points.at(point, theta); },
       .wanted = [&](std::size_t) { return values.size(); }};
-  const std::vector<double> found = values_at(
-      evaluators, set, values, file(".plane.unfinished.json"), key, stop, [&](std::size_t done) {
+  const std::vector<double> found =
+      values_at(evaluators, set, values, file(unfinished), key, stop, [&](std::size_t done) {
         if (progress) {
           progress(done, set.count);
         }
@@ -271,7 +273,9 @@ Json make_plane(Evaluators& evaluators,
             {"companion", companion != options.metric ? Json(name_of(companion)) : Json()},
             {"threshold", options.threshold},
             {"key", key}};
-  write_json(file(picture_files::plane_info), info);  // last: with it, the tables are there
+  write_json(file(picture_files::plane_info), info);  // with it, the tables are there
+  std::error_code ignored;
+  fs::remove(file(unfinished), ignored);
   return info;
 }
 

@@ -29,10 +29,10 @@ struct PointSet {
 };
 
 /// Full-split values at all points: (count, values), NaN where none is wanted. Points are looked at
-/// in parallel; the result does not depend on the number of workers. Every few seconds, and when
-/// `stop` is raised (Interrupted), what is there is kept in the file `unfinished` together with
-/// `key`; a call with the same file and key goes on from it, and removes it at its end. A file of
-/// another key is passed over. `progress` is told of points that are done, one call at a time.
+/// in parallel; the result does not depend on the number of workers. Every few seconds, at the end,
+/// and when `stop` is raised (Interrupted), what is there is kept in the file `unfinished` together
+/// with `key`; a call with the same file and key goes on from it. Whoever has written what the
+/// values are for removes it. `progress` is told of points that are done, one call at a time.
 std::vector<double> values_at(Evaluators& evaluators,
                               const PointSet& points,
                               std::span<const PointValue> values,

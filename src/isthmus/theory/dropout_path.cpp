@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
@@ -90,43 +91,42 @@ void move_output(const Matrix& weights, const Places& units, Net& net) {
   net.back().w(Eigen::all, units) = weights;
 }
 
-// From an end to the network that has its units of `kept` alone, everything else zero; `free` are
-// units of the same number. A node a step.
-std::vector<Net> thinned(const Net& net,
-                         const std::vector<Places>& kept,
-                         const std::vector<Places>& free,
-                         double factor) {
+// An end on its way to a network that reads half of its units in every hidden layer, which lie in
+// `units` at last. A node a step.
+struct Thinned {
+  std::vector<Net> nodes;
+  std::vector<Places> units;
+};
+
+// From the last hidden layer down: free units of this layer and of all behind it copy the half that
+// is read, but read half of the layer before; then the output goes over to the copies, and the two
+// sets change their parts. `units` begin as the halves that are kept, `free` as others of their
+// number.
+Thinned thinned(const Net& net,
+                std::vector<Places> units,
+                std::vector<Places> free,
+                double factor) {
   std::vector<Net> nodes{net};
   Net now = net;
-  const auto put = [&] { nodes.push_back(now); };
+  const std::vector<Places> kept = units;
   const Matrix output = factor * net.back().w(Eigen::all, kept.back());
-  move_output(output, kept.back(), now);
-  put();
-  Net rest = zeros_like(net);
-  rest[0].w(kept[0], Eigen::all) = net[0].w(kept[0], Eigen::all);
-  rest[0].b(kept[0]) = net[0].b(kept[0]);
-  rest.back().b = net.back().b;
-  move_output(output, kept.back(), rest);
-  if (kept.size() == 2) {
-    const Matrix inner = factor * net[1].w(kept[1], kept[0]);
-    const Vector bias = net[1].b(kept[1]);
-    const auto overwrite = [&](const Places& rows, Net& target) {
-      target[1].w(rows, Eigen::all).setZero();
-      target[1].w(rows, kept[0]) = inner;
-      target[1].b(rows) = bias;
-    };
-    overwrite(free[1], now);
-    put();
-    move_output(output, free[1], now);
-    put();
-    overwrite(kept[1], now);
-    put();
-    move_output(output, kept[1], now);
-    put();
-    overwrite(kept[1], rest);
-    nodes.push_back(rest);
+  move_output(output, units.back(), now);
+  nodes.push_back(now);
+  for (std::size_t layer = kept.size() - 1; layer > 0; --layer) {
+    for (std::size_t k = layer; k < kept.size(); ++k) {
+      const Places& read = k == layer ? units[k - 1] : free[k - 1];
+      now[k].w(free[k], Eigen::all).setZero();
+      now[k].w(free[k], read) = factor * net[k].w(kept[k], kept[k - 1]);
+      now[k].b(free[k]) = net[k].b(kept[k]);
+    }
+    nodes.push_back(now);
+    for (std::size_t k = layer; k < kept.size(); ++k) {
+      std::swap(units[k], free[k]);
+    }
+    move_output(output, units.back(), now);
+    nodes.push_back(now);
   }
-  return nodes;
+  return {.nodes = std::move(nodes), .units = std::move(units)};
 }
 
 void check(const Perceptron& network,
@@ -134,9 +134,8 @@ void check(const Perceptron& network,
            std::span<const float> b,
            const DropoutHalves& halves) {
   const std::size_t hidden = network.widths.size() < 2 ? 0 : network.widths.size() - 2;
-  if (hidden != 1 && hidden != 2) {
-    throw UsageError(fmt::format(
-        "dropout path: built for one or two hidden layers, the network has {}", hidden));
+  if (hidden == 0) {
+    throw UsageError("dropout path: expected at least one hidden layer, the network has none");
   }
   if (a.size() != network.dimension() || b.size() != network.dimension()) {
     throw UsageError(fmt::format("end points: expected {} numbers each, got {} and {}",
@@ -167,18 +166,12 @@ void check(const Perceptron& network,
   }
 }
 
-std::vector<std::string> side_names(const char* end, bool deep) {
-  std::vector<std::string> names{"output to half of the units"};
-  if (deep) {
-    names.insert(names.end(),
-                 {"free units copy that half",
-                  "output to the copies",
-                  "the half reads half of the layer before",
-                  "output back",
-                  "the rest to zero"});
-  }
-  for (std::string& name : names) {
-    name = fmt::format("{}: {}", end, name);
+std::vector<std::string> side_names(const char* end, std::size_t hidden) {
+  std::vector<std::string> names{fmt::format("{}: output to half of the units", end)};
+  for (std::size_t layer = hidden - 1; layer > 0; --layer) {
+    names.push_back(
+        fmt::format("{}: free units copy it, reading half of hidden layer {}", end, layer));
+    names.push_back(fmt::format("{}: output to the copies", end));
   }
   return names;
 }
@@ -214,27 +207,37 @@ DropoutPath connect_dropout(const Perceptron& network,
   }
   const std::vector<Places> kept_a = places_of(halves.a);
   const std::vector<Places> kept_b = places_of(halves.b);
-  const bool deep = kept_a.size() == 2;
-  std::vector<Net> nodes = thinned(net_of(network, a), kept_a, kept_b, factor_a);
-  std::vector<Net> mirror = thinned(net_of(network, b), kept_b, kept_a, factor_b);
-  DropoutPath path;
-  path.names = side_names("A", deep);
-  path.deciding =
-      deep ? std::vector<std::size_t>{0, 1, 3, 12, 14, 15} : std::vector<std::size_t>{0, 1, 3, 5};
-  // Both halves side by side, then the output goes over.
-  Net both = nodes.back();
-  for (std::size_t k = 0; k + 1 < both.size(); ++k) {
-    both[k].w(kept_b[k], Eigen::all) = mirror.back()[k].w(kept_b[k], Eigen::all);
-    both[k].b(kept_b[k]) = mirror.back()[k].b(kept_b[k]);
+  const std::size_t hidden = kept_a.size();
+  Thinned from = thinned(net_of(network, a), kept_a, kept_b, factor_a);
+  const Thinned to = thinned(net_of(network, b), kept_b, kept_a, factor_b);
+  // Both halves side by side, everything else zero; then the output goes over.
+  Net both = zeros_like(from.nodes.back());
+  for (std::size_t k = 0; k < hidden; ++k) {
+    for (const Thinned* end : {&std::as_const(from), &to}) {
+      both[k].w(end->units[k], Eigen::all) = end->nodes.back()[k].w(end->units[k], Eigen::all);
+      both[k].b(end->units[k]) = end->nodes.back()[k].b(end->units[k]);
+    }
   }
+  std::vector<Net> nodes = std::move(from.nodes);
+  both.back() = nodes.back().back();
   nodes.push_back(both);
-  both.back() = mirror.back().back();
+  both.back() = to.nodes.back().back();
   nodes.push_back(both);
-  nodes.insert(nodes.end(), mirror.rbegin(), mirror.rend());
-  path.names.insert(path.names.end(),
-                    {"B's half beside A's", "output from A's half to B's", "A's half away"});
-  std::vector<std::string> last = side_names("B", deep);
+  nodes.insert(nodes.end(), to.nodes.rbegin(), to.nodes.rend());
+  DropoutPath path;
+  path.names = side_names("A", hidden);
+  path.names.insert(
+      path.names.end(),
+      {"B's half beside A's, the rest to zero", "output from A's half to B's", "A's half away"});
+  std::vector<std::string> last = side_names("B", hidden);
   path.names.insert(path.names.end(), last.rbegin(), last.rend());
+  path.deciding = {0};
+  for (std::size_t k = 0; k < hidden; ++k) {
+    path.deciding.push_back(2 * k + 1);
+  }
+  for (std::size_t k = hidden + 1; k-- > 0;) {
+    path.deciding.push_back(nodes.size() - 1 - path.deciding[k]);
+  }
   for (const Net& node : nodes) {
     append(network, node, path.points);
   }

@@ -56,15 +56,28 @@ Vector unit(std::span<const double> weights, const char* name) {
   return w.normalized();
 }
 
-double arc_cosine(const Matrix& covariance, const Vector& w1, const Vector& w2) {
+// Of a centred Gaussian: the probability that both units are active, E z(w1) z(w2) and E z(w1)^2
+// z(w2)^2, by the arc-cosine kernels of order 0, 1 and 2.
+struct Moments {
+  double active = 0.0;
+  double first = 0.0;
+  double second = 0.0;
+};
+
+Moments arc_cosine(const Matrix& covariance, const Vector& w1, const Vector& w2) {
   const double a = std::sqrt(w1.dot(covariance * w1));
   const double b = std::sqrt(w2.dot(covariance * w2));
   if (a == 0.0 || b == 0.0) {
-    return 0.0;
+    return {};
   }
   const double cosine = std::clamp(w1.dot(covariance * w2) / (a * b), -1.0, 1.0);
   const double angle = std::acos(cosine);
-  return a * b / (2.0 * std::numbers::pi) * (std::sin(angle) + (std::numbers::pi - angle) * cosine);
+  const double sine = std::sin(angle);
+  const double rest = std::numbers::pi - angle;
+  return {.active = rest / (2.0 * std::numbers::pi),
+          .first = a * b / (2.0 * std::numbers::pi) * (sine + rest * cosine),
+          .second = a * a * b * b / (2.0 * std::numbers::pi) *
+                    (3.0 * sine * cosine + rest * (1.0 + 2.0 * cosine * cosine))};
 }
 
 Matrix normal_matrix(Rng& rng, Index rows, Index columns) {
@@ -158,14 +171,26 @@ KernelCase random_kernel_case(
                     .w1 = {pair.w1.begin(), pair.w1.end()},
                     .w2 = {pair.w2.begin(), pair.w2.end()},
                     .inputs = {},
-                    .exact = {}};
+                    .exact = {},
+                    .deviation = 0.0,
+                    .active = 0.0};
   Matrix second_moment = Matrix::Zero(n, n);
   double value = 0.0;
+  double square = 0.0;
   for (const Matrix& root : roots) {
     const Matrix covariance = scale / static_cast<double>(roots.size()) * root * root.transpose();
     second_moment += covariance;
-    value += arc_cosine(covariance, pair.w1, pair.w2);
+    const Moments moments = arc_cosine(covariance, pair.w1, pair.w2);
+    value += moments.first;
+    result.active += moments.active / static_cast<double>(roots.size());
+    // The covariance is a part of the mixture's, so its square is one of that part's square.
+    square += static_cast<double>(roots.size()) * moments.second;
   }
+  if (law == InputLaw::heavy_tailed) {
+    // E of the fourth power of the scale over that of its square, squared.
+    square *= static_cast<double>(degrees - 2) / static_cast<double>(degrees - 4);
+  }
+  result.deviation = std::sqrt(std::max(0.0, square - value * value));
   const Vector mean = pair.mean();
   result.exact = pair.bounds(value, 0.5 * mean.dot(second_moment * mean), second_moment);
   for (std::size_t i = 0; i < samples; ++i) {

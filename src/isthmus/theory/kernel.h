@@ -56,6 +56,11 @@ struct KernelCase {
   std::vector<double> w2;
   std::vector<double> inputs;  ///< (N, n)
   KernelBounds exact;          ///< of the law, by the arc-cosine kernel
+  /// Of z(w1) z(w2) under the law, its standard deviation, by the arc-cosine kernel of order 2: the
+  /// standard error of N samples is this over sqrt(N). Their own estimate is too small where the
+  /// few that have both units active happen to be small.
+  double deviation = 0.0;
+  double active = 0.0;  ///< probability that both units are active
 };
 
 /// Case `index`: the angle uniform in [0, pi], covariances of random rank from 1 to n. The closed

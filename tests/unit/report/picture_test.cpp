@@ -161,6 +161,28 @@ TEST(PlaneFigure, ShowsThePathAndHowFarItLeavesThePlane) {
   EXPECT_NE(plane_sentence(figure).find("bead 1 is farthest, 0.5 away (25 %"), std::string::npos);
 }
 
+TEST(PlaneFigure, HasASecondOneOfTheOtherMetric) {
+  PathPicture picture;
+  picture.plane_info = {{"threshold", 0.1}, {"companion", "cross_entropy"}};
+  picture.plane_points = {{"1", 0, 0, 0, 0.1}, {"2", 2, 0, 0, 0.1}, {"3", 1, 1, 0, 0.1}};
+  for (std::size_t j = 0; j < 3; ++j) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      picture.plane.push_back({i, j, double(i), double(j), 0.05, 0.25 + double(i + j)});
+    }
+  }
+  const std::optional<PlaneFigure> companion = companion_plane(picture);
+  ASSERT_TRUE(companion);
+  EXPECT_EQ(companion->metric.name, metric_label("cross_entropy").name);
+  EXPECT_EQ(companion->threshold, 0.25);
+  EXPECT_EQ(companion->grid.back().metric, 4.25);
+  const std::string svg = svg_plane(*companion);
+  EXPECT_EQ(svg.find("L0"), std::string::npos) << "the threshold is one of the other metric";
+  EXPECT_NE(svg_plane(plane_figure(picture, metric_label("error_rate"))).find("L0"),
+            std::string::npos);
+  picture.plane_info["companion"] = nullptr;
+  EXPECT_FALSE(companion_plane(picture));
+}
+
 TEST(DisconnectivityTree, HasALeafForEachNetwork) {
   const DisconnectivityTree tree{.title = "tree",
                                  .metric = metric_label("mean_squared_error"),

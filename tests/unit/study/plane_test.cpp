@@ -141,6 +141,36 @@ TEST(Plane, GoesOnWhereItWasInterrupted) {
   EXPECT_FALSE(std::filesystem::exists(folder / "part.plane.unfinished.json"));
 }
 
+// Beads that were done are there when a stopped spectrum goes on, and nothing but them.
+TEST(Curvature, GoesOnWhereItWasInterrupted) {
+  Ground on("quadratic");
+  const TemporaryFolder folder;
+  Path path{.dimension = on.start(1).size(), .beads = {}};
+  for (const std::uint64_t seed : {1U, 2U, 3U, 4U, 5U, 6U}) {
+    const Theta theta = on.start(seed);
+    path.beads.insert(path.beads.end(), theta.begin(), theta.end());
+  }
+  const std::vector<CurvatureRow> whole = curvature_along(on.evaluators, path, 5);
+  const std::filesystem::path file = folder / "part.json";
+  std::size_t first = 0;
+  Stop stop;
+  const auto along = [&](const std::string& key, const Stop* stop_of) {
+    first = 0;
+    return curvature_along(on.evaluators, path, 5, file, key, stop_of, [&](std::size_t done) {
+      first = first == 0 ? done : first;
+      if (done == 3) {
+        stop.request();
+      }
+    });
+  };
+  EXPECT_THROW(along("key", &stop), Interrupted);
+  ASSERT_TRUE(std::filesystem::exists(file));
+  EXPECT_EQ(to_csv(along("key", nullptr)), to_csv(whole));
+  EXPECT_GT(first, 3U) << "what was done is not done again";
+  EXPECT_EQ(to_csv(along("another", nullptr)), to_csv(whole));
+  EXPECT_EQ(first, 1U) << "of another path, it is";
+}
+
 // Against power iteration on the dense Hessian by differences: the squared loss of permuted-points
 // is smooth where no unit switches.
 TEST(Curvature, FindsTheEndsOfTheSpectrum) {

@@ -60,8 +60,13 @@ class Loss1 {
   std::vector<std::int32_t> labels_;
 };
 
-const Perceptron shapes[] = {
-    {{3, 4, 2}, true}, {{3, 5, 6, 3}, true}, {{2, 4, 7, 2}, false}, {{2, 3, 2}, false}};
+const Perceptron shapes[] = {{{3, 4, 2}, true},
+                             {{3, 5, 6, 3}, true},
+                             {{2, 4, 7, 2}, false},
+                             {{2, 3, 2}, false},
+                             {{3, 5, 4, 7, 2}, true},
+                             {{2, 4, 2, 3, 5, 3}, true},
+                             {{3, 6, 5, 4, 6, 3, 2}, false}};
 
 TEST(DropoutPath, JoinsWithinTheLossesOfItsDecidingNodes) {
   for (const Perceptron& network : shapes) {
@@ -69,7 +74,9 @@ TEST(DropoutPath, JoinsWithinTheLossesOfItsDecidingNodes) {
     const std::vector<float> a = random_theta(network, 1);
     const std::vector<float> b = random_theta(network, 2);
     const DropoutPath path = connect_dropout(network, a, b, random_halves(network, 3, 0), 2.0, 1.5);
-    const std::size_t pieces = network.widths.size() == 3 ? 5 : 15;
+    const std::size_t hidden = network.widths.size() - 2;
+    const std::size_t pieces = 4 * hidden + 1;
+    ASSERT_EQ(path.deciding.size(), 2 * hidden + 2);
     ASSERT_EQ(path.names.size(), pieces);
     ASSERT_EQ(path.points.size(), (pieces + 1) * p);
     EXPECT_TRUE(std::equal(a.begin(), a.end(), path.points.begin()));
@@ -101,13 +108,46 @@ TEST(DropoutPath, OnlyTheOutputChangesTheLoss) {
                                              2.0);
     const Loss1 loss(network);
     for (std::size_t k = 0; k < path.names.size(); ++k) {
-      if (path.names[k].find("output") == std::string::npos ||
-          path.names[k].find("back") != std::string::npos) {
+      if (path.names[k].find("output") == std::string::npos) {
         const double first = loss(path.points, p, k, 0.0);
         EXPECT_NEAR(loss(path.points, p, k, 0.37), first, 1e-12 * (1.0 + first)) << path.names[k];
         EXPECT_NEAR(loss(path.points, p, k, 1.0), first, 1e-12 * (1.0 + first)) << path.names[k];
       }
     }
+  }
+}
+
+// Where every unit of a layer is the same, half of them twice as strong are the same network, layer
+// after layer: all nodes have the loss of their end.
+TEST(DropoutPath, EqualUnitsLoseNothing) {
+  const Perceptron network{{3, 4, 6, 4, 2}, true};
+  const std::size_t p = network.dimension();
+  // One row for all units of the first layer, one number for all weights behind it, but that each
+  // output has its own.
+  const auto equal_units = [&](std::uint64_t seed) {
+    Rng random(seed);
+    std::vector<float> theta;
+    for (std::size_t k = 1; k < network.widths.size(); ++k) {
+      std::vector<float> numbers(std::max(network.widths[k], network.widths[k - 1]));
+      std::ranges::generate(numbers, [&] { return float(std::abs(random.normal())); });
+      for (std::size_t i = 0; i < network.widths[k]; ++i) {
+        for (std::size_t j = 0; j < network.widths[k - 1]; ++j) {
+          theta.push_back(k == 1 ? numbers[j] : k == 4 ? numbers[i] : numbers[0]);
+        }
+      }
+      theta.insert(theta.end(), network.widths[k], float(random.normal()));
+    }
+    return theta;
+  };
+  const DropoutPath path = connect_dropout(
+      network, equal_units(1), equal_units(2), random_halves(network, 3, 0), 2.0, 2.0);
+  const Loss1 loss(network);
+  const double at_a = loss(path.points, p, 0, 0.0);
+  const double at_b = loss(path.points, p, path.names.size() - 1, 1.0);
+  EXPECT_GT(std::abs(at_a - at_b), 1e-3);
+  for (std::size_t k = 0; k < 7; ++k) {
+    EXPECT_NEAR(loss(path.points, p, k, 0.0), at_a, 1e-6 * at_a) << path.names[k];
+    EXPECT_NEAR(loss(path.points, p, 6 + k, 1.0), at_b, 1e-6 * at_b) << path.names[6 + k];
   }
 }
 
@@ -123,10 +163,10 @@ TEST(DropoutPath, RefusesWhatItWasNotBuiltFor) {
       EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
     }
   };
-  refuse("one or two hidden layers", [&] {
-    const Perceptron deep{{3, 4, 4, 4, 2}, true};
-    const std::vector<float> c = random_theta(deep, 1);
-    connect_dropout(deep, c, c, random_halves(deep, 1, 0), 2.0, 2.0);
+  refuse("at least one hidden layer", [&] {
+    const Perceptron flat{{3, 2}, true};
+    const std::vector<float> c = random_theta(flat, 1);
+    connect_dropout(flat, c, c, random_halves(flat, 1, 0), 2.0, 2.0);
   });
   refuse("expected 26 numbers each, got 26 and 25",
          [&] { connect_dropout(network, a, std::span(a).first(25), halves, 2.0, 2.0); });

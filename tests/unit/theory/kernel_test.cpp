@@ -34,6 +34,19 @@ TEST(Kernel, ClosedFormAgreesWithSamples) {
     const KernelBounds sampled = kernel_of_samples(drawn.inputs, drawn.w1, drawn.w2);
     EXPECT_GT(sampled.error, 0.0);
     EXPECT_NEAR(sampled.value, drawn.exact.value, 4.0 * sampled.error) << name_of(law);
+    std::size_t active = 0;
+    for (std::size_t i = 0; i < 200000; ++i) {
+      const double* x = &drawn.inputs[3 * i];
+      const auto on = [&](const std::vector<double>& w) {
+        return w[0] * x[0] + w[1] * x[1] + w[2] * x[2] > 0.0;
+      };
+      active += on(drawn.w1) && on(drawn.w2) ? 1 : 0;
+    }
+    EXPECT_NEAR(double(active) / 200000.0, drawn.active, 0.005) << name_of(law);
+    // An eighth moment says how exact an estimated deviation is; Student's t has none here.
+    const double deviation = sampled.error * std::sqrt(200000.0);
+    const double part = law == InputLaw::heavy_tailed ? 0.3 : 0.03;
+    EXPECT_NEAR(deviation, drawn.deviation, part * drawn.deviation) << name_of(law);
   }
 }
 

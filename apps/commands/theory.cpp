@@ -24,7 +24,7 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void SeriesFlags::add(CLI::App& parser, const char* what) {
+void SeriesFlags::add(Parser& parser, const char* what) {
   parser.add_option("--instances", instances, what)->capture_default_str();
   parser.add_option("--seed", seed, "Of what is random")->capture_default_str();
   parser.add_option("--threads", threads, "For series; 0: all cores")
@@ -66,7 +66,7 @@ const TensorInfo& matrix_of(const SafetensorsFile& file,
 }
 
 void add_theory(Context& context) {
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "theory",
       "Build the paths that the paper's theorems promise, and evaluate them.\n\n"
       "Section 2 of Freeman & Bruna (2017), executable: the construction of each proof on given or "

@@ -12,12 +12,12 @@
 namespace isthmus::app {
 
 /// The subcommands of `isthmus theory`, a file each.
-void add_theory_linear(CLI::App& theory, Context& context);
-void add_theory_kernel(CLI::App& theory, Context& context);
-void add_theory_relu(CLI::App& theory, Context& context);
-void add_theory_rate(CLI::App& theory, Context& context);
-void add_theory_dropout(CLI::App& theory, Context& context);
-void add_theory_risk(CLI::App& theory, Context& context);
+void add_theory_linear(Parser& theory, Context& context);
+void add_theory_kernel(Parser& theory, Context& context);
+void add_theory_relu(Parser& theory, Context& context);
+void add_theory_rate(Parser& theory, Context& context);
+void add_theory_dropout(Parser& theory, Context& context);
+void add_theory_risk(Parser& theory, Context& context);
 
 /// Throws UsageError that names the option and its range.
 void check_count(const char* option, std::size_t value, std::size_t least, std::size_t most);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+
+#include "parser.h"
 
 namespace isthmus::app {
 
@@ -16,7 +17,7 @@ struct SeriesFlags {
   bool json = false;
 
   /// --instances, --seed, --threads and --json; `what` is a random one of.
-  void add(CLI::App& parser, const char* what);
+  void add(Parser& parser, const char* what);
   /// Throws UsageError that names the option.
   void check() const;
   /// Calls work(i) for each instance, on the workers asked for.

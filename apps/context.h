@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/stop.h"
+#include "parser.h"
 
 namespace isthmus::app {
 
 /// What every command gets. A command is added to the parser with its options; the work runs after
 /// parsing, so that errors of the command line come first.
 struct Context {
-  CLI::App* parser = nullptr;
+  Parser* parser = nullptr;
   Stop* stop = nullptr;             ///< raised by Ctrl-C
   std::string line;                 ///< the command as it was given
   std::function<void()> chosen;     ///< the work of the command that was asked for

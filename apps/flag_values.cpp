@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <thread>
@@ -35,24 +36,24 @@ std::vector<double> numbers_of(std::string_view option, std::string_view text) {
   return numbers;
 }
 
-CLI::Validator positive_seconds() {
+Refusal positive_seconds() {
   const auto refuse = [](const std::string& text) {
     double seconds = 0.0;
     return CLI::detail::lexical_cast(text, seconds) && seconds > 0.0 && std::isfinite(seconds)
                ? std::string()
                : fmt::format("expected a finite number > 0, got '{}'", text);
   };
-  return {refuse, ""};
+  return refuse;
 }
 
-CLI::Validator thread_count() {
+Refusal thread_count() {
   const auto refuse = [](const std::string& text) {
     std::size_t count = 0;
     return CLI::detail::lexical_cast(text, count) && count <= max_threads
                ? std::string()
                : fmt::format("expected 0 (all cores) to {}, got '{}'", max_threads, text);
   };
-  return {refuse, ""};
+  return refuse;
 }
 
 std::size_t worker_count(std::size_t threads) {

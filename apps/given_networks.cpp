@@ -8,7 +8,6 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/data/safetensors.h"
-#include "isthmus/study/endpoints.h"
 
 namespace isthmus::app {
 
@@ -47,12 +46,24 @@ StudyOptions study_of(const StudyFlags& given,
   return flags.options();
 }
 
-std::vector<float> read_given(const std::string& file, const Network& network) {
-  LoadedNetwork loaded = read_network_weights(file, network);
+Flag add_names(Parser& parser, std::optional<std::string>& names) {
+  return parser
+      .add_option("--names",
+                  names,
+                  "Which tensor of the files is which of the network, where it cannot be told: "
+                  "JSON, {\"name in the file\": \"name in the network\"} (docs/networks.md)")
+      ->type_name("FILE");
+}
+
+LoadedNetwork read_given(const std::string& file,
+                         const Network& network,
+                         const std::optional<std::string>& names) {
+  LoadedNetwork loaded =
+      read_network_weights(file, network, names ? read_tensor_names(*names) : TensorNames{});
   for (const std::string& note : loaded.notes) {
     fmt::print(stderr, "{}\n", note);
   }
-  return std::move(loaded.theta);
+  return loaded;
 }
 
 }  // namespace isthmus::app

@@ -166,8 +166,9 @@ int run(int argc, char** argv) {
       "input; 70 internal error; 73 cannot write; 78 a run of another configuration; 130 "
       "interrupted.\n"
       "Results go to standard output, progress and errors to standard error.");
+  isthmus::app::Parser root(parser);
   isthmus::app::Context context{
-      .parser = &parser, .stop = &stop, .line = command_line(argc, argv), .chosen = {}};
+      .parser = &root, .stop = &stop, .line = command_line(argc, argv), .chosen = {}};
   add_commands(context);
   refuse_malformed_numbers(parser);
   try {

@@ -5,7 +5,7 @@
 
 namespace isthmus::app {
 
-void RunFlags::add_run(CLI::App& command,
+void RunFlags::add_run(Parser& command,
                        const std::string& folder,
                        const std::string& more,
                        const std::string& printed) {

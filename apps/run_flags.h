@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+
+#include "parser.h"
 
 namespace isthmus::app {
 
@@ -15,7 +16,7 @@ struct RunFlags {
   bool json = false;
 
   /// `folder`: the default one; `more`: what a resumed run may have more of; `printed`: as JSON.
-  void add_run(CLI::App& command,
+  void add_run(Parser& command,
                const std::string& folder,
                const std::string& more,
                const std::string& printed);

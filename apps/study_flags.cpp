@@ -23,7 +23,7 @@ constexpr std::size_t empirical_points = 10'000;
 }  // namespace
 
 template <class S>
-void StudyFlags::add(CLI::App& command,
+void StudyFlags::add(Parser& command,
                      const Option<S>& option,
                      const std::string& help,
                      const std::string& prefix,
@@ -37,14 +37,14 @@ void StudyFlags::add(CLI::App& command,
     return;
   }
   command
-      .add_option_function<std::string>(
+      .add_option_function(
           "--" + flag, [this, flag](const std::string& text) { given_[flag] = text; }, help)
       ->type_name(std::string(option.type))
       ->group(group);
 }
 
 template <class S>
-void StudyFlags::add_all(CLI::App& command, const OptionTable<S>& table, const std::string& group) {
+void StudyFlags::add_all(Parser& command, const OptionTable<S>& table, const std::string& group) {
   for (const Option<S>& option : table) {
     if (!option.text.flag.empty() && option.text.group == group) {
       add(command, option, option_help(option.text, option.range), "", group);
@@ -64,7 +64,7 @@ void StudyFlags::apply(const OptionTable<S>& table,
   }
 }
 
-void StudyFlags::add_network(CLI::App& command, const std::string& group) {
+void StudyFlags::add_network(Parser& command, const std::string& group) {
   command
       .add_option("--network",
                   network,
@@ -78,7 +78,7 @@ void StudyFlags::add_network(CLI::App& command, const std::string& group) {
       ->group(group);
 }
 
-void StudyFlags::add_problem(CLI::App& command) {
+void StudyFlags::add_problem(Parser& command) {
   command.add_option(
       "task",
       task,
@@ -130,7 +130,7 @@ void StudyFlags::add_problem(CLI::App& command) {
       ->group(group);
 }
 
-void StudyFlags::add_training(CLI::App& command) {
+void StudyFlags::add_training(Parser& command) {
   const auto group = "Training";
   add_all(command, train_option_table(), group);
   const Option<TrainOptions>& rate = train_flag_table().front();
@@ -151,7 +151,7 @@ void StudyFlags::add_training(CLI::App& command) {
       group);
 }
 
-void StudyFlags::add_string(CLI::App& command) {
+void StudyFlags::add_string(Parser& command) {
   const auto group = "String";
   add_all(command, string_option_table(), group);
   add_all(command, greedy_option_table(), group);
@@ -169,12 +169,12 @@ void StudyFlags::add_string(CLI::App& command) {
       group);
 }
 
-void StudyFlags::add_pairs(CLI::App& command) {
+void StudyFlags::add_pairs(Parser& command) {
   const Option<StudyOptions>& pairs = study_option_table().front();
   add(command, pairs, option_help(pairs.text, pairs.range));
 }
 
-void StudyFlags::add_points(CLI::App& command, const std::string& help) {
+void StudyFlags::add_points(Parser& command, const std::string& help) {
   add(command, from_key(string_option_table(), "points").front(), help);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -12,13 +11,14 @@
 
 #include "isthmus/core/options.h"
 #include "isthmus/study/task.h"
+#include "parser.h"
 
 namespace isthmus::app {
 
 /// Refuses what cannot be a number of threads.
-CLI::Validator thread_count();
+Refusal thread_count();
 /// Refuses what is no time above 0.
-CLI::Validator positive_seconds();
+Refusal positive_seconds();
 /// The workers of --threads: 0 stands for one each core.
 std::size_t worker_count(std::size_t threads);
 
@@ -38,14 +38,14 @@ struct StudyFlags {
   std::size_t threads = 0;  ///< 0: as many as the machine has
 
   /// Task, network, data and seed.
-  void add_problem(CLI::App& command);
+  void add_problem(Parser& command);
   /// Optimizer, steps and cadence.
-  void add_training(CLI::App& command);
+  void add_training(Parser& command);
   /// Everything about strings.
-  void add_string(CLI::App& command);
+  void add_string(Parser& command);
   /// Single ones of those.
-  void add_pairs(CLI::App& command);
-  void add_points(CLI::App& command, const std::string& help);
+  void add_pairs(Parser& command);
+  void add_points(Parser& command, const std::string& help);
 
   /// The options of a study: the task's defaults, overridden by what was given. Throws UsageError,
   /// DataError or MissingInput (the network's file).
@@ -61,20 +61,20 @@ struct StudyFlags {
 
  private:
   template <class S>
-  void add(CLI::App& command,
+  void add(Parser& command,
            const Option<S>& option,
            const std::string& help,
            const std::string& prefix = "",
            const std::string& group = "Options");
   template <class S>
-  void add_all(CLI::App& command, const OptionTable<S>& table, const std::string& group);
+  void add_all(Parser& command, const OptionTable<S>& table, const std::string& group);
   template <class S>
   void apply(const OptionTable<S>& table,
              std::type_identity_t<S>& values,
              const std::string& prefix = "") const;
   bool given(const std::string& flag) const { return given_.contains(flag); }
 
-  void add_network(CLI::App& command, const std::string& group);
+  void add_network(Parser& command, const std::string& group);
   void refuse_foreign(const Problem& problem) const;
   void set_problem(StudyOptions& study) const;
   void set_method(MethodOptions& string) const;

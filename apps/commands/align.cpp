@@ -29,6 +29,7 @@ struct AlignCommand {
   std::vector<std::string> files;
   std::string method = "weights";
   AlignOptions align;
+  std::optional<std::string> names;
   std::optional<std::string> out;
   bool json = false;
 };
@@ -122,8 +123,10 @@ void run_command(AlignCommand command, const Stop& stop) {
   command.align.seed = study.seed;
   const std::unique_ptr<Objective> objective =
       make_objective(study, 0, load_data(problem_of(study, 0), command.flags.data_folder()));
-  const std::vector<float> a = read_given(command.files[0], study.problem.network);
-  const std::vector<float> b = read_given(command.files[1], study.problem.network);
+  const std::vector<float> a =
+      read_given(command.files[0], study.problem.network, command.names).theta;
+  const std::vector<float> b =
+      read_given(command.files[1], study.problem.network, command.names).theta;
   const auto start = std::chrono::steady_clock::now();
   const Alignment alignment = align(*objective, a, b, command.align, &stop);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
@@ -161,7 +164,7 @@ void run_command(AlignCommand command, const Stop& stop) {
 
 void add_align(Context& context) {
   auto command = std::make_shared<AlignCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "align",
       "Move the units of a network B to where it is closest to A, its function unchanged.\n\n"
       "Permutes hidden units, scales them where a ReLU allows it, and changes signs where tanh, "
@@ -177,6 +180,7 @@ void add_align(Context& context) {
       "Files that `isthmus train` wrote say which task they are of.");
   command->flags.add_problem(*parser);
   parser->add_option("files", command->files, "A and B: safetensors files (docs/networks.md)");
+  add_names(*parser, command->names);
   parser
       ->add_option(
           "--method",

@@ -87,7 +87,7 @@ void run_command(const CheckCommand& command) {
 
 void add_check_gradient(Context& context) {
   auto command = std::make_shared<CheckCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "check-gradient",
       "Compare the gradient of a task with differences of its loss in double precision.\n\n"
       "The reference evaluates the network sample by sample straight from its definition. "

@@ -94,13 +94,13 @@ constexpr const char* footer =
 
 void add_components(Context& context) {
   auto command = std::make_shared<ComponentsCommand>();
-  CLI::App* parser = context.parser->add_subcommand("components", description);
+  Parser* parser = context.parser->add_subcommand("components", description);
   parser->footer(footer);
   StudyFlags& flags = command->flags;
   for (const Option<ComponentsOptions>& option : components_option_table()) {
     const std::string flag(option.text.flag);
     parser
-        ->add_option_function<std::string>(
+        ->add_option_function(
             "--" + flag,
             [command, flag](const std::string& text) { command->given[flag] = text; },
             option_help(option.text, option.range))

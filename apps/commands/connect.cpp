@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "context.h"
+#include "given_networks.h"
 #include "isthmus/core/error.h"
 #include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
@@ -31,6 +32,7 @@ struct StudyCommand : RunFlags {
   StudyFlags flags;
   std::optional<std::string> from;
   std::optional<std::string> to;
+  std::optional<std::string> names;
   bool published = false;  // without thresholds: those of the published curve
   std::optional<std::string> part;
 };
@@ -52,13 +54,11 @@ std::filesystem::path default_folder(const StudyOptions& options,
          fmt::format("{}-{}-{}", options.problem.task, what, sha256(config.dump()).substr(0, 8));
 }
 
-// Tells what was not as the network has it.
-GivenEndPoint read_end_point(const std::filesystem::path& file, const Network& network) {
-  LoadedNetwork loaded = read_network_weights(file, network);
-  for (const std::string& note : loaded.notes) {
-    fmt::print(stderr, "{}\n", note);
-  }
-  return {.name = file.filename().string(),
+GivenEndPoint read_end_point(const std::string& file,
+                             const Network& network,
+                             const std::optional<std::string>& names) {
+  LoadedNetwork loaded = read_given(file, network, names);
+  return {.name = std::filesystem::path(file).filename().string(),
           .theta = std::move(loaded.theta),
           .names = std::move(loaded.names)};
 }
@@ -183,8 +183,10 @@ void run_command(const StudyCommand& command, const std::string& line, const Sto
   }
   if (command.from) {
     command.flags.refuse_training_of_end_points();
-    options.from = read_end_point(*command.from, options.problem.network);
-    options.to = read_end_point(*command.to, options.problem.network);
+    options.from = read_end_point(*command.from, options.problem.network, command.names);
+    options.to = read_end_point(*command.to, options.problem.network, command.names);
+  } else if (command.names) {
+    throw UsageError("--names: says what is in the files of --from and --to; give these");
   }
   options.validate();
   const std::shared_ptr<const Dataset> data =
@@ -237,7 +239,7 @@ void add_study(Context& context,
                bool end_points) {
   auto command = std::make_shared<StudyCommand>();
   command->published = !end_points;
-  CLI::App* parser = context.parser->add_subcommand(name, description);
+  Parser* parser = context.parser->add_subcommand(name, description);
   parser->footer(footer);
   StudyFlags& flags = command->flags;
   parser->add_option(
@@ -248,6 +250,7 @@ void add_study(Context& context,
     parser->add_option(
         "--from", command->from, "End point A: a safetensors file (docs/networks.md)");
     parser->add_option("--to", command->to, "End point B");
+    add_names(*parser, command->names);
   }
   command->add_run(
       *parser,

@@ -111,7 +111,7 @@ void fetch(const DataCommand& command, const Stop& stop) {
 }  // namespace
 
 void add_data(Context& context) {
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "data",
       "List, find and fetch data sets.\n\n"
       "Sets are looked for below --data, the folder ISTHMUS_DATA, the user's data folder\n"
@@ -127,18 +127,18 @@ void add_data(Context& context) {
   parser->require_subcommand(1);
   auto command = std::make_shared<DataCommand>();
 
-  CLI::App* list =
+  Parser* list =
       parser->add_subcommand("list", "The known sets and IDX sets of your own, and where they are");
   list->add_option("--data", command->data, "Look here first")->type_name("DIR");
   list->add_flag("--json", command->json, "Print JSON");
   list->callback([&context, command] { context.chosen = [command] { list_sets(*command); }; });
 
-  CLI::App* path = parser->add_subcommand("path", "The folder of a set");
+  Parser* path = parser->add_subcommand("path", "The folder of a set");
   path->add_option("name", command->name, "The set")->required();
   path->add_option("--data", command->data, "Look here first")->type_name("DIR");
   path->callback([&context, command] { context.chosen = [command] { print_path(*command); }; });
 
-  CLI::App* get = parser->add_subcommand(
+  Parser* get = parser->add_subcommand(
       "fetch", "Download a set, verify it, put it into the user's data folder (or --data)");
   get->add_option("name", command->name, "The set")->required();
   get->add_option("--data", command->data, "Put it below this folder")->type_name("DIR");

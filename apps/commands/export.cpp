@@ -139,7 +139,7 @@ void run_command(const ExportCommand& command) {
 
 void add_export(Context& context) {
   auto command = std::make_shared<ExportCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "export",
       "Write networks of a saved path as safetensors.\n\n"
       "The network at t in [0, 1] (bead i of M is at i / (M - 1)), or every bead. Tensors have the "

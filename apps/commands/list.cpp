@@ -98,7 +98,7 @@ void list_options(bool json) {
 void add_list(Context& context) {
   auto json = std::make_shared<bool>(false);
   auto options = std::make_shared<bool>(false);
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "list", "List the tasks: network, metric, default and published thresholds.");
   parser->add_flag("--json", *json, "Print JSON");
   parser->add_flag("--options", *options, "List the options of a study instead (docs/options.md)");

@@ -25,7 +25,7 @@ struct LowerBoundCommand {
   std::string points;
   std::optional<std::string> write;
   bool json = false;
-  CLI::App* parser = nullptr;
+  Parser* parser = nullptr;
 };
 
 void refuse_options(const LowerBoundCommand& command, std::initializer_list<const char*> options) {
@@ -179,7 +179,7 @@ void run_command(const LowerBoundCommand& command) {
 
 void add_lower_bound(Context& context) {
   auto command = std::make_shared<LowerBoundCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "lower-bound",
       "Prove that two networks are islands: a loss that no path between them avoids.\n\n"
       "Bounds from both sides the barrier between a small network and the same network with two "

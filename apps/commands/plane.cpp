@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
 struct PlaneCommand {
   StudyFlags flags;
   std::vector<std::string> files;
+  std::optional<std::string> names;
   std::optional<std::size_t> pair;
   std::optional<std::size_t> bead;
   std::optional<std::string> out;
@@ -158,7 +159,7 @@ void plane_of_files(PlaneCommand command, const Stop& stop) {
       make_objective(study, 0, load_data(problem_of(study, 0), command.flags.data_folder()));
   std::vector<std::vector<float>> thetas;
   for (const std::string& file : command.files) {
-    thetas.push_back(read_given(file, study.problem.network));
+    thetas.push_back(read_given(file, study.problem.network, command.names).theta);
   }
   const auto name = [&](std::size_t i) { return fs::path(command.files[i]).stem().string(); };
   command.options.split = study.string.grid.split;
@@ -180,6 +181,9 @@ void run_command(const PlaneCommand& command, const Stop& stop) {
   PlaneCommand given = command;
   if (!given.flags.task.empty() && given.files.empty() && !given.flags.network) {
     given.files = {given.flags.task};
+    if (given.names) {
+      throw UsageError("--names is of three files of networks; a path has the network's own");
+    }
     plane_of_path(given, stop);
     return;
   }
@@ -193,7 +197,7 @@ void run_command(const PlaneCommand& command, const Stop& stop) {
 
 void add_plane(Context& context) {
   auto command = std::make_shared<PlaneCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "plane",
       "Draw loss and error on the plane through three networks.\n\n"
       "Of a run or a path file: through both ends and a bead, with the path's projection and how "
@@ -211,6 +215,7 @@ void add_plane(Context& context) {
   parser->add_option("files",
                      command->files,
                      "A run directory or a path file; or (a task and) three files of networks");
+  add_names(*parser, command->names);
   parser->add_option("--threshold",
                      command->flags.threshold,
                      "The level L0 that is drawn; of a run, the path of this threshold [the file's "

@@ -100,7 +100,7 @@ void run_command(ReportCommand command, const Stop& stop) {
   }
 }
 
-void add_page_options(CLI::App& parser, ReportCommand& command) {
+void add_page_options(Parser& parser, ReportCommand& command) {
   const auto group = "Page";
   PageRequest& page = command.page;
   parser.add_flag("--no-page", command.no_page, "Write the figures alone")->group(group);
@@ -147,7 +147,7 @@ void add_page_options(CLI::App& parser, ReportCommand& command) {
 
 void add_report(Context& context) {
   auto command = std::make_shared<ReportCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "report",
       "Print the tables of a run, draw its figures, and write its page.\n\n"
       "Works on finished runs, and on those under way or interrupted: then it says what is "

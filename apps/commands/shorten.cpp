@@ -123,7 +123,7 @@ ExitCode run_command(const ShortenCommand& command, const Stop& stop) {
 
 void add_shorten(Context& context) {
   auto command = std::make_shared<ShortenCommand>();
-  CLI::App* parser =
+  Parser* parser =
       context.parser->add_subcommand("shorten",
                                      "Make saved paths shorter at their own level.\n\n"
                                      "Takes one path file or the connected paths of a run "
@@ -146,7 +146,7 @@ void add_shorten(Context& context) {
       ->type_name("DIR");
   for (const Option<ShortenTerms>& option : shorten_option_table()) {
     parser
-        ->add_option_function<std::string>(
+        ->add_option_function(
             "--" + std::string(option.text.flag),
             [command, &option](const std::string& text) {
               command->terms.emplace_back(&option, text);

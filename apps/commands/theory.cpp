@@ -47,7 +47,7 @@ const TensorInfo& matrix_of(const SafetensorsFile& file,
 }
 
 void add_theory(Context& context) {
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "theory",
       "Build the paths that the paper's theorems promise, and evaluate them.\n\n"
       "Section 2 of Freeman & Bruna (2017), executable: the construction of each proof on given or "

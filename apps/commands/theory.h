@@ -12,12 +12,12 @@
 namespace isthmus::app {
 
 /// The subcommands of `isthmus theory`, a file each.
-void add_theory_linear(CLI::App& theory, Context& context);
-void add_theory_kernel(CLI::App& theory, Context& context);
-void add_theory_relu(CLI::App& theory, Context& context);
-void add_theory_rate(CLI::App& theory, Context& context);
-void add_theory_dropout(CLI::App& theory, Context& context);
-void add_theory_risk(CLI::App& theory, Context& context);
+void add_theory_linear(Parser& theory, Context& context);
+void add_theory_kernel(Parser& theory, Context& context);
+void add_theory_relu(Parser& theory, Context& context);
+void add_theory_rate(Parser& theory, Context& context);
+void add_theory_dropout(Parser& theory, Context& context);
+void add_theory_risk(Parser& theory, Context& context);
 
 /// The network 1-1-1, for which the printed Proposition 2.2 fails, and what one more unit changes.
 void print_linear_counterexample(std::size_t points, bool json);

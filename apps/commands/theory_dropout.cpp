@@ -166,9 +166,9 @@ void run_command(const DropoutCommand& command, const Stop& stop) {
 
 }  // namespace
 
-void add_theory_dropout(CLI::App& theory, Context& context) {
+void add_theory_dropout(Parser& theory, Context& context) {
   auto command = std::make_shared<DropoutCommand>();
-  CLI::App* parser = theory.add_subcommand(
+  Parser* parser = theory.add_subcommand(
       "dropout",
       "Join two networks that lose little without half of their units, with no gradient step.\n\n"
       "Kuditipudi et al. (2019), for hidden ReLU layers: straight pieces on which the outputs "

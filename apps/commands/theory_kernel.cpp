@@ -253,9 +253,9 @@ void run_command(const KernelCommand& command, const Stop& stop) {
 
 }  // namespace
 
-void add_theory_kernel(CLI::App& theory, Context& context) {
+void add_theory_kernel(Parser& theory, Context& context) {
   auto command = std::make_shared<KernelCommand>();
-  CLI::App* parser = theory.add_subcommand(
+  Parser* parser = theory.add_subcommand(
       "kernel",
       "Bound the kernel of two ReLU units (Proposition 2.3).\n\n"
       "[w1, w2] = E z(w1) z(w2) with z(w) = max(0, <w, X>), between its two bounds, beside the "

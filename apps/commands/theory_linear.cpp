@@ -28,7 +28,7 @@ struct LinearCommand : SeriesFlags {
   double ridge = 0.0;
   bool descend = false;
   bool counterexample = false;
-  CLI::App* parser = nullptr;
+  Parser* parser = nullptr;
 
   bool given(const char* option) const { return parser->count(option) > 0; }
 };
@@ -369,9 +369,9 @@ void run_command(LinearCommand command, const Stop& stop) {
 
 }  // namespace
 
-void add_theory_linear(CLI::App& theory, Context& context) {
+void add_theory_linear(Parser& theory, Context& context) {
   auto command = std::make_shared<LinearCommand>();
-  CLI::App* parser = theory.add_subcommand(
+  Parser* parser = theory.add_subcommand(
       "linear",
       "Join two deep linear networks without exceeding the larger loss (Proposition 2.2).\n\n"
       "The loss is the mean over samples of the squared distance of W_K ... W_1 x to y. Every "

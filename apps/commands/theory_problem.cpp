@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "theory_problem.h"
 
-#include <fmt/format.h>
-
-#include <cstdio>
-
+#include "given_networks.h"
 #include "isthmus/core/error.h"
-#include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
 
 namespace isthmus::app {
-namespace {
-
-std::vector<float> weights_of(const std::string& file, const Network& network) {
-  LoadedNetwork loaded = read_network_weights(file, network);
-  for (const std::string& note : loaded.notes) {
-    fmt::print(stderr, "{}\n", note);
-  }
-  return std::move(loaded.theta);
-}
-
-}  // namespace
-
-void GivenNetworksFlags::add(CLI::App& parser) {
+void GivenNetworksFlags::add(Parser& parser) {
   const auto group = "Networks and data";
   parser.add_option("task", flags_.task, "A task (see `isthmus list`), or give --network");
   parser
@@ -39,11 +23,15 @@ void GivenNetworksFlags::add(CLI::App& parser) {
   parser.add_option("--split", split_, "test or train [test]")->group(group);
   parser.add_option("--from", from_, "End point A, a safetensors file")->group(group);
   parser.add_option("--to", to_, "End point B")->group(group);
+  add_names(parser, names_)->group(group);
 }
 
 GivenNetworks GivenNetworksFlags::read(std::uint64_t seed) const {
   if (from_.has_value() != to_.has_value()) {
     throw UsageError("--from and --to: give both end points, or neither");
+  }
+  if (names_ && !from_) {
+    throw UsageError("--names: says what is in the files of --from and --to; give these");
   }
   StudyFlags flags = flags_;
   flags.threshold = flags.network ? std::optional(0.5) : std::nullopt;  // of no use here
@@ -58,8 +46,8 @@ GivenNetworks GivenNetworksFlags::read(std::uint64_t seed) const {
   given.metric = study.string.grid.metric;
   given.objective = make_objective(given.problem, load_data(given.problem, flags.data_folder()));
   if (from_) {
-    given.a = weights_of(*from_, given.problem.network);
-    given.b = weights_of(*to_, given.problem.network);
+    given.a = read_given(*from_, given.problem.network, names_).theta;
+    given.b = read_given(*to_, given.problem.network, names_).theta;
   }
   return given;
 }

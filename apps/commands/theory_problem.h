@@ -22,10 +22,11 @@ struct GivenNetworks {
   std::vector<float> b;
 };
 
-/// Their options: TASK or --network, --dataset, --data, --split, --from and --to.
+/// Their options: TASK or --network, --dataset, --data, --split, --from, --to and
+/// --names.
 class GivenNetworksFlags {
  public:
-  void add(CLI::App& parser);
+  void add(Parser& parser);
   /// Whether a task or a network was named.
   bool given() const { return !flags_.task.empty() || flags_.network.has_value(); }
   std::string dataset() const { return flags_.dataset.value_or("mnist"); }
@@ -39,6 +40,7 @@ class GivenNetworksFlags {
   std::optional<std::string> split_;
   std::optional<std::string> from_;
   std::optional<std::string> to_;
+  std::optional<std::string> names_;
 };
 
 }  // namespace isthmus::app

@@ -305,10 +305,10 @@ void run_command(const RateCommand& command, const Stop& stop) {
 
 }  // namespace
 
-void add_theory_rate(CLI::App& theory, Context& context) {
+void add_theory_rate(Parser& theory, Context& context) {
   auto command = std::make_shared<RateCommand>();
   command->instances = 10;
-  CLI::App* parser = theory.add_subcommand(
+  Parser* parser = theory.add_subcommand(
       "rate",
       "How the error of Corollary 2.5 falls with the width.\n\n"
       "Dense networks of m random units with ridge output weights on a smooth target; half of the "

@@ -31,7 +31,7 @@ struct ReluCommand : SeriesFlags {
   ReluPathOptions options;
   std::string choice{name_of(ReluChoice::bound)};
   std::optional<std::string> out;
-  CLI::App* parser = nullptr;
+  Parser* parser = nullptr;
 
   bool given(const char* option) const { return parser->count(option) > 0; }
 };
@@ -198,9 +198,9 @@ void run_command(ReluCommand command, const Stop& stop) {
 
 }  // namespace
 
-void add_theory_relu(CLI::App& theory, Context& context) {
+void add_theory_relu(Parser& theory, Context& context) {
   auto command = std::make_shared<ReluCommand>();
-  CLI::App* parser = theory.add_subcommand(
+  Parser* parser = theory.add_subcommand(
       "relu",
       "Join two networks of one hidden ReLU layer by the path of Theorem 2.4.\n\n"
       "Eleven straight pieces through few units, the exact maximum of F = E|f - y|^2 + kappa sum "

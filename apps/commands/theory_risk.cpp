@@ -185,9 +185,9 @@ void run_command(const RiskCommand& command, const Stop& stop) {
 
 }  // namespace
 
-void add_theory_risk(CLI::App& theory, Context& context) {
+void add_theory_risk(Parser& theory, Context& context) {
   auto command = std::make_shared<RiskCommand>();
-  CLI::App* parser = theory.add_subcommand(
+  Parser* parser = theory.add_subcommand(
       "risk",
       "Empirical against oracle risk along a saved path of quadratic or cubic.\n\n"
       "The risk of N samples beside a quadrature of the known distribution of the inputs, and "

@@ -145,7 +145,7 @@ std::vector<std::vector<double>> rows_of(const Series& series,
   return rows.take();
 }
 
-void add_rows_option(CLI::App& parser, std::optional<std::string>& file) {
+void add_rows_option(Parser& parser, std::optional<std::string>& file) {
   parser
       .add_option("--rows",
                   file,
@@ -154,7 +154,7 @@ void add_rows_option(CLI::App& parser, std::optional<std::string>& file) {
       ->type_name("FILE");
 }
 
-void SeriesFlags::add(CLI::App& parser, const char* what) {
+void SeriesFlags::add(Parser& parser, const char* what) {
   parser.add_option("--instances", instances, what)->capture_default_str();
   parser.add_option("--seed", seed, "Of what is random")->capture_default_str();
   parser.add_option("--threads", threads, "For series; 0: all cores")

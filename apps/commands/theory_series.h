@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +11,8 @@
 
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"
+
+#include "parser.h"
 
 namespace isthmus::app {
 
@@ -36,7 +37,7 @@ std::vector<std::vector<double>> rows_of(const Series& series,
                                          const Stop& stop);
 
 /// --rows FILE.
-void add_rows_option(CLI::App& parser, std::optional<std::string>& file);
+void add_rows_option(Parser& parser, std::optional<std::string>& file);
 
 /// The options that end every subcommand of `isthmus theory`: random instances in series.
 struct SeriesFlags {
@@ -47,7 +48,7 @@ struct SeriesFlags {
   bool json = false;
 
   /// --instances, --seed, --threads, --rows and --json; `what` is a random one of.
-  void add(CLI::App& parser, const char* what);
+  void add(Parser& parser, const char* what);
   /// Throws UsageError that names the option.
   void check() const;
   /// rows_of() on the workers asked for.

@@ -114,7 +114,7 @@ void run_command(const TrainCommand& command, const Stop& stop) {
 
 void add_train(Context& context) {
   auto command = std::make_shared<TrainCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "train",
       "Train one network of a task to a threshold, and write it as safetensors.\n\n"
       "The tensors have the names and shapes of a torch.nn.Sequential of the same layers. The "

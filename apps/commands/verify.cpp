@@ -223,7 +223,7 @@ ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
 
 void add_verify(Context& context) {
   auto command = std::make_shared<VerifyCommand>();
-  CLI::App* parser = context.parser->add_subcommand(
+  Parser* parser = context.parser->add_subcommand(
       "verify",
       "Evaluate saved paths again, from their files and the data alone.\n\n"
       "Takes one path file or all paths of a run directory, and looks at every point of a grid of "

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A loss that no framework computes: any function theta -> (value, gradient) on a flat vector of float32.
 
-With JAX it is two lines more:
-
-    value_and_grad = jax.jit(jax.value_and_grad(lambda theta: loss(unflatten(theta))))
-    objective = lambda theta: tuple(map(np.asarray, value_and_grad(theta)))
+jax_callable.py has one of JAX, on a pytree of parameters.
 """
 
 import numpy as np

@@ -23,6 +23,13 @@ def test_own_callable():
     assert run("own_callable").connected
 
 
+def test_jax_callable():
+    jax = pytest.importorskip("jax", reason="no JAX: pip install jax")
+    assert jax.default_backend() == "cpu" or jax.devices()
+    path = run("jax_callable")
+    assert path.connected and path.verify(points=41).max_metric <= 0.0022
+
+
 @pytest.mark.parametrize("name", ["two_mlps", "transformer", "fine_tuned"])
 def test_with_torch(name, capsys):
     pytest.importorskip("torch")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from same_runs import same_files
 
 import isthmus
 from isthmus import _program
@@ -17,18 +18,6 @@ from isthmus import _program
 pytest.importorskip("ray")
 
 OPTIONS = {"thresholds": [0.1, 0.01, 0.001], "pairs": 4, "threads": 1, "seed": 3}
-
-
-def same_files(one: Path, other: Path) -> None:
-    def files(folder):
-        names = {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()}
-        # What a report draws of a run is not of the run.
-        drawn = {name for name in names if "pictures" in name.parts or name.name == "report.html"}
-        return {name for name in names - drawn if name.name not in ("timing.json", ".lock")}
-
-    assert files(one) == files(other)
-    for name in files(one):
-        assert (one / name).read_bytes() == (other / name).read_bytes(), name
 
 
 def command_parts() -> dict[int, int]:

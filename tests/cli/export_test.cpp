@@ -101,6 +101,41 @@ TEST(Export, KeepsTheNamesThatEndPointsCameWith) {
   EXPECT_EQ(data_of(folder / "c.safetensors"), data_of(folder / "b.safetensors"));
 }
 
+TEST(Names, SayWhichTensorOfAFileIsWhich) {
+  const TemporaryFolder folder;
+  expect_run(folder.path(), {"connect", "quadratic", "--threshold", "0.1", "--out", "run"}, 0);
+  expect_run(folder.path(), {"export", "run", "--t", "0", "--out", "a.safetensors"}, 0);
+  expect_run(folder.path(), {"export", "run", "--t", "1", "--out", "b.safetensors"}, 0);
+  rename_tensors(folder / "a.safetensors");
+  const auto connect =
+      [&](Arguments more, int code, std::initializer_list<std::string_view> parts = {}) {
+        Arguments all{"connect", "quadratic", "--threshold", "0.1"};
+        all.insert(all.end(), more.begin(), more.end());
+        return expect_run(folder.path(), all, code, parts);
+      };
+  const Arguments ends{"--from", "a.safetensors", "--to", "b.safetensors", "--out", "named"};
+  const auto named = [&](std::string_view content, int code, std::string_view text) {
+    folder.write("names.json", content);
+    Arguments all = ends;
+    all.insert(all.end(), {"--names", "names.json"});
+    connect(all, code, {text});
+  };
+  named(R"({"net.0.weight": "2.weight", "net.2.weight": "0.weight"})", 65, "cannot be 2.weight");
+  named(
+      R"({"net.0.weight": "2.weight", "net.2.weight": "2.weight"})", 65, "would both be 2.weight");
+  named(R"({"net.0.weight": "0.weights"})", 65, "the network has no tensor 0.weights");
+  named(R"({"net.9.weight": "0.weight"})", 65, "the file has no tensor net.9.weight");
+  named(R"({"net.0.weight": 0})", 65, "expected an object");
+  EXPECT_FALSE(std::filesystem::exists(folder / "named"));
+  named(R"({"net.0.weight": "0.weight", "net.2.weight": "2.weight"})", 0, "own names");
+  EXPECT_EQ(data_of(folder / "named/paths/0.1_0.safetensors"),
+            data_of(folder / "run/paths/0.1_0.safetensors"));
+  connect({"--names", "names.json"}, 64, {"--from and --to"});
+  Arguments absent = ends;
+  absent.insert(absent.end(), {"--names", "nowhere.json"});
+  connect(absent, 66, {"nowhere.json"});
+}
+
 TEST(Export, SaysWhatItNeeds) {
   const TemporaryFolder folder;
   expect_run(folder.path(),

@@ -70,6 +70,14 @@ Json option_value(std::string_view type, std::string_view name, std::string_view
 /// Throws UsageError: "alpha: expected a number in (0, 1], got 2".
 [[noreturn]] void refuse_option(std::string_view name, std::string_view range, const Json& value);
 
+/// The text, or the flag, of a JSON value. Throws UsageError as refuse_option.
+const std::string& text_value(std::string_view name, std::string_view range, const Json& value);
+bool flag_value(std::string_view name, const Json& value);
+
+/// Values that no such option takes.
+std::vector<Json> wrong_texts();
+std::vector<Json> wrong_flags();
+
 /// What messages call an option: its flag, or its key where it has none.
 inline std::string_view option_name(std::string_view key, const OptionText& text) {
   return text.flag.empty() ? key : text.flag;
@@ -127,86 +135,80 @@ void check_options(const OptionTable<S>& table, const std::type_identity_t<S>& v
   }
 }
 
+/// What a number may be: how it is written, read and refused. Defined for std::size_t and double.
+template <class Value>
+class NumberRule {
+ public:
+  NumberRule(std::string_view name, const Range& range);
+
+  const std::string& words() const { return words_; }
+  Json json(Value value) const;
+  /// Throws UsageError for what is no such number or out of range.
+  Value read(const Json& json) const;
+  void check(Value value) const;
+  /// Some values that read() refuses.
+  std::vector<Json> outside() const;
+
+ private:
+  bool holds(Value value) const;
+
+  std::string_view name_;
+  Range range_;
+  std::string words_;
+};
+
+/// Where an option lies in its struct, of a lambda [](auto& s) -> auto& { return s.grid.points; }
+/// without captures: one type for all options of a kind, so that one code serves them all.
+template <class S, class Member>
+auto member_of(Member) {
+  using Reference = decltype(std::declval<Member>()(std::declval<S&>()));
+  return +[](const S& values) -> Reference {
+    return Member{}(
+        const_cast<S&>(values));  // written through by set() alone, whose S is not const
+  };
+}
+
+template <class S, class Value>
+Option<S> number_at(std::string_view key,
+                    Value& (*member)(const S&),
+                    const Range& range,
+                    OptionText text) {
+  const NumberRule<Value> rule(option_name(key, text), range);
+  Option<S> option{.key = key,
+                   .text = text,
+                   .type = std::is_integral_v<Value> ? "UINT" : "FLOAT",
+                   .range = rule.words(),
+                   .outside = rule.outside()};
+  option.get = [member, rule](const S& values) { return rule.json(member(values)); };
+  option.set = [member, rule](S& values, const Json& json) { member(values) = rule.read(json); };
+  option.check = [member, rule](const S& values) { rule.check(member(values)); };
+  return option;
+}
+
 /// Numbers: `member` gives a reference, [](auto& s) -> auto& { return s.grid.points; }.
 template <class S, class Member>
 Option<S> number_option(std::string_view key, Member member, const Range& range, OptionText text) {
-  using Value = std::remove_cvref_t<decltype(member(std::declval<S&>()))>;
-  constexpr bool whole = std::is_integral_v<Value>;
-  constexpr Value unlimited =
-      whole ? std::numeric_limits<Value>::max() : std::numeric_limits<Value>::infinity();
-  const std::string words = range.text(whole);
-  const auto holds = [range](Value value) {
-    return value == unlimited && whole
-               ? range.infinity_too || range.most >= static_cast<double>(unlimited)
-               : range.holds(static_cast<double>(value));
-  };
-  const auto refuse = [name = option_name(key, text), words](const Json& value) {
-    refuse_option(name, words, value);
-  };
-  Option<S> option{.key = key, .text = text, .type = whole ? "UINT" : "FLOAT", .range = words};
-  option.get = [member, range](const S& values) {
-    const Value value = member(values);
-    return range.infinity_too && value == unlimited ? Json(nullptr) : Json(value);
-  };
-  option.set = [member, range, holds, refuse](S& values, const Json& json) {
-    if (json.is_null() && range.infinity_too) {
-      member(values) = unlimited;
-      return;
-    }
-    const bool natural = json.is_number_integer() && (json.is_number_unsigned() || json >= 0);
-    if (whole ? !natural : !json.is_number()) {
-      refuse(json);
-    }
-    const Value value = json.get<Value>();
-    if (!holds(value)) {
-      refuse(json);
-    }
-    member(values) = value;
-  };
-  option.check = [member, holds, refuse](const S& values) {
-    if (!holds(member(values))) {
-      refuse(Json(member(values)));
-    }
-  };
-  if (range.least > 0.0 || (range.above_least && !whole)) {
-    option.outside.emplace_back(whole ? Json(static_cast<Value>(range.least) - 1)
-                                      : Json(range.above_least ? range.least : range.least / 2));
-  }
-  if (std::isfinite(range.most)) {
-    option.outside.emplace_back(whole ? Json(static_cast<Value>(range.most) + 1)
-                                      : Json(range.most * 2.0));
-  }
-  if (!whole) {
-    option.outside.emplace_back(std::numeric_limits<double>::quiet_NaN());
-    if (!range.infinity_too) {
-      option.outside.emplace_back(std::numeric_limits<double>::infinity());
-    }
-  }
-  option.outside.emplace_back("some");
-  return option;
+  return number_at<S>(key, member_of<S>(member), range, text);
 }
 
 /// Anything that has a text: `print` and `parse` go both ways, `parse` throws UsageError.
-template <class S, class Print, class Parse>
-Option<S> text_option(
-    std::string_view key, Print print, Parse parse, std::string_view range, OptionText text) {
+template <class S>
+Option<S> text_option(std::string_view key,
+                      std::function<std::string(const S&)> print,
+                      std::function<void(S&, std::string_view)> parse,
+                      std::string_view range,
+                      OptionText text) {
   Option<S> option{.key = key, .text = text, .type = "TEXT", .range = std::string(range)};
-  option.get = [print](const S& values) { return Json(print(values)); };
-  option.set = [parse, name = option_name(key, text), range](S& values, const Json& json) {
-    if (!json.is_string()) {
-      refuse_option(name, range, json);
-    }
-    parse(values, json.get_ref<const std::string&>());
-  };
+  option.get = [print = std::move(print)](const S& values) { return Json(print(values)); };
+  option.set = [parse = std::move(parse), name = option_name(key, text), range](
+                   S& values, const Json& json) { parse(values, text_value(name, range, json)); };
   option.check = [](const S&) {};
-  option.outside = {Json("?"), Json(1.5)};
+  option.outside = wrong_texts();
   return option;
 }
 
-/// One of an enum's values, by name.
-template <class S, class Member>
-Option<S> name_option(std::string_view key, Member member, OptionText text) {
-  using Value = std::remove_cvref_t<decltype(member(std::declval<S&>()))>;
+template <class S, class Value>
+Option<S> name_at(std::string_view key, Value& (*member)(const S&), OptionText text) {
   Option<S> option = text_option<S>(
       key,
       [member](const S& values) { return std::string(name_of(member(values))); },
@@ -217,19 +219,27 @@ Option<S> name_option(std::string_view key, Member member, OptionText text) {
   return option;
 }
 
+/// One of an enum's values, by name.
 template <class S, class Member>
-Option<S> flag_option(std::string_view key, Member member, OptionText text) {
+Option<S> name_option(std::string_view key, Member member, OptionText text) {
+  return name_at<S>(key, member_of<S>(member), text);
+}
+
+template <class S>
+Option<S> flag_at(std::string_view key, bool& (*member)(const S&), OptionText text) {
   Option<S> option{.key = key, .text = text, .type = "BOOL", .range = "true or false"};
   option.get = [member](const S& values) { return Json(member(values)); };
   option.set = [member, name = option_name(key, text)](S& values, const Json& json) {
-    if (!json.is_boolean()) {
-      refuse_option(name, "true or false", json);
-    }
-    member(values) = json.get<bool>();
+    member(values) = flag_value(name, json);
   };
   option.check = [](const S&) {};
-  option.outside = {Json("yes"), Json(1)};
+  option.outside = wrong_flags();
   return option;
+}
+
+template <class S, class Member>
+Option<S> flag_option(std::string_view key, Member member, OptionText text) {
+  return flag_at<S>(key, member_of<S>(member), text);
 }
 
 }  // namespace isthmus

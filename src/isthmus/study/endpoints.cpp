@@ -28,11 +28,44 @@ void check_purpose(const std::filesystem::path& path, const SafetensorsFile& fil
   }
 }
 
+// The tensors under the names that the user says.
+StateDict match_named(const SafetensorsFile& file,
+                      const Network& network,
+                      const TensorNames& names) {
+  const bool is_of_it = std::ranges::any_of(
+      names, [&](const auto& entry) { return file.find(entry.first) != nullptr; });
+  if (!is_of_it) {
+    const Shapes wanted = tensor_shapes(network);
+    if (std::ranges::all_of(file.tensors(),
+                            [&](const TensorInfo& one) { return wanted.contains(one.name); })) {
+      StateDict match = match_state_dict(file.tensors(), network);
+      match.notes.emplace_back("it has the network's own names, so it is read without the others");
+      return match;
+    }
+  }
+  const RenamedTensors renamed = rename_tensors(file.tensors(), names, network);
+  StateDict match = match_state_dict(renamed.tensors, network);
+  const auto go_back = [&](std::string& name) {
+    name = name.empty() ? name : renamed.in_file.at(name);
+  };
+  for (TensorSource& source : match.sources) {
+    go_back(source.name);
+    go_back(source.second);
+  }
+  if (match.tied) {
+    go_back(match.tied->first);
+    go_back(match.tied->second);
+  }
+  return match;
+}
+
 StateDict match(const std::filesystem::path& path,
                 const SafetensorsFile& file,
-                const Network& network) {
+                const Network& network,
+                const TensorNames& names) {
   try {
-    return match_state_dict(file.tensors(), network);
+    return names.empty() ? match_state_dict(file.tensors(), network)
+                         : match_named(file, network, names);
   } catch (const DataError& error) {
     const std::string name = path.filename().string();
     throw DataError(fmt::format("{}: {}{}",
@@ -84,25 +117,6 @@ void check_tied(const std::filesystem::path& path,
 
 namespace {
 
-std::string second_bias_of(std::string name) {
-  return name.replace(name.rfind("bias_ih"), 7, "bias_hh");
-}
-
-bool has_second_bias(const Tensor& tensor) {
-  return tensor.name.ends_with("bias_ih_l0");
-}
-
-// The name under which a tied weight is written once more.
-std::optional<std::string> tied_name(const Network& network) {
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const auto* linear = std::get_if<Linear>(&network.layers[i]);
-    if (linear != nullptr && linear->tied) {
-      return fmt::format("{}.weight", i);
-    }
-  }
-  return std::nullopt;
-}
-
 // What is called otherwise in the file; nothing if everything is called as it would be written.
 std::map<std::string, std::string> names_in_file(const StateDict& match,
                                                  const Layout& layout,
@@ -127,10 +141,12 @@ std::map<std::string, std::string> names_in_file(const StateDict& match,
 
 }  // namespace
 
-LoadedNetwork read_network_weights(const std::filesystem::path& path, const Network& network) {
+LoadedNetwork read_network_weights(const std::filesystem::path& path,
+                                   const Network& network,
+                                   const TensorNames& names) {
   const SafetensorsFile file(path);
   check_purpose(path, file);
-  const StateDict match = isthmus::match(path, file, network);
+  const StateDict match = isthmus::match(path, file, network, names);
   const Layout layout = layout_of(network);
   LoadedNetwork loaded;
   loaded.theta.resize(layout.dimension());

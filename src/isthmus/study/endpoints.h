@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "isthmus/net/network.h"
+#include "isthmus/study/tensor_names.h"
 
 namespace isthmus {
 
@@ -23,11 +24,14 @@ struct LoadedNetwork {
 };
 
 /// Reads a flat parameter vector from a safetensors file that holds the tensors of the network and
-/// no other, under the names that match_state_dict knows. Two biases are added in double and
-/// rounded once. Throws DataError that names each missing, extra, wrongly shaped or non-finite
-/// tensor with what was expected and found, or a tied weight whose two copies differ;
-/// MissingInput.
-LoadedNetwork read_network_weights(const std::filesystem::path& file, const Network& network);
+/// no other, under the names that match_state_dict knows, or as `names` says (see rename_tensors; a
+/// file that has the network's own names and none of these is read without them). Two biases are
+/// added in double and rounded once. Throws DataError that names each missing, extra, wrongly
+/// shaped or non-finite tensor with what was expected and found, or a tied weight whose two copies
+/// differ; MissingInput.
+LoadedNetwork read_network_weights(const std::filesystem::path& file,
+                                   const Network& network,
+                                   const TensorNames& names = {});
 
 /// Writes such a file, so that load_state_dict() of the same torch.nn.Sequential takes it: with
 /// each lstm's second bias, "bias_hh_l0", of zeros, and a tied weight under both its names. A

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from .checkpoints import Names
 from .errors import Interrupted, UsageError
 from .objective import Objective, objective_of
 from .path import Path, PathCost, Segment
@@ -57,7 +58,7 @@ def _progress(given: bool | Function[[Event], None] | None) -> tuple[Any, Functi
 
 
 def _segments(found: list[dict[str, Any]]) -> list[Segment]:
-    return [Segment(one["passed"], one["max"], one["t"], one["values"]) for one in found]
+    return [Segment(one["passed"], one["max"], one["t"], one["values"], one["error"]) for one in found]
 
 
 _KEPT = ("verdict", "reason", "ending", "metric", "split", "threshold", "tolerance", "check", "method", "points",
@@ -117,7 +118,7 @@ def connect(
     *,
     threshold: float,
     metric: str | None = None,
-    names: Mapping[str, str] | None = None,
+    names: Names | str | os.PathLike[str] | None = None,
     threads: int = 1,
     progress: bool | Function[[Event], None] | None = None,
     journal: _core.Journal | None = None,
@@ -129,7 +130,8 @@ def connect(
     objective   isthmus.torch.Objective, isthmus.Callable, or a function theta -> (value, gradient)
     a, b        the end points: models, state dicts, files of them (.safetensors, .pt, folders), flat vectors
     metric      one of objective.metric_names(); default: the training loss, "loss"
-    names       where a checkpoint's names are others: {name in the model: name there}
+    names       where a checkpoint's names are others and cannot be told: {name there: name in the model}, None for a
+                tensor that is left out; or a JSON file of it
     threads     beads and segments at once; the result does not depend on them
     progress    a function that is called with what happens, or True for a bar (tqdm); default: a bar on a terminal
     journal     of an interrupted call (Interrupted.journal): goes on where that stopped
@@ -244,7 +246,8 @@ def train(
     **options: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Trains one model until its metric reaches the target. Returns the model in the form of
-    objective.state_dict and how it ended: termination, steps, value, gradient_samples."""
+    objective.state_dict and how it ended: termination, steps, value, gradient_samples,
+    forward_samples."""
     the_objective, theta, _, _ = objective_of(objective, start).end_points(start, start)
     given = {**the_objective.defaults, **options, "threshold": target}
     if metric is not None:

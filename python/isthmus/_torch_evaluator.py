@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -244,6 +245,33 @@ class Evaluator(base.Evaluator):
                 f"metrics: {name}: expected one number, or one for each of {count} samples, got {tuple(value.shape)}"
             )
         return float(value.sum())
+
+    @torch.no_grad()
+    def sample_losses(self, split: int, name: str, indices: Indices | None) -> tuple[float, Floats]:
+        objective = self.objective
+        objective.cost.looks += 1
+        self.prepare_look()
+        data = objective.data[split]
+        places = None if indices is None else torch.from_numpy(indices.astype(np.int64)).to(objective.device)
+        count = data.count if places is None else len(places)
+        found = []
+        for first in range(0, count, objective.look_batch):
+            end = min(first + objective.look_batch, count)
+            batch = data.range(first, end) if places is None else data.pick(places[first:end])
+            one = self.values_of_samples(name, *self.outputs(batch), end - first)
+            if one is None:
+                raise UsageError(f"{name}: expected a value for each of {end - first} samples, as at the first look")
+            found.append(one)
+        losses = torch.cat(found)
+        value = float(losses.sum()) / count if places is None else math.nan
+        return value, losses.float().cpu().numpy()
+
+    def values_of_samples(self, name: str, output: Any, target: Any, count: int) -> Tensor | None:
+        """What each sample adds to a metric, in double; None where the metric is one number for all of them."""
+        if name == "loss":
+            return self.losses_of_samples(output, target)
+        value = torch.as_tensor(self.objective.own_metrics[name](output, target)).double()
+        return value if value.shape == (count,) else None
 
     @torch.no_grad()
     def margins(self, split: int, indices: Indices | None, bound: float) -> tuple[float, int, bool, Floats]:

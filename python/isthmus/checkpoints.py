@@ -5,6 +5,7 @@ which of them is which parameter of a model."""
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path as File
@@ -211,25 +212,85 @@ def _by_shape(given: dict[str, Any], wanted: dict[str, tuple[int, ...]]) -> tupl
     return (None if unclear else places), unclear
 
 
+Names = Mapping[str, str | None]
+_NAMES_FORM = 'expected {"name in the file": "name in the model", ...}, with null (None) for a tensor that is left out'
+
+
+def read_names(names: Names | str | os.PathLike[str]) -> Names:
+    """What the tensors of a checkpoint are called in a model, from a mapping or a JSON file of it. Raises UsageError,
+    DataError and MissingInput."""
+    if not isinstance(names, (Mapping, str, os.PathLike)):
+        raise UsageError(f"names: {_NAMES_FORM}, or a JSON file of it, got {type(names).__name__}")
+    found = names if isinstance(names, Mapping) else _names_in(File(names))
+    if not found or not all(isinstance(k, str) and (v is None or isinstance(v, str)) for k, v in found.items()):
+        if isinstance(names, Mapping):
+            raise UsageError(f"names: {_NAMES_FORM}")
+        raise DataError(f"{names}: {_NAMES_FORM}")
+    return found
+
+
+def _names_in(file: File) -> dict[str, Any]:
+    def of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise DataError(f"{file}: {twice} is there twice; {_NAMES_FORM}")
+        return dict(pairs)
+
+    if not file.is_file():
+        raise MissingInput(f"{file}: no such file")
+    try:
+        found = json.loads(file.read_text("utf-8"), object_pairs_hook=of_pairs)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file}: {_NAMES_FORM} ({error})") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{file}: {_NAMES_FORM}")
+    return found
+
+
+def rename(
+    given: dict[str, Any], wanted: dict[str, tuple[int, ...]], what: str, names: Names
+) -> tuple[dict[str, Any], list[str]]:
+    """The tensors under the names that the user says, and what is to be told. The others have the model's names
+    already, perhaps behind a prefix that all of them share. Raises UsageError that lists what does not fit."""
+    if not set(names) & set(given) and set(given) <= set(wanted):
+        return given, [f"{what}: it has the model's own names, so it is read without the others"]
+    problems = []
+    absent = [name for name in names if name not in given]
+    unknown = [name for name in names.values() if name is not None and name not in wanted]
+    if absent:
+        problems.append(f"{what} has no tensor {', '.join(absent[:8])}; it has {', '.join(given)}")
+    if unknown:
+        problems.append(f"the model has no tensor {', '.join(unknown[:8])}; it has {', '.join(wanted)}")
+    if any(name in wanted and names[name] in given for name in absent):
+        problems.append("each name of the checkpoint comes first, then the model's")
+    others = [name for name in given if name not in names]
+    places = _without_prefixes(others, set(wanted) - set(names.values())) or {name: name for name in others}
+    found: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    said = [(ours, theirs) for theirs, ours in names.items() if ours is not None and theirs in given]
+    for ours, theirs in [*said, *places.items()]:
+        if ours in found:
+            problems.append(f"{origin[ours]} and {theirs} would both be {ours}; None leaves one out")
+        elif theirs in names and ours in wanted and _shape(given[theirs]) != wanted[ours]:
+            problems.append(f"{theirs} cannot be {ours}: it has the shape {_shape(given[theirs])}, not {wanted[ours]}")
+        found[ours] = given[theirs]
+        origin[ours] = theirs
+    if problems:
+        raise UsageError("names: " + "; ".join(problems))
+    return found, []
+
+
 def match(
-    given: dict[str, Any],
-    wanted: dict[str, tuple[int, ...]],
-    what: str,
-    names: Mapping[str, str] | None = None,
+    given: dict[str, Any], wanted: dict[str, tuple[int, ...]], what: str, names: Names | None = None
 ) -> tuple[dict[str, Any], list[str]]:
     """The tensors that a model wants by its own names, and what is to be told: a prefix that was stripped, or other
-    names. `names` maps the model's names to those of the checkpoint. Raises UsageError that lists what does not fit."""
+    names. `names` says what those of the checkpoint are called in the model. Raises UsageError that lists what does
+    not fit."""
     notes: list[str] = []
     if names is not None:
-        unknown = [name for name in names if name not in wanted]
-        if unknown:
-            raise UsageError(f"names: the model has no tensor {unknown[0]!r}; it has {', '.join(wanted)}")
-        absent = [name for name in names.values() if name not in given]
-        if absent:
-            raise UsageError(f"names: {what} has no tensor {absent[0]!r}; it has {', '.join(given)}")
-        given = {**{name: given[name] for name in given if name in wanted and name not in names},
-                 **{ours: given[theirs] for ours, theirs in names.items()}}  # fmt: skip
-    if set(given) != set(wanted):
+        given, notes = rename(given, wanted, what, names)
+    elif set(given) != set(wanted):
         places = _without_prefixes(list(given), set(wanted))
         if places is not None:
             notes.append(f"{what}: names without the prefix of {next(iter(places.values()))!r}")
@@ -238,7 +299,7 @@ def match(
             if unclear:
                 raise UsageError(
                     f"{what}: other names than the model's, and tensors of equal shapes that nothing puts in order: "
-                    f"{', '.join(unclear)}; say which is which with names={{'name in the model': 'name there'}}"
+                    f"{', '.join(unclear)}; say which is which with names={{'name there': 'name in the model'}}"
                 )
             if places is not None:
                 pairs = ", ".join(f"{theirs} is {ours}" for ours, theirs in places.items())

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import abc
 import inspect
+import os
 from collections.abc import Callable as Function
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .checkpoints import Names
 from .errors import UsageError
 
 Floats = npt.NDArray[np.float32]
@@ -52,6 +54,11 @@ class Evaluator(abc.ABC):
         misread unless above 0). It may end as soon as the part exceeds the bound."""
         raise NotImplementedError
 
+    def sample_losses(self, split: int, name: str, indices: Indices | None) -> tuple[float, Floats]:
+        """Of the metrics in Objective.sample_losses: the metric of the whole split, and what each sample adds to it,
+        whose mean it is. Of the samples of the indices alone where they are given; then the value is nan."""
+        raise NotImplementedError
+
 
 class Objective(abc.ABC):
     """A loss with its metrics. `evaluator` may be called several times, once for each thread."""
@@ -60,6 +67,7 @@ class Objective(abc.ABC):
     samples: tuple[int, int] = (1, 1)  # of the training and the test split
     metrics: Sequence[str] = ("loss",)  # its own; the first is the training loss
     has_margins: bool = False  # error_rate can be asked for, and margins tell it
+    sample_losses: Sequence[str] = ()  # those metrics that are means over samples, which evaluators tell one by one
     random: bool = False  # training draws numbers (dropout)
     concurrent: bool = False  # evaluators may compute on several threads at once
     loss_is_metric: tuple[bool, bool] = (False, False)  # the loss of a full batch is "loss" on that split, to the bit
@@ -79,7 +87,7 @@ class Objective(abc.ABC):
         return [*self.metrics, *(["error_rate"] if self.has_margins else [])]
 
     def end_points(
-        self, a: Any, b: Any, names: Mapping[str, str] | None = None
+        self, a: Any, b: Any, names: Names | str | os.PathLike[str] | None = None
     ) -> tuple[Objective, Floats, Floats, list[str]]:
         """The objective between two end points in whatever form they came (this one, unless it depends on them), their
         flat vectors, and what is to be told of them."""

@@ -28,6 +28,7 @@ class Segment:
     max: float
     t: float  # in [0, 1] within the segment, of the maximum
     values: npt.NDArray[np.float64]  # at the points of the grid; NaN where the check did not look
+    error: float = 0.0  # of a screened loss: the standard error of max, 0 where all samples were looked at
 
 
 @dataclass(frozen=True)

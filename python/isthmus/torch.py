@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable as Function
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -15,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from . import objective as base
-from ._torch_data import samples_of
+from ._torch_data import Batch, samples_of
 from ._torch_evaluator import Evaluator, Line, one_number
-from .checkpoints import load, match
+from .checkpoints import Names, load, match, read_names, rename
 from .errors import UsageError
 from .objective import TRAIN, Cost, Floats
 
@@ -121,6 +122,7 @@ class Objective(base.Objective):
             output, target = probe.outputs(batch)
             one_number(self.loss(output, target))
             self.per_sample = probe.losses_of_samples(output, target, verify=True) is not None
+            self.sample_losses = self._told_by_sample(probe, batch, output, target)
         self.never_negative = self.per_sample and _name(self.loss) in _NEVER_NEGATIVE and not _has_weights(self.loss)
         self.has_margins = (
             isinstance(output, Tensor)
@@ -142,6 +144,21 @@ class Objective(base.Objective):
         probe.find_changing_buffers()
         self.random = not torch.equal(losses[0].nan_to_num(), losses[1].nan_to_num())
 
+    def _told_by_sample(self, probe: Evaluator, batch: Batch, output: Any, target: Any) -> tuple[str, ...]:
+        """The metrics that are means over samples which stand alone: half of the batch tells the same of its own."""
+        count = len(next(iter(batch.values())))
+        half = {place: part[: (count + 1) // 2] for place, part in batch.items()}
+        alone = probe.outputs(half)
+        told = []
+        for name in ("loss", *self.own_metrics) if self.per_sample else self.own_metrics:
+            whole = probe.values_of_samples(name, output, target, count)
+            part = probe.values_of_samples(name, *alone, len(next(iter(half.values()))))
+            if whole is None or part is None:
+                continue
+            if torch.allclose(whole[: len(part)], part, rtol=1e-4, atol=1e-5, equal_nan=True):
+                told.append(name)
+        return tuple(told)
+
     def evaluator(self) -> Evaluator:
         return Evaluator(self)
 
@@ -151,8 +168,9 @@ class Objective(base.Objective):
         return found
 
     def end_points(
-        self, a: Any, b: Any, names: Mapping[str, str] | None = None
+        self, a: Any, b: Any, names: Names | str | os.PathLike[str] | None = None
     ) -> tuple[Objective, Floats, Floats, list[str]]:
+        said = None if names is None else read_names(names)
         # What is no coordinate belongs to the two: paths between others keep theirs.
         bound = copy.copy(self)
         bound.model = copy.deepcopy(self.model)
@@ -165,7 +183,7 @@ class Objective(base.Objective):
                 flat.append(base.flat_vector(source, self.dimension, what))
                 states.append(None)
                 continue
-            state, told = bound._matched(load(source), what, names)
+            state, told = bound._matched(load(source), what, said)
             flat.append(_flat(state, self).cpu().numpy())
             base.flat_vector(flat[-1], self.dimension, what)
             states.append(state)
@@ -174,26 +192,29 @@ class Objective(base.Objective):
         return bound, flat[0], flat[1], notes
 
     def _matched(
-        self, state: dict[str, Any], what: str, names: Mapping[str, str] | None
+        self, state: dict[str, Any], what: str, names: Names | None
     ) -> tuple[dict[str, Any], list[str]]:
         own = self.model.state_dict()
         # Buffers that can be had from the model, or are computed, may be missing.
         optional = set(own) - {name for name, _ in self.model.named_parameters(remove_duplicate=False)}
         wanted = {name: tuple(tensor.shape) for name, tensor in own.items()}
         tensors = {name: torch.as_tensor(tensor) for name, tensor in state.items()}
+        told: list[str] = []
+        if names is not None:
+            tensors, told = rename(tensors, wanted, what, names)
         if not optional & set(tensors) and len(tensors) == len(wanted) - len(optional):
             wanted = {name: shape for name, shape in wanted.items() if name not in optional}
         aliases = _aliases(self.model)
         for name, first in aliases.items():
             if name not in tensors and first in tensors:
                 tensors[name] = tensors[first]  # a tied weight is kept once in some files
-        found, notes = match(tensors, wanted, what, names)
+        found, notes = match(tensors, wanted, what)
         for name, first in aliases.items():
             if not torch.equal(found[name], found[first]):
                 raise UsageError(f"{what}: {name} and {first} are one tied weight of the model, and differ")
         for name in own:
             found.setdefault(name, own[name])
-        return found, notes
+        return found, told + notes
 
     def _take_rest(self, states: list[dict[str, Any] | None], flat: list[Floats]) -> None:
         """What is no coordinate: frozen parameters and buffers."""

@@ -107,6 +107,7 @@ nb::list checks_of(const StringSummary& summary) {
     one["passed"] = check.passed;
     one["max"] = number(check.worst_value);
     one["t"] = check.worst_t;
+    one["error"] = check.error;
     one["values"] = array_of(check.values);
     list.append(one);
   }
@@ -275,6 +276,7 @@ nb::dict train_one(nb::object described,
   result["steps"] = job.summary.steps;
   result["value"] = job.summary.last_metric;
   result["gradient_samples"] = job.summary.gradient_samples;
+  result["forward_samples"] = job.summary.forward_samples;
   result["theta"] = array_of(std::move(job.theta));
   return result;
 }

@@ -36,6 +36,7 @@ struct Shared {
   Layout layout;
   std::size_t samples[2] = {1, 1};
   std::vector<std::string> metrics;  // of its own; the first is the loss
+  std::vector<bool> of_samples;      // of each metric: its value of a sample is told
   bool has_margins = false;
   bool random = false;  // training draws numbers: dropout
   bool whole_is_loss[2] = {false, false};
@@ -64,6 +65,7 @@ class ForeignEvaluator final : public Evaluator {
         loss_and_gradient_(nb::object(evaluator.attr("loss_and_gradient"))),
         metric_(nb::object(evaluator.attr("metric"))),
         margins_(nb::object(nb::getattr(evaluator, "margins", nb::none()))),
+        sample_losses_(nb::object(nb::getattr(evaluator, "sample_losses", nb::none()))),
         evaluator_(std::move(evaluator)) {
     const std::size_t dimension = shared_->layout.dimension();
     for (const Numbers* buffer : {&theta_, &gradient_}) {
@@ -125,6 +127,28 @@ class ForeignEvaluator final : public Evaluator {
     });
   }
 
+  Evaluation sample_losses(Split split,
+                           Metric metric,
+                           std::span<const float> theta,
+                           std::span<const std::uint32_t> indices,
+                           std::span<float> losses) override {
+    const std::string name = name_here(metric);
+    return call(theta, [&] {
+      const nb::tuple found = nb::cast<nb::tuple>(sample_losses_.get()(
+          split == Split::test ? 1 : 0,
+          name,
+          indices_of(indices.empty() ? nullptr : indices.data(), indices.size())));
+      const auto values = nb::cast<Numbers>(found[1]);
+      if (values.size() != losses.size()) {
+        throw UsageError(fmt::format(
+            "sample_losses: expected {} numbers, got {}", losses.size(), values.size()));
+      }
+      std::copy_n(values.data(), values.size(), losses.begin());
+      return Evaluation{.value = nb::cast<double>(found[0]), .samples = losses.size()};
+    });
+  }
+  double metric_of_mean(Metric, std::span<const float>, double mean) const override { return mean; }
+
   void losses_and_gradients(std::span<const float> thetas,
                             const BatchView& batch,
                             Rng* dropout,
@@ -183,6 +207,7 @@ class ForeignEvaluator final : public Evaluator {
   Held loss_and_gradient_;
   Held metric_;
   Held margins_;
+  Held sample_losses_;
   Held evaluator_;
 };
 
@@ -201,6 +226,10 @@ class ForeignObjective final : public Objective {
   }
   std::vector<std::string> own_metrics() const override { return shared_->metrics; }
   bool has_margins() const override { return shared_->has_margins; }
+  bool has_sample_losses(Metric metric) const override {
+    return is_own(metric) &&
+           shared_->of_samples[static_cast<std::size_t>(metric) - first_own_metric];
+  }
   std::unique_ptr<Evaluator> evaluator() const override {
     const nb::gil_scoped_acquire gil;
     return std::make_unique<ForeignEvaluator>(
@@ -246,6 +275,10 @@ std::unique_ptr<Objective> make_foreign_objective(nb::object described) {
   shared->metrics = nb::cast<std::vector<std::string>>(described.attr("metrics"));
   if (shared->metrics.empty()) {
     throw UsageError("objective: expected a metric, the loss, got none");
+  }
+  for (const auto told = nb::cast<std::vector<std::string>>(described.attr("sample_losses"));
+       const std::string& metric : shared->metrics) {
+    shared->of_samples.push_back(std::ranges::find(told, metric) != told.end());
   }
   shared->has_margins = nb::cast<bool>(described.attr("has_margins"));
   shared->random = nb::cast<bool>(described.attr("random"));

@@ -17,6 +17,10 @@
 namespace isthmus::python {
 namespace {
 
+// A loss of fewer samples is looked at whole, as screens and estimates do then (docs/checks.md).
+constexpr std::size_t worth_screening = 1024;
+constexpr std::size_t worth_estimating = 2048;
+
 // "max_rounds" for the flag "max-rounds"; the key where an option has no flag.
 template <class S>
 std::string keyword_of(const Option<S>& option) {
@@ -99,7 +103,9 @@ void take_special(const Objective& objective, const Json& given, ConnectOptions&
 void set_dependent(const Objective& objective, const Json& given, ConnectOptions& options) {
   MethodOptions& string = options.string;
   const bool rates = string.grid.metric == Metric::error_rate;
-  if (!given.contains("check") && rates && objective.has_margins()) {
+  const bool told = tells_samples(objective, string.grid.metric);
+  const std::size_t looked_at = objective.samples(string.grid.split);
+  if (!given.contains("check") && told && (rates || looked_at > worth_screening)) {
     string.check = CheckKind::screened;
   }
   if (!given.contains("repair") && repairs_by_default(string.method)) {
@@ -114,6 +120,9 @@ void set_dependent(const Objective& objective, const Json& given, ConnectOptions
   }
   if (!given.contains("check_every") && string.training.batch_size > 0) {
     string.training.check_every = 20;
+  }
+  if (!given.contains("looks") && told && !rates && looked_at > worth_estimating) {
+    string.training.looks = LookKind::estimated;
   }
   string.training.metric = string.grid.metric;
   string.training.split = string.grid.split;

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 import isthmus
-from isthmus.checkpoints import load, match, read_safetensors, write_safetensors
+from isthmus.checkpoints import load, match, read_names, read_safetensors, write_safetensors
 
 DTYPES = [np.float32, np.float64, np.float16, np.int64, np.int32, np.int16, np.int8, np.uint8, np.bool_]
 
@@ -156,10 +156,59 @@ def test_names_that_nothing_puts_in_order_are_refused_until_they_are_said():
     given = arrays_of({"b2.weight": (3, 3), "a1.weight": (3, 3)})
     with pytest.raises(isthmus.UsageError, match="nothing puts in order"):
         match(given, wanted, "A")
-    found, _ = match(given, wanted, "A", {"0.weight": "a1.weight", "2.weight": "b2.weight"})
-    assert found["0.weight"] is given["a1.weight"]
-    with pytest.raises(isthmus.UsageError, match="the model has no tensor 'x'"):
-        match(given, wanted, "A", {"x": "a1.weight"})
+    found, _ = match(given, wanted, "A", {"a1.weight": "0.weight", "b2.weight": "2.weight"})
+    assert found["0.weight"] is given["a1.weight"] and found["2.weight"] is given["b2.weight"]
+
+
+THEIRS = {"x.w": (4, 3), "x.b": (4,), "y.w": (2, 4), "y.b": (2,), "step": ()}
+SAID = {"x.w": "0.weight", "x.b": "0.bias", "y.w": "2.weight", "y.b": "2.bias", "step": None}
+
+
+def test_names_may_leave_tensors_out_and_the_others_to_their_prefix():
+    given = arrays_of(THEIRS)
+    found, notes = match(given, WANTED, "A", SAID)
+    assert set(found) == set(WANTED) and found["2.bias"] is given["y.b"] and notes == []
+    given = arrays_of({"module.2.weight": (2, 4), "module.2.bias": (2,), "first": (4, 3), "offset": (4,)})
+    found, _ = match(given, WANTED, "A", {"first": "0.weight", "offset": "0.bias"})
+    assert found["2.weight"] is given["module.2.weight"] and found["0.bias"] is given["offset"]
+    found, notes = match(arrays_of(WANTED), WANTED, "B", SAID)  # of the other end point
+    assert set(found) == set(WANTED) and "the model's own names" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"z.w": "2.weight"}, r"A has no tensor z.w; it has x.w, x.b, y.w"),
+        ({"x.w": "7.weight"}, r"the model has no tensor 7.weight; it has 0.weight"),
+        ({"x.b": "2.bias"}, r"x.b and y.b would both be 2.bias; None leaves one out"),
+        ({"x.w": "2.bias", "y.b": "0.weight"}, r"x.w cannot be 2.bias: it has the shape \(4, 3\), not \(2,\)"),
+        ({"y.b": None}, r"2.bias \(2,\) is missing"),
+    ],
+)
+def test_wrong_names_are_refused(changed, text):
+    with pytest.raises(isthmus.UsageError, match=text):
+        match(arrays_of(THEIRS), WANTED, "A", {**SAID, **changed})
+
+
+def test_names_the_wrong_way_round_are_told():
+    turned = {ours: theirs for theirs, ours in SAID.items() if ours}
+    with pytest.raises(isthmus.UsageError, match="each name of the checkpoint comes first"):
+        match(arrays_of(THEIRS), WANTED, "A", turned)
+
+
+def test_names_come_from_a_mapping_or_a_file(tmp_path):
+    file = tmp_path / "names.json"
+    file.write_text(json.dumps(SAID))
+    assert read_names(file) == read_names(str(file)) == read_names(SAID) == SAID
+    with pytest.raises(isthmus.MissingInput):
+        read_names(tmp_path / "nowhere.json")
+    for wrong in ("", "[]", "{}", '{"a": 3}', '{"a": "b", "a": "c"}', '{"a": {"b": "c"}}'):
+        file.write_text(wrong)
+        with pytest.raises(isthmus.DataError, match=r"names\.json"):
+            read_names(file)
+    for wrong in ({}, {"a": 3}, {1: "a"}, 3, [("a", "b")]):
+        with pytest.raises(isthmus.UsageError, match="names: expected"):
+            read_names(wrong)
 
 
 def test_what_does_not_fit_is_listed_with_names_and_shapes():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import weakref
 
 import numpy as np
@@ -390,6 +391,29 @@ def test_end_points_in_every_form(pair, tmp_path):
     assert np.array_equal(expected.beads, other.beads) and "module." in other.notes[0] and other.notes[0] in str(other)
     vectors = isthmus.connect(objective_of(), flat(a), flat(b), threshold=0.5)
     assert np.array_equal(expected.beads, vectors.beads)
+
+
+def test_names_say_which_tensor_is_which(pair, tmp_path):
+    a, b = pair
+    ours = list(a.state_dict())
+    said = {f"tensor_{k}": name for k, name in enumerate(reversed(ours))}
+    theirs = {called: a.state_dict()[name] for called, name in said.items()}
+    expected = isthmus.connect(objective_of(), a, b, threshold=0.5)
+    (tmp_path / "names.json").write_text(json.dumps(said))
+    for names in (said, tmp_path / "names.json"):
+        found = isthmus.connect(objective_of(), theirs, b, threshold=0.5, names=names)
+        assert np.array_equal(found.beads, expected.beads)
+        assert any("end point B" in note and "own names" in note for note in found.notes)
+    with pytest.raises(isthmus.UsageError, match=r"end point A has no tensor tensor_9"):
+        isthmus.connect(objective_of(), theirs, b, threshold=0.5, names={**said, "tensor_9": ours[0]})
+    # Buffers are named as well, or come from the model.
+    normed_a, normed_b = trained(normed(1), TRAIN), trained(normed(2), TRAIN)
+    said = {f"t{k}": name for k, name in enumerate(normed_a.state_dict())}
+    theirs = {called: normed_a.state_dict()[name] for called, name in said.items()}
+    found = isthmus.connect(objective_of(normed()), theirs, normed_b, threshold=5.0, names=said)
+    assert np.array_equal(found.beads[0], flat(normed_a))
+    with pytest.raises(isthmus.UsageError, match="names: flat vectors have none"):
+        isthmus.connect(isthmus.Callable(lambda x: (0.0, x), 2), [0, 1], [1, 0], threshold=1.0, names={"a": "b"})
 
 
 def test_a_path_is_written_and_goes_on_with_its_objective(pair, tmp_path):

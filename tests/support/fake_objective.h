@@ -58,7 +58,7 @@ class FakeObjective final : public Objective {
   Loss loss() const override { return Loss::squared; }
   bool supports(Metric metric) const override { return metric == options_.metric; }
   bool has_margins() const override { return static_cast<bool>(options_.margin); }
-  bool has_sample_losses() const override { return static_cast<bool>(options_.sample_loss); }
+  bool has_sample_losses(Metric) const override { return static_cast<bool>(options_.sample_loss); }
   std::unique_ptr<Evaluator> evaluator() const override;
   std::unique_ptr<BatchSource> batches(std::uint64_t seed,
                                        std::uint64_t stream,

@@ -211,7 +211,7 @@ inline void expect_conformance(const Objective& objective, std::size_t batch_siz
       for (const Split split : {Split::train, Split::test}) {
         expect_consistent_metrics(objective, metric, split);
         expect_valid_early_stops(objective, metric, split);
-        if (objective.has_sample_losses() && metric != Metric::error_rate) {
+        if (metric != Metric::error_rate && objective.has_sample_losses(metric)) {
           expect_valid_losses(objective, metric, split);
         }
       }

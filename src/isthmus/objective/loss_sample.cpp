@@ -2,6 +2,7 @@
 #include "isthmus/objective/loss_sample.h"
 
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "isthmus/core/error.h"
@@ -11,11 +12,12 @@ namespace {
 
 // What a sample weighs beside the mean of all: half for its size, half for being one.
 std::vector<double> weights_of(std::size_t samples, std::span<const float> sizes) {
-  const double sum = std::accumulate(sizes.begin(), sizes.end(), 0.0);
+  const auto size_of = [](float loss) { return std::abs(static_cast<double>(loss)); };
+  const double sum = std::transform_reduce(sizes.begin(), sizes.end(), 0.0, std::plus<>(), size_of);
   std::vector<double> weights(samples, 1.0);
   if (std::isfinite(sum) && sum > 0.0) {
     for (std::size_t i = 0; i < samples; ++i) {
-      weights[i] = 0.5 + 0.5 * static_cast<double>(samples) * static_cast<double>(sizes[i]) / sum;
+      weights[i] = 0.5 + 0.5 * static_cast<double>(samples) * size_of(sizes[i]) / sum;
     }
   }
   return weights;

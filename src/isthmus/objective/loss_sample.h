@@ -14,8 +14,8 @@ namespace isthmus {
 /// with probability proportional to size): the same arguments give the same samples.
 class LossSample {
  public:
-  /// About `count` of `samples`; all of them if they are not more. sizes (samples): losses >= 0
-  /// that are expected; empty, or of no finite sum: all are alike.
+  /// About `count` of `samples`; all of them if they are not more. sizes (samples): losses that are
+  /// expected, whose magnitude counts; empty, or of no finite sum: all are alike.
   LossSample(std::size_t samples, std::span<const float> sizes, std::size_t count);
 
   /// Ascending.

@@ -52,7 +52,7 @@ class NetworkObjective final : public Objective {
     return supports(Metric::error_rate) && !is_recurrent(context_->options.network);
   }
 
-  bool has_sample_losses() const override { return !is_recurrent(context_->options.network); }
+  bool has_sample_losses(Metric) const override { return !is_recurrent(context_->options.network); }
 
   std::unique_ptr<Evaluator> evaluator() const override { return make_network_evaluator(context_); }
 

@@ -200,9 +200,9 @@ class Objective {
   /// labels.
   virtual bool has_margins() const { return false; }
 
-  /// True if evaluators tell the losses of samples behind every other metric: samples that stand
-  /// alone.
-  virtual bool has_sample_losses() const { return false; }
+  /// True if evaluators tell the losses of samples behind this metric, which is no error rate:
+  /// samples that stand alone.
+  virtual bool has_sample_losses(Metric /*metric*/) const { return false; }
 
   virtual std::unique_ptr<Evaluator> evaluator() const = 0;
 
@@ -225,7 +225,8 @@ class Objective {
 
 /// True if evaluators tell what each sample adds to a metric: its margin, or its loss.
 inline bool tells_samples(const Objective& objective, Metric metric) {
-  return metric == Metric::error_rate ? objective.has_margins() : objective.has_sample_losses();
+  return metric == Metric::error_rate ? objective.has_margins()
+                                      : objective.has_sample_losses(metric);
 }
 
 }  // namespace isthmus

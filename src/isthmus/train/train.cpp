@@ -181,18 +181,18 @@ void train(Evaluators& evaluators,
   if (jobs.empty()) {
     return;
   }
-  TrainPlan plan{
-      .objective = objective,
-      .options = options,
-      .jobs = jobs,
-      .stop = stop,
-      .progress = progress,
-      .loss_is_metric = loss_is_metric(objective, options),
-      .split_samples = objective.samples(options.split),
-      .has_margins = options.metric == Metric::error_rate && objective.has_margins(),
-      .has_losses = options.metric != Metric::error_rate && objective.has_sample_losses(),
-      .shared_batch = std::nullopt,
-      .decays = decays_of(options, objective.layout())};
+  TrainPlan plan{.objective = objective,
+                 .options = options,
+                 .jobs = jobs,
+                 .stop = stop,
+                 .progress = progress,
+                 .loss_is_metric = loss_is_metric(objective, options),
+                 .split_samples = objective.samples(options.split),
+                 .has_margins = options.metric == Metric::error_rate && objective.has_margins(),
+                 .has_losses = options.metric != Metric::error_rate &&
+                               objective.has_sample_losses(options.metric),
+                 .shared_batch = std::nullopt,
+                 .decays = decays_of(options, objective.layout())};
   std::ranges::for_each(jobs, reset);
   std::size_t capacity = population_of(evaluators, plan);
   std::unique_ptr<BatchSource> keeper;

@@ -50,6 +50,19 @@ TEST(LossSample, IsAllOfASmallSplit) {
   }
 }
 
+// Metrics of an objective's own may be of either sign.
+TEST(LossSample, TakesTheMagnitudeOfASize) {
+  const std::vector<float> sizes = losses(3000, 2);
+  std::vector<float> turned = sizes;
+  for (std::size_t i = 0; i < turned.size(); i += 2) {
+    turned[i] = -turned[i];
+  }
+  const LossSample one(3000, sizes, 200);
+  const LossSample other(3000, turned, 200);
+  EXPECT_TRUE(std::ranges::equal(one.indices(), other.indices()));
+  EXPECT_EQ(one.mean(chosen(one, turned)).value, other.mean(chosen(other, turned)).value);
+}
+
 // Over many sets of losses the estimates are off by what their standard errors say, and by less
 // where the sizes are known.
 TEST(LossSample, IsOffByItsStandardError) {

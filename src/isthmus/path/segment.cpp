@@ -107,6 +107,7 @@ class Check {
     }
     std::ranges::stable_sort(expected, {}, [](const auto& entry) { return entry.first; });
     std::vector<std::size_t> points;
+    points.reserve(expected.size());
     for (const auto& [value, k] : expected) {
       points.push_back(k);
     }
@@ -165,12 +166,10 @@ SegmentCheck check_segment(Evaluator& evaluator,
 }
 
 SegmentCheck prove_segment(Evaluator& evaluator,
-                           const Certifier& certifier,
-                           Workers& workers,
+                           const SegmentProver& prover,
                            std::span<const float> a,
                            std::span<const float> b,
                            const SegmentGrid& grid,
-                           double max_evaluations,
                            std::optional<double> value_a,
                            std::optional<double> value_b,
                            const Stop* stop) {
@@ -192,8 +191,8 @@ SegmentCheck prove_segment(Evaluator& evaluator,
   }
   CertifyOptions options;
   options.threshold = grid.bound;
-  options.max_evaluations = max_evaluations;
-  const SegmentProof proof = certifier.certify(a, b, options, workers, stop);
+  options.max_evaluations = prover.max_evaluations;
+  const SegmentProof proof = prover.certifier.certify(a, b, options, prover.workers, stop);
   result.passed = proof.outcome == SegmentProof::Outcome::proven;
   result.samples += proof.samples;
   if (worse(proof.largest_seen, result.worst_value)) {

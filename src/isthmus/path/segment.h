@@ -67,17 +67,22 @@ struct SegmentCheck {
   bool proven() const { return !std::isnan(bound); }
 };
 
+/// What proves a segment, within how many passes over the split.
+struct SegmentProver {
+  const Certifier& certifier;
+  Workers& workers;
+  double max_evaluations;
+};
+
 /// Looks at the middle of a segment; if it passes, proves that all of it does, or finds a place
 /// that does not. `passed` means proven; an attempt that stays undecided within `max_evaluations`
 /// full passes counts as failed, by the bound that it could not bring down. `values` are those of
 /// the grid points that were looked at. Throws as check_segment.
 SegmentCheck prove_segment(Evaluator& evaluator,
-                           const Certifier& certifier,
-                           Workers& workers,
+                           const SegmentProver& prover,
                            std::span<const float> a,
                            std::span<const float> b,
                            const SegmentGrid& grid,
-                           double max_evaluations,
                            std::optional<double> value_a = std::nullopt,
                            std::optional<double> value_b = std::nullopt,
                            const Stop* stop = nullptr);

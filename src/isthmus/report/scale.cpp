@@ -35,8 +35,8 @@ std::vector<Tick> even_ticks(Range range, std::size_t at_most) {
         continue;
       }
       std::vector<Tick> ticks;
-      for (double i = first; i <= last; ++i) {
-        const double value = decimal(i * mantissa, exponent) + 0.0;  // no -0
+      for (int i = 0; first + i <= last; ++i) {
+        const double value = decimal((first + i) * mantissa, exponent) + 0.0;  // no -0
         ticks.push_back({value, fmt::format("{:.{}f}", value, std::max(0, -exponent))});
       }
       return ticks;

@@ -60,25 +60,25 @@ class BreadthFirst {
   std::optional<Ending> follow(double level) {
     string_.set_level(level);
     const std::vector<std::size_t> high = places_above(string_.options().target());
-    if (const std::optional<Ending> limit = string_.limit_met(0, high.size())) {
+    if (std::optional<Ending> limit = string_.limit_met(0, high.size())) {
       return limit;
     }
     string_.start_round();
     train(high);
     drop_needless();
-    if (const std::optional<Ending> stuck = give_up_beads()) {
+    if (std::optional<Ending> stuck = give_up_beads()) {
       return stuck;
     }
     string_.check_segments();
     while (!string_.passes()) {
       const std::vector<Cut> cuts = cuts_of_open_segments();
-      if (const std::optional<Ending> limit = string_.limit_met(cuts.size())) {
+      if (std::optional<Ending> limit = string_.limit_met(cuts.size())) {
         return limit;
       }
       string_.start_round();
       const std::vector<std::size_t> fresh = string_.insert(cuts);
       train(fresh);
-      if (const std::optional<Ending> stuck = string_.stuck_among(fresh)) {
+      if (std::optional<Ending> stuck = string_.stuck_among(fresh)) {
         return stuck;
       }
       string_.check_segments();
@@ -179,7 +179,7 @@ StringSummary connect_breadth_first(Evaluators& evaluators,
                                     const BreadthFirstTerms& terms,
                                     const StringCallbacks& callbacks) {
   check_options(breadth_first_option_table(), terms);
-  StringOptions common = options;
+  StringOptions common = static_cast<const StringOptions&>(options);
   common.grid.stop_at_failure = false;
   GrowingString string(evaluators, common, callbacks, std::array{a, b});
   const bool reached = string.evaluate_end_points();

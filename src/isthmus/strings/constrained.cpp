@@ -20,7 +20,9 @@ void add_spring(std::span<const float> theta,
   }
   const double factor = strength / std::sqrt(squares);
   for (std::size_t i = 0; i < theta.size(); ++i) {
-    gradient[i] = float(double(gradient[i]) + factor * (double(theta[i]) - double(end[i])));
+    gradient[i] =
+        static_cast<float>(static_cast<double>(gradient[i]) +
+                           factor * (static_cast<double>(theta[i]) - static_cast<double>(end[i])));
   }
 }
 
@@ -35,8 +37,7 @@ void constrain(const GrowingString& string,
   if (terms.hyperplane == Hyperplane::penalty) {
     job.modify_gradient =
         [a, b, terms](std::size_t step, std::span<const float> theta, std::span<float> gradient) {
-          const double scale = std::exp2(-double(step / terms.halving));
-          add_constraints(theta, a, b, terms, scale, gradient);
+          add_constraints(theta, a, b, terms, terms.scale_at(step), gradient);
         };
     return;
   }
@@ -44,7 +45,7 @@ void constrain(const GrowingString& string,
   job.modify_gradient = [a, b, terms, middle](std::size_t step,
                                               std::span<const float> theta,
                                               std::span<float> gradient) {
-    const double strength = terms.zeta * std::exp2(-double(step / terms.halving));
+    const double strength = terms.zeta * terms.scale_at(step);
     add_spring(theta, a, strength, gradient);
     add_spring(theta, b, strength, gradient);
     middle.take_off(middle.along(gradient), gradient);
@@ -77,6 +78,11 @@ void train_constrained(GrowingString& string,
 }
 
 }  // namespace
+
+double ConstrainedTerms::scale_at(std::size_t step) const {
+  const std::size_t halvings = step / halving;
+  return std::exp2(-static_cast<double>(halvings));
+}
 
 void add_constraints(std::span<const float> theta,
                      std::span<const float> a,

@@ -28,6 +28,9 @@ struct ConstrainedTerms {
   double kappa = 0.03;        ///< strength of the hyperplane, likewise
   std::size_t halving = 500;  ///< gradient steps after which both are half as strong; >= 1
   Hyperplane hyperplane = Hyperplane::penalty;
+
+  /// What of both is left at a gradient step: 2 to the power of minus the halvings before it.
+  double scale_at(std::size_t step) const;
 };
 
 /// Adds the gradient of those terms at theta (all P); `scale` is the power of two. Where a distance

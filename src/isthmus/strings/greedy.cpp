@@ -118,12 +118,12 @@ std::vector<Cut> Gaps::cuts(const GrowingString& string, const GreedyOptions& op
 std::optional<Ending> Gaps::drop_stuck(GrowingString& string,
                                        std::vector<std::size_t>& fresh,
                                        std::size_t limit) {
-  const std::optional<Ending> first = string.stuck_among(fresh);
+  std::optional<Ending> first = string.stuck_among(fresh);
   if (!first || first->kind != Ending::Kind::stuck_bead || limit == 0) {
     return first;
   }
   for (std::size_t i = fresh.size(); i-- > 0;) {
-    const std::optional<Ending> stuck = string.stuck_among(std::span(fresh).subspan(i, 1));
+    std::optional<Ending> stuck = string.stuck_among(std::span(fresh).subspan(i, 1));
     if (!stuck) {
       continue;
     }
@@ -179,7 +179,7 @@ StringSummary connect_greedy(Evaluators& evaluators,
                              const GreedyOptions& options,
                              const StringCallbacks& callbacks,
                              const TrainRound& train) {
-  StringOptions common = options;
+  StringOptions common = static_cast<const StringOptions&>(options);
   common.grid.stop_at_failure = options.t_star == TStar::half;
   GrowingString string(evaluators, common, callbacks, std::array{a, b});
   // The published scripts do not look at their end points again, nor at the straight line.
@@ -196,7 +196,7 @@ StringSummary connect_greedy_along(Evaluators& evaluators,
                                    std::span<const std::span<const float>> beads,
                                    const GreedyOptions& options,
                                    const StringCallbacks& callbacks) {
-  StringOptions common = options;
+  StringOptions common = static_cast<const StringOptions&>(options);
   common.grid.stop_at_failure = options.t_star == TStar::half;
   GrowingString string(evaluators, common, callbacks, beads);
   if (!string.evaluate_end_points()) {

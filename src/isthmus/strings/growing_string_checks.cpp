@@ -191,12 +191,10 @@ SegmentCheck GrowingString::look_at(const Bead& left,
   switch (how) {
     case CheckKind::certified:
       return prove_segment(evaluator,
-                           *certifier_,
-                           evaluators_.workers(),
+                           {*certifier_, evaluators_.workers(), options_.max_evaluations},
                            left.theta,
                            right.theta,
                            grid,
-                           options_.max_evaluations,
                            left.value,
                            right.value,
                            stop);
@@ -263,6 +261,7 @@ void GrowingString::complete_checks() {
     }
   }
   std::vector<std::optional<SegmentCheck>> before;
+  before.reserve(partial.size());
   for (const std::size_t i : partial) {
     before.push_back(std::move(checks_[i]));
   }

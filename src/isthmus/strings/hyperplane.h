@@ -22,7 +22,7 @@ class NormalHyperplane {
   double along(std::span<const float> vector) const {
     double sum = 0.0;
     for (std::size_t i = 0; i < vector.size(); ++i) {
-      sum += normal(i) * double(vector[i]);
+      sum += normal(i) * static_cast<double>(vector[i]);
     }
     return sum;
   }
@@ -30,20 +30,22 @@ class NormalHyperplane {
   double height(std::span<const float> theta, double t = 0.5) const {
     double sum = 0.0;
     for (std::size_t i = 0; i < theta.size(); ++i) {
-      sum += normal(i) * (double(theta[i]) - (1.0 - t) * double(a_[i]) - t * double(b_[i]));
+      sum += normal(i) * (static_cast<double>(theta[i]) - (1.0 - t) * static_cast<double>(a_[i]) -
+                          t * static_cast<double>(b_[i]));
     }
     return sum;
   }
   /// vector - amount * u
   void take_off(double amount, std::span<float> vector) const {
     for (std::size_t i = 0; i < vector.size(); ++i) {
-      vector[i] = float(double(vector[i]) - amount * normal(i));
+      vector[i] = static_cast<float>(static_cast<double>(vector[i]) - amount * normal(i));
     }
   }
 
  private:
   double normal(std::size_t i) const {
-    return distance_ > 0.0 ? (double(b_[i]) - double(a_[i])) / distance_ : 0.0;
+    return distance_ > 0.0 ? (static_cast<double>(b_[i]) - static_cast<double>(a_[i])) / distance_
+                           : 0.0;
   }
 
   std::span<const float> a_;

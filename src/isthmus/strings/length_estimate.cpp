@@ -37,7 +37,7 @@ class Search {
         losses_(search.places),
         nearest_(search.places, std::numeric_limits<double>::infinity()) {
     for (std::size_t i = 0; i < search.places; ++i) {
-      times_.push_back(double(i + 1) / double(search.places + 1));
+      times_.push_back(static_cast<double>(i + 1) / static_cast<double>(search.places + 1));
       interpolate(path.bead(0), path.bead(path.size() - 1), times_[i], row(centres_, i));
       start(path, i);
     }
@@ -51,7 +51,7 @@ class Search {
     for (std::size_t i = 0; i < times_.size(); ++i) {
       force(i);
     }
-    const double done = double(iteration) / double(iterations_);
+    const double done = static_cast<double>(iteration) / static_cast<double>(iterations_);
     optimizer_.step(
         thetas_, gradients_, {.scale = done < 0.5 ? 1.0 : 1.0 - 0.98 * (2.0 * done - 1.0)});
     for (std::size_t i = 0; i < times_.size(); ++i) {
@@ -110,9 +110,9 @@ class Search {
     const double push = losses_[i] > margin * level_ ? weight / level_ : 0.0;
     double squares = 0.0;
     for (std::size_t k = 0; k < dimension_; ++k) {
-      const double offset = double(theta[k]) - double(c[k]);
+      const double offset = static_cast<double>(theta[k]) - static_cast<double>(c[k]);
       squares += offset * offset;
-      g[k] = float(push * double(g[k]) + 2.0 * offset / (d * d));
+      g[k] = static_cast<float>(push * static_cast<double>(g[k]) + 2.0 * offset / (d * d));
     }
     if (losses_[i] <= level_) {
       nearest_[i] = std::min(nearest_[i], std::sqrt(squares));

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "isthmus/strings/neb.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "isthmus/core/error.h"
+#include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/strings/chain_training.h"
 #include "isthmus/strings/option_table.h"
@@ -37,6 +38,7 @@ class BandForce {
     const bool all = !batches.constant() || !ends_known_;
     const std::size_t first = all ? 0 : 1;
     const std::size_t count = band.size() - 2 * first;
+    ISTHMUS_ASSERT(count > 0, "a band has pivots");
     const std::uint64_t spent =
         batches.evaluate(std::span(band.beads).subspan(first * dimension, count * dimension),
                          std::span(losses_).subspan(first, count),

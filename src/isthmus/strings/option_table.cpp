@@ -6,6 +6,7 @@ namespace isthmus {
 using S = StringOptions;
 
 // clang-format off: one option a line
+// NOLINTNEXTLINE(readability-function-size): a table
 const OptionTable<StringOptions>& string_option_table() {
   static const OptionTable<StringOptions> table{
       name_option<S>("metric",

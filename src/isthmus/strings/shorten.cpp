@@ -80,7 +80,7 @@ class Shortener {
 
   // Trains beads that are too high, and puts beads into segments that fail.
   StringSummary mended(const Path& path) {
-    StringOptions options = options_;
+    StringOptions options = static_cast<const StringOptions&>(options_);
     options.stream = stream_name({options_.stream, mend_purpose});
     const std::vector<std::span<const float>> beads = beads_of(path);
     GrowingString string(evaluators_, options, callbacks_without_journal(), beads);

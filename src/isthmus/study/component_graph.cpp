@@ -130,7 +130,10 @@ bool UnionFind::unite(std::size_t a, std::size_t b) {
 }
 
 double ComponentEdge::barrier() const {
-  return std::isnan(row.max_metric) ? infinity : row.max_metric;
+  if (std::isnan(row.max_metric)) {
+    return infinity;
+  }
+  return row.max_metric;
 }
 
 std::vector<std::optional<std::size_t>> components_of(const ComponentGraph& graph,

@@ -143,6 +143,7 @@ void StudyOptions::validate() const {
 }
 
 // clang-format off: one option a line
+// NOLINTNEXTLINE(readability-function-size): a table
 const OptionTable<StudyOptions>& study_option_table() {
   using S = StudyOptions;
   static const OptionTable<S> table{

@@ -12,6 +12,11 @@
 namespace isthmus {
 namespace {
 
+// The name of a value inside an object.
+std::string inside(const std::string& place, const std::string& key) {
+  return place.empty() ? key : fmt::format("{}.{}", place, key);
+}
+
 void list_differences(const Json& ours,
                       const Json& theirs,
                       const std::string& place,
@@ -24,14 +29,12 @@ void list_differences(const Json& ours,
     return;
   }
   for (const auto& [key, value] : ours.items()) {
-    list_differences(value,
-                     theirs.contains(key) ? theirs[key] : Json(nullptr),
-                     place.empty() ? key : place + "." + key,
-                     differences);
+    list_differences(
+        value, theirs.contains(key) ? theirs[key] : Json(nullptr), inside(place, key), differences);
   }
   for (const auto& [key, value] : theirs.items()) {
     if (!ours.contains(key)) {
-      list_differences(nullptr, value, place.empty() ? key : place + "." + key, differences);
+      list_differences(nullptr, value, inside(place, key), differences);
     }
   }
 }

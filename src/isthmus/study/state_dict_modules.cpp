@@ -36,6 +36,7 @@ std::pair<std::string, Numbers> numbered(const std::string& name) {
 std::vector<std::string> names_of(const std::vector<Module>& modules,
                                   const std::vector<std::size_t>& indices) {
   std::vector<std::string> names;
+  names.reserve(indices.size());
   for (const std::size_t i : indices) {
     names.push_back(modules[i].name);
   }

@@ -180,6 +180,7 @@ class StudyRun {
     const std::vector<double> targets =
         options_.endpoints_of == EndPointsOf::pair ? options_.thresholds : thresholds;
     std::vector<bool> finished;
+    finished.reserve(targets.size());
     for (const double target : targets) {
       finished.push_back(cell(target, pair).has_value());
     }

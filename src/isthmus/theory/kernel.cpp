@@ -24,8 +24,10 @@ struct Pair {
 
   Vector mean() const {
     const Vector sum = w1 + w2;
-    // Opposite weights have none; its factor (1 + cos a) / 2 is then 0.
-    return sum.norm() > 0.0 ? Vector(sum.normalized()) : w1;
+    if (sum.norm() > 0.0) {
+      return sum.normalized();
+    }
+    return w1;  // opposite weights have none; its factor (1 + cos a) / 2 is then 0
   }
   KernelBounds bounds(double value, double mean_square, const Matrix& second_moment) const {
     const double half_gap = 0.25 * (w2 - w1).squaredNorm();  // (1 - cos a) / 2 without cancellation

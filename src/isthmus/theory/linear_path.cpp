@@ -62,9 +62,9 @@ void scale(Trail& trail, std::size_t k, Index m) {
   const Layers now = trail.now();
   const Matrix below = now[k].leftCols(m);
   const Eigen::JacobiSVD<Matrix> svd(below, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Matrix u = svd.matrixU();
-  const Matrix v = svd.matrixV();
-  const Vector s = svd.singularValues();
+  const Matrix& u = svd.matrixU();
+  const Matrix& v = svd.matrixV();
+  const Vector& s = svd.singularValues();
   const Matrix rest = below - u * s.asDiagonal() * v.transpose();  // rounding alone
   const Matrix above_u = now[k + 1] * u;
   const auto at = [=](double t) {

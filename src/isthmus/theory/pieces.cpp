@@ -42,7 +42,7 @@ Layers between(const Layers& a, const Layers& b, double t) {
   return result;
 }
 
-void Trail::straight(std::string name, Layers last) {
+void Trail::straight(std::string name, const Layers& last) {
   curve(std::move(name), last, [first = now_, last](double t) { return between(first, last, t); });
 }
 

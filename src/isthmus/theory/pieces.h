@@ -27,7 +27,7 @@ class Trail {
   const Layers& now() const { return now_; }
   std::vector<Piece> take() { return std::move(pieces_); }
 
-  void straight(std::string name, Layers last);
+  void straight(std::string name, const Layers& last);
   void curve(std::string name, Layers last, std::function<Layers(double)> inside);
 
  private:

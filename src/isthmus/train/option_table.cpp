@@ -202,6 +202,7 @@ Schedule schedule_of(std::string_view text) {
 }
 
 // clang-format off: one option a line
+// NOLINTNEXTLINE(readability-function-size): a table
 const OptionTable<TrainOptions>& train_option_table() {
   static const OptionTable<TrainOptions> table{
       optimizer_option({.flag = "optimizer",

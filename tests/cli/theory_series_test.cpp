@@ -119,7 +119,7 @@ TEST_P(TheorySeries, TakesTheRowsThatAreThere) {
 INSTANTIATE_TEST_SUITE_P(Commands,
                          TheorySeries,
                          ::testing::Values("kernel", "linear", "relu", "rate", "dropout", "risk"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& one) { return std::string(one.param); });
 
 TEST(TheoryInterruption, GoesOnToTheSame) {
   const TemporaryFolder folder;

@@ -12,7 +12,7 @@ namespace isthmus {
 
 /// What a page has beside the run itself.
 struct PageOptions {
-  std::string command;  ///< that repeats the run
+  std::string command{};  ///< that repeats the run
   /// Tables up to so many bytes are in the page; larger ones are links to the files beside it.
   std::size_t most_table = 400'000;
   /// The plotting library that the page carries; empty: its pictures are still, and it says so.

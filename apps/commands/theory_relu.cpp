@@ -136,6 +136,7 @@ void run_series(const ReluCommand& command,
   series.row = [&](std::size_t i, std::size_t) {
     const ReluNumbers numbers = numbers_of(row(i));
     std::vector<double> list;
+    list.reserve(std::size(relu_columns));
     for (const auto& [heading, value] : relu_columns) {
       list.push_back(numbers.*value);
     }

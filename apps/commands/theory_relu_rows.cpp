@@ -145,6 +145,7 @@ ReluNumbers numbers_of(const ReluRow& row) {
 void print_series(const ReluProblem& problem, const std::vector<ReluNumbers>& rows, bool json) {
   const auto all = [&](double ReluNumbers::*value) {
     std::vector<double> values;
+    values.reserve(rows.size());
     for (const ReluNumbers& row : rows) {
       values.push_back(row.*value);
     }

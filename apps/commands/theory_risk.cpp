@@ -118,21 +118,27 @@ std::vector<RiskPlace> places_along(const RiskCommand& command,
   return places;
 }
 
+// The task of a path, of those whose inputs' distribution is known.
+Polynomial task_of(const SavedPath& saved, const std::string& file) {
+  const auto task = find_named<Polynomial>(saved.problem.data);
+  if (!task) {
+    throw UsageError(fmt::format(
+        "{}: its task is {}; the distribution of the inputs is known of quadratic and cubic alone",
+        file,
+        saved.problem.task));
+  }
+  return *task;
+}
+
 void run_command(const RiskCommand& command, const Stop& stop) {
   check_count("--samples", command.samples, 1, 1'000'000);
   check_count("--quadrature", command.quadrature, 2, 1'000'000);
   check_count("--points", command.points, 2, most_points);
   const SavedPath saved = load_path(command.file, {}, {}, {}, {});
-  const auto task = find_named<Polynomial>(saved.problem.data);
-  if (!task) {
-    throw UsageError(fmt::format(
-        "{}: its task is {}; the distribution of the inputs is known of quadratic and cubic alone",
-        command.file,
-        saved.problem.task));
-  }
-  const Samples oracle = midpoint_samples(*task, command.quadrature);
+  const Polynomial task = task_of(saved, command.file);
+  const Samples oracle = midpoint_samples(task, command.quadrature);
   const Samples sample =
-      random_samples(*task, command.samples, command.seed, stream_name({sample_purpose}));
+      random_samples(task, command.samples, command.seed, stream_name({sample_purpose}));
   const double discrepancy = discrepancy_of(sample);
   const double own = discrepancy_of(oracle);
   const std::vector<RiskPlace> places = places_along(command, saved, oracle, sample, stop);

@@ -159,11 +159,18 @@ std::vector<Json> NumberRule<Value>::outside() const {
   constexpr bool whole = std::is_integral_v<Value>;
   std::vector<Json> list;
   if (range_.least > 0.0 || (range_.above_least && !whole)) {
-    list.emplace_back(whole ? Json(static_cast<Value>(range_.least) - 1)
-                            : Json(range_.above_least ? range_.least : range_.least / 2));
+    if constexpr (whole) {
+      list.emplace_back(static_cast<Value>(range_.least) - 1);
+    } else {
+      list.emplace_back(range_.above_least ? range_.least : range_.least / 2);
+    }
   }
   if (std::isfinite(range_.most)) {
-    list.emplace_back(whole ? Json(static_cast<Value>(range_.most) + 1) : Json(range_.most * 2.0));
+    if constexpr (whole) {
+      list.emplace_back(static_cast<Value>(range_.most) + 1);
+    } else {
+      list.emplace_back(range_.most * 2.0);
+    }
   }
   if (!whole) {
     list.emplace_back(std::numeric_limits<double>::quiet_NaN());

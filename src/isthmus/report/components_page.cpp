@@ -181,7 +181,7 @@ constexpr std::string_view table_name = "components.csv";
 
 // What a run has at its end alone.
 fs::path file_of(const fs::path& folder, std::string_view name) {
-  const fs::path file = folder / name;
+  fs::path file = folder / name;
   std::error_code error;
   if (!fs::exists(file, error)) {
     throw MissingInput(fmt::format(

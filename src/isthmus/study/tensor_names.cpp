@@ -32,7 +32,7 @@ std::string prefix_of(const std::vector<std::string>& names, const Shapes& wante
   const std::string first = names.empty() ? "" : names.front();
   std::size_t length = 0;
   do {
-    const std::string prefix = first.substr(0, length);
+    std::string prefix = first.substr(0, length);
     if (std::ranges::all_of(names, [&](const std::string& name) {
           return name.starts_with(prefix) && wanted.contains(name.substr(length));
         })) {

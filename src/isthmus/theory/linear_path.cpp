@@ -46,7 +46,7 @@ void require_two_ends(const LinearNetwork& a, const LinearNetwork& b) {
 void clear_columns(Trail& trail, std::size_t k, Index m) {
   Layers last = trail.now();
   last[k].rightCols(last[k].cols() - m).setZero();
-  trail.straight(fmt::format("clear W_{}", k + 1), std::move(last));
+  trail.straight(fmt::format("clear W_{}", k + 1), last);
 }
 
 // (a, b) from (1, p) to (p, 1) with a b = p throughout, continuous down to p = 0.
@@ -248,7 +248,7 @@ LinearPath descend_linear(const LinearNetwork& start, const LinearLoss& loss) {
   Trail trail = to_normal_form(start);
   Layers last = trail.now();
   last.back().leftCols(m) = is_turned(start.widths) ? Matrix(best.transpose()) : best;
-  trail.straight("straight to the minimum", std::move(last));
+  trail.straight("straight to the minimum", last);
   return join(trail.take(), {}, {}, is_turned(start.widths));
 }
 

@@ -118,7 +118,7 @@ TEST(Assignment, NoCycleOfExchangesIsCheaper) {
     EXPECT_TRUE(is_optimal(costs, assignment)) << "seed " << seed;
     // The oracle of the test itself.
     std::vector<std::uint32_t> other = assignment;
-    std::ranges::rotate(other, other.begin() + 1);
+    std::rotate(other.begin(), other.begin() + 1, other.end());
     if (sum_of(costs, other) > sum_of(costs, assignment) + 1e-6) {
       EXPECT_FALSE(is_optimal(costs, other)) << "seed " << seed;
     }

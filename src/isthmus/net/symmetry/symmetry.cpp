@@ -29,7 +29,7 @@ std::size_t tensor_of(const Layout& layout, std::size_t layer, const char* name)
 // Walks along the layers with the dimension that is being carried, and closes it at its reader.
 class Walk {
  public:
-  explicit Walk(const Network& network) : network_(network), shapes_(shapes(network)) {
+  explicit Walk(const Network& network) : shapes_(shapes(network)) {
     group_.layout = layout_of(network);
     open_ = fixed(0);  // the input
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -183,7 +183,6 @@ class Walk {
     first->folds.insert(first->folds.end(), open_.folds.begin(), open_.folds.end());
   }
 
-  const Network& network_;
   std::vector<Shape> shapes_;
   SymmetryGroup group_;
   HiddenDimension open_;

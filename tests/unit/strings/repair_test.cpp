@@ -297,8 +297,7 @@ TEST(Repair, SaysWhichTryItIs) {
                attempts.push_back(event.attempt);
              }});
   EXPECT_TRUE(std::ranges::is_sorted(attempts));
-  const auto same = std::unique(attempts.begin(), attempts.end());
-  attempts.erase(same, end);
+  attempts.erase(std::unique(attempts.begin(), attempts.end()), attempts.end());
   EXPECT_EQ(attempts, (std::vector<std::size_t>{0, 1, 2, 3}));
 }
 

@@ -122,7 +122,8 @@ TEST(StateDict, OtherNamesInTheOrderOfAFileThatIsNotSorted) {
                           {"cannot be told"});
   // Files of several types are sorted within each.
   std::vector<TensorInfo> mixed = tensors_of(perceptron_tensors(modules, true));
-  std::stable_partition(mixed.begin(), mixed.end(), [](const TensorInfo& info) { return info.name[0] == 'i'; });
+  std::stable_partition(
+      mixed.begin(), mixed.end(), [](const TensorInfo& info) { return info.name[0] == 'i'; });
   for (TensorInfo& info : mixed) {
     info.dtype = info.name[0] == 'i' ? "F64" : "F32";
   }

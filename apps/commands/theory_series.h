@@ -11,7 +11,6 @@
 
 #include "isthmus/core/stop.h"
 #include "isthmus/core/workers.h"
-
 #include "parser.h"
 
 namespace isthmus::app {

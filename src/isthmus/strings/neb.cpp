@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "isthmus/core/error.h"
-#include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/strings/chain_training.h"
 #include "isthmus/strings/option_table.h"

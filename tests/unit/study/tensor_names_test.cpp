@@ -51,7 +51,8 @@ LoadedNetwork load(const TemporaryFolder& folder, const TensorNames& names) {
 TEST(TensorNames, SayWhichTensorIsWhich) {
   const TemporaryFolder folder;
   const std::vector<float> numbers = write(folder, theirs);
-  expect_error<DataError>([&] { load(folder, {}); }, {"x.b, a.b", "cannot be told", "0.weight (3, 3)"});
+  expect_error<DataError>([&] { load(folder, {}); },
+                          {"x.b, a.b", "cannot be told", "0.weight (3, 3)"});
   const LoadedNetwork loaded = load(folder, said);
   std::vector<float> expected(numbers.begin() + 9, numbers.begin() + 18);
   expected.insert(expected.end(), numbers.begin(), numbers.begin() + 3);

@@ -32,4 +32,5 @@ endforeach()
 set(assets_source "${PROJECT_BINARY_DIR}/generated/page_assets.cpp")
 configure_file("${folder}/page_assets.cpp.in" "${assets_source}" @ONLY)
 target_sources(isthmus_${name} PRIVATE "${assets_source}")
-set_source_files_properties("${assets_source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties("${assets_source}" PROPERTIES SKIP_PRECOMPILE_HEADERS ON
+                                                         COMPILE_OPTIONS -Wno-overlength-strings)

@@ -53,8 +53,9 @@ void print(const Json& result, const DropoutJoin& join, const GivenNetworks& giv
       join.factor_a,
       join.factor_b,
       result["draws"].get<std::size_t>());
+  const std::size_t width = std::ranges::max(join.path.names, {}, &std::string::size).size();
   for (std::size_t k = 0; k < join.path.names.size(); ++k) {
-    fmt::print("  {:<46}{:.6g}\n", join.path.names[k], join.values[k + 1]);
+    fmt::print("  {:<{}}  {:.6g}\n", join.path.names[k], width, join.values[k + 1]);
   }
   fmt::print(
       "(the {} at the end of each piece, on {}; A has {:.6g}). On each piece the outputs stay or "

@@ -8,12 +8,15 @@
 A mean agrees where it lies within two standard errors of the published one: of the difference, whose variance is the
 sum of that of our mean and of the published one. The latter is the half bar, but for quadratic and cubic, whose bars are
 those of a job of ten pairs, and whose means are of ten jobs: the half bar over the root of ten. Where both are 0 the two
-must be equal. Lengths are those of the weights, as published.
+must be equal. Lengths are those of the weights, as published. A row measured in several runs (thresholds apart, or pairs
+of other seeds) has several folders: `paper-seed-2` holds more pairs, whose means are pooled with those of `paper`; of `paper-low` only
+thresholds that no other folder has are taken (its pairs are those of `paper`).
 """
 
 import csv
 import math
 import pathlib
+import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -24,7 +27,10 @@ ROWS = {  # row: its published tables' name, a published threshold in the metric
     "cifar10": ("cifar", 0.01, 1),
     "ptb": ("ptb", 1.0, 1),
 }
-PROTOCOLS = {"paper": ("paper", "paper-oracle"), "strict": ("strict",)}
+PROTOCOLS = {  # the folders of a protocol: not those of its variants (random test sets, without repair)
+    "paper": re.compile(r"paper(-oracle|-low|-seed-\d+)?"),
+    "strict": re.compile(r"strict(-low|-seed-\d+)?"),
+}
 HEAD = (
     "| row | protocol | published points | measured | lengths that agree | bead counts that agree | pairs a point "
     "| connected |\n|---|---|---|---|---|---|---|---|"
@@ -42,22 +48,49 @@ def published(name, unit, jobs):
         }
 
 
-def measured(folder):
-    with open(folder / "curve.csv", encoding="utf-8") as file:
-        return {round(float(row["threshold"]), 9): row for row in csv.DictReader(file)}
+class Point:
+    """The pairs of one threshold: how many were tried and joined, and the mean of each quantity of those joined."""
+
+    def __init__(self):
+        self.pairs = 0
+        self.connected = 0
+        self.parts = {"length_weights": [], "beads": []}
+
+    def add(self, row):
+        self.pairs += int(row["pairs"])
+        joined = int(row["connected"])
+        self.connected += joined
+        for name, parts in self.parts.items():
+            if joined:
+                error = float(row[f"{name}_sem"]) if joined > 1 else 0.0
+                parts.append((joined, float(row[f"{name}_mean"]), error))
+
+    def mean(self, name):
+        """The mean and its standard error (0 of a single pair)."""
+        parts = self.parts[name]
+        count = sum(n for n, _, _ in parts)
+        mean = sum(n * value for n, value, _ in parts) / count
+        squares = sum(n * (n - 1) * error**2 + n * (value - mean) ** 2 for n, value, error in parts)
+        return mean, math.sqrt(squares / (count * (count - 1))) if count > 1 else 0.0
+
+
+def measured(folders):
+    points = {}
+    for folder in sorted(folders, key=lambda folder: folder.name.endswith("-low")):
+        with open(folder / "curve.csv", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                x = round(float(row["threshold"]), 9)
+                if not (folder.name.endswith("-low") and x in points):
+                    points.setdefault(x, Point()).add(row)
+    return points
 
 
 def agrees(value, error, other, other_error):
-    error = 0.0 if math.isnan(error) else error
     return abs(value - other) <= 2.0 * math.hypot(error, other_error) + 1e-9
 
 
-def count(points, curve, mean, error):
-    return sum(
-        agrees(float(curve[x][mean]), float(curve[x][error]), *points[x])
-        for x in points
-        if x in curve and int(curve[x]["connected"]) > 0
-    )
+def count(points, curve, name):
+    return sum(agrees(*curve[x].mean(name), *points[x]) for x in points if x in curve and curve[x].connected)
 
 
 def table():
@@ -65,22 +98,18 @@ def table():
     for row, (name, unit, jobs) in ROWS.items():
         lengths = published(f"{name}_length", unit, jobs)
         beads = published(f"{name}_beads", unit, jobs)
-        for protocol, folders in PROTOCOLS.items():
-            folder = next(
-                (f for f in (ROOT / "results" / "figure1" / row / g for g in folders) if f.is_dir()), None
-            )
-            if folder is None:
+        for protocol, names in PROTOCOLS.items():
+            curve = measured(f for f in (ROOT / "results" / "figure1" / row).iterdir() if names.fullmatch(f.name))
+            here = [x for x in lengths if x in curve]
+            if not here:
                 lines.append(f"| {row} | {protocol} | {len(lengths)} | 0 | | | | |")
                 continue
-            curve = measured(folder)
-            here = [x for x in lengths if x in curve]
-            tried = [int(curve[x]["pairs"]) for x in here]
-            joined = sum(int(curve[x]["connected"]) for x in here)
+            tried = [curve[x].pairs for x in here]
+            joined = sum(curve[x].connected for x in here)
             span = str(min(tried)) if min(tried) == max(tried) else f"{min(tried)} to {max(tried)}"
             lines.append(
                 f"| {row} | {protocol} | {len(lengths)} | {len(here)} "
-                f"| {count(lengths, curve, 'length_weights_mean', 'length_weights_sem')} "
-                f"| {count(beads, curve, 'beads_mean', 'beads_sem')} "
+                f"| {count(lengths, curve, 'length_weights')} | {count(beads, curve, 'beads')} "
                 f"| {span} | {joined} of {sum(tried)} |"
             )
     return "\n".join(lines)

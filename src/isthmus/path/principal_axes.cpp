@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/path/principal_axes.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/path/tridiagonal.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Eigenvalues>
 
 #include "isthmus/core/error.h"
 

@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/theory/decompositions.h"
 #include "isthmus/theory/layers.h"
 
 namespace isthmus {
@@ -33,9 +33,7 @@ struct Pair {
     const double half_gap = 0.25 * (w2 - w1).squaredNorm();  // (1 - cos a) / 2 without cancellation
     const double closeness = 0.25 * (w1 + w2).squaredNorm();
     const double cosine = closeness - half_gap;
-    const double norm = Eigen::SelfAdjointEigenSolver<Matrix>(second_moment, Eigen::EigenvaluesOnly)
-                            .eigenvalues()
-                            .maxCoeff();
+    const double norm = largest_eigenvalue(second_moment);
     const Vector d = 0.5 * (w2 - w1);
     KernelBounds result;
     result.angle = 2.0 * std::atan2(std::sqrt(half_gap), std::sqrt(closeness));

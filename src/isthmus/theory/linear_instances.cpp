@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "isthmus/theory/linear_instances.h"
 
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <span>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/theory/decompositions.h"
 #include "isthmus/theory/layers.h"
 
 namespace isthmus {
@@ -24,8 +24,7 @@ Matrix normal_matrix(Rng& rng, Index rows, Index columns) {
 }
 
 Matrix orthonormal(Rng& rng, Index rows, Index columns) {
-  return Eigen::HouseholderQR<Matrix>(normal_matrix(rng, rows, columns)).householderQ() *
-         Matrix::Identity(rows, columns);
+  return householder_q_times(normal_matrix(rng, rows, columns), Matrix::Identity(rows, columns));
 }
 
 Matrix layer_of(Rng& rng, EndPoints kind, Index rows, Index columns) {

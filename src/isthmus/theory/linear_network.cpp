@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "isthmus/core/error.h"
+#include "isthmus/theory/decompositions.h"
 #include "isthmus/theory/layers.h"
 
 namespace isthmus {
@@ -56,14 +56,13 @@ Matrix columns_of(std::span<const double> values, std::size_t features) {
 }
 
 Matrix regression(const Matrix& x, const Matrix& y, Index rank) {
-  const Eigen::JacobiSVD<Matrix> inputs(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Index r = inputs.rank();
-  const Matrix on_basis = y * inputs.matrixV().leftCols(r);
-  const Eigen::JacobiSVD<Matrix> outputs(on_basis, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Matrix u = outputs.matrixU().leftCols(std::min(rank, outputs.matrixU().cols()));
-  return u * (u.transpose() * on_basis) *
-         inputs.singularValues().head(r).cwiseInverse().asDiagonal() *
-         inputs.matrixU().leftCols(r).transpose();
+  const ThinSvd inputs = thin_svd(x);
+  const Index r = inputs.rank;
+  const Matrix on_basis = y * inputs.v.leftCols(r);
+  const ThinSvd outputs = thin_svd(on_basis);
+  const Matrix u = outputs.u.leftCols(std::min(rank, outputs.u.cols()));
+  return u * (u.transpose() * on_basis) * inputs.s.head(r).cwiseInverse().asDiagonal() *
+         inputs.u.leftCols(r).transpose();
 }
 
 }  // namespace theory
@@ -165,10 +164,10 @@ double LinearLoss::minimum() const {
   const Matrix y = columns_of(targets_, widths_.back());
   const auto rank = static_cast<Index>(std::ranges::min(widths_));
   // ||Y - U U^T Y Q Q^T||^2: the part off the row space of X, and the singular values left out.
-  const Eigen::JacobiSVD<Matrix> inputs(x, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Matrix q = inputs.matrixV().leftCols(inputs.rank());
+  const ThinSvd inputs = thin_svd(x);
+  const Matrix q = inputs.v.leftCols(inputs.rank);
   const Matrix on_basis = y * q;
-  const Vector s = Eigen::JacobiSVD<Matrix>(on_basis).singularValues();
+  const Vector s = singular_values(on_basis);
   const double left_out = s.size() > rank ? s.tail(s.size() - rank).squaredNorm() : 0.0;
   return ((y - on_basis * q.transpose()).squaredNorm() + left_out) / static_cast<double>(samples());
 }

@@ -4,12 +4,11 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/QR>
-#include <Eigen/SVD>
 #include <algorithm>
 #include <cmath>
 
 #include "isthmus/core/error.h"
+#include "isthmus/theory/decompositions.h"
 #include "isthmus/theory/pieces.h"
 
 namespace isthmus {
@@ -61,10 +60,10 @@ std::pair<double, double> exchange(double p, double t) {
 void scale(Trail& trail, std::size_t k, Index m) {
   const Layers now = trail.now();
   const Matrix below = now[k].leftCols(m);
-  const Eigen::JacobiSVD<Matrix> svd(below, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Matrix& u = svd.matrixU();
-  const Matrix& v = svd.matrixV();
-  const Vector& s = svd.singularValues();
+  const ThinSvd svd = thin_svd(below);
+  const Matrix& u = svd.u;
+  const Matrix& v = svd.v;
+  const Vector& s = svd.s;
   const Matrix rest = below - u * s.asDiagonal() * v.transpose();  // rounding alone
   const Matrix above_u = now[k + 1] * u;
   const auto at = [=](double t) {
@@ -112,20 +111,8 @@ Trail to_normal_form(const LinearNetwork& network) {
   return trail;
 }
 
-// W = U S V^T with at least as many rows as columns.
-struct Factors {
-  Matrix u;
-  Vector s;
-  Matrix v;
-};
-
-Factors factors_of(const Matrix& product) {
-  const Eigen::JacobiSVD<Matrix> svd(product, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  return {svd.matrixU(), svd.singularValues(), svd.matrixV()};
-}
-
 // V sqrt(S) V^T and U sqrt(S) V^T: unlike factors with V alone they are continuous in W.
-Layers balanced(const Factors& f, Index hidden) {
+Layers balanced(const ThinSvd& f, Index hidden) {
   const Index m = f.v.rows();
   const Matrix root = f.s.cwiseSqrt().asDiagonal() * f.v.transpose();
   Matrix first = Matrix::Zero(hidden, m);
@@ -153,10 +140,10 @@ Vector free_direction(const Deflation& state, const Matrix& v, Index j) {
   Matrix used(h, m);
   used.leftCols(j) = state.directions.leftCols(j);
   used.rightCols(m - j) = state.rest[0] * v.rightCols(m - j);
-  return Eigen::HouseholderQR<Matrix>(used).householderQ() * Vector::Unit(h, h - 1);
+  return householder_q_times(used, Vector::Unit(h, h - 1));
 }
 
-Deflation without_triple(const Deflation& state, const Factors& f, Index j, double t) {
+Deflation without_triple(const Deflation& state, const ThinSvd& f, Index j, double t) {
   Deflation next = state;
   const double keep = 1.0 - std::sqrt(1.0 - t);
   const double root = std::sqrt(t * f.s[j]);
@@ -169,7 +156,7 @@ Deflation without_triple(const Deflation& state, const Factors& f, Index j, doub
 }
 
 // To the balanced factors, the product kept and the norm never rising.
-Trail to_balanced(const Layers& start, const Factors& f) {
+Trail to_balanced(const Layers& start, const ThinSvd& f) {
   Trail trail(start);
   const Index h = start[0].rows();
   const Index m = f.v.cols();
@@ -263,11 +250,11 @@ LinearPath connect_ridge(const LinearNetwork& a, const LinearNetwork& b) {
   const Matrix first = product_of(from);
   const Matrix last = product_of(to);
   const auto hidden = static_cast<Index>(a.widths[1]);
-  Trail trail_a = to_balanced(from, factors_of(first));
-  Trail trail_b = to_balanced(to, factors_of(last));
+  Trail trail_a = to_balanced(from, thin_svd(first));
+  Trail trail_b = to_balanced(to, thin_svd(last));
   Trail middle(trail_a.now());
   middle.curve("straight in the product, balanced factors", trail_b.now(), [=](double t) {
-    return balanced(factors_of((1.0 - t) * first + t * last), hidden);
+    return balanced(thin_svd((1.0 - t) * first + t * last), hidden);
   });
   return join(trail_a.take(), middle.take(), trail_b.take(), is_turned(a.widths));
 }

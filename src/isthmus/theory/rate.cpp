@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/theory/decompositions.h"
 #include "isthmus/theory/relu_nodes.h"
 
 namespace isthmus {
@@ -120,10 +120,7 @@ RateCase rate_case(const RateOptions& options, std::size_t index) {
   validate(found.problem);
   const theory::ReluSamples samples(found.problem);
   const auto m = static_cast<Index>(options.hidden);
-  const double norm =
-      std::sqrt(Eigen::SelfAdjointEigenSolver<Matrix>(samples.sigma, Eigen::EigenvaluesOnly)
-                    .eigenvalues()
-                    .maxCoeff());
+  const double norm = std::sqrt(theory::largest_eigenvalue(samples.sigma));
   Units start[2];
   Merged merged[2];
   double loss[2];

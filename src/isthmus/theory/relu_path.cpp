@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,6 +11,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
+#include "isthmus/theory/decompositions.h"
 #include "isthmus/theory/oracle.h"
 #include "isthmus/theory/relu_nodes.h"
 
@@ -351,8 +351,7 @@ void set_constants(const ReluSamples& samples,
                    const Choice& choice,
                    ReluPath& path) {
   const double square = samples.y.squaredNorm() / static_cast<double>(samples.y.rows());
-  const Eigen::SelfAdjointEigenSolver<Matrix> sigma(samples.sigma, Eigen::EigenvaluesOnly);
-  const double root = std::sqrt(std::max(0.0, sigma.eigenvalues().maxCoeff()));
+  const double root = std::sqrt(std::max(0.0, largest_eigenvalue(samples.sigma)));
   const double infinity = std::numeric_limits<double>::infinity();
   path.constant = samples.kappa > 0.0 ? std::pow(square, 1.5) * root / samples.kappa : infinity;
   const double angle = angles.size() > 1 ? angles[1] : 0.0;

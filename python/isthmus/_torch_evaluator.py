@@ -212,22 +212,31 @@ class Evaluator(base.Evaluator):
             return None
         return found
 
+    def look_at(self, split: int, indices: Indices | None = None) -> Iterator[tuple[Any, Any, int, int]]:
+        """One look at a split, or at samples of it: outputs and targets of a batch, its first sample and its end."""
+        self.objective.cost.looks += 1
+        self.prepare_look()
+        data = self.objective.data[split]
+        places = None if indices is None else torch.from_numpy(indices.astype(np.int64)).to(self.objective.device)
+        count = data.count if places is None else len(places)
+        for first in range(0, count, self.objective.look_batch):
+            end = min(first + self.objective.look_batch, count)
+            batch = data.range(first, end) if places is None else data.pick(places[first:end])
+            output, target = self.outputs(batch)
+            yield output, target, first, end
+
     @torch.no_grad()
     def metric(self, split: int, name: str, bound: float) -> tuple[float, int, bool]:
         if name == "error_rate":
             return self.margins(split, None, bound)[:3]
-        objective = self.objective
-        objective.cost.looks += 1
-        self.prepare_look()
-        data = objective.data[split]
+        count = self.objective.data[split].count
+        ends_early = name == "loss" and self.objective.never_negative
         total = 0.0
-        for first in range(0, data.count, objective.look_batch):
-            end = min(first + objective.look_batch, data.count)
-            output, target = self.outputs(data.range(first, end))
+        for output, target, first, end in self.look_at(split):
             total += self._sum(name, output, target, end - first)
-            if name == "loss" and objective.never_negative and total / data.count > bound and end < data.count:
-                return total / data.count, end, False
-        return total / data.count, data.count, True
+            if ends_early and total / count > bound and end < count:
+                return total / count, end, False
+        return total / count, count, True
 
     def _sum(self, name: str, output: Any, target: Any, count: int) -> float:
         """Of one metric over the samples of a batch."""
@@ -248,22 +257,14 @@ class Evaluator(base.Evaluator):
 
     @torch.no_grad()
     def sample_losses(self, split: int, name: str, indices: Indices | None) -> tuple[float, Floats]:
-        objective = self.objective
-        objective.cost.looks += 1
-        self.prepare_look()
-        data = objective.data[split]
-        places = None if indices is None else torch.from_numpy(indices.astype(np.int64)).to(objective.device)
-        count = data.count if places is None else len(places)
         found = []
-        for first in range(0, count, objective.look_batch):
-            end = min(first + objective.look_batch, count)
-            batch = data.range(first, end) if places is None else data.pick(places[first:end])
-            one = self.values_of_samples(name, *self.outputs(batch), end - first)
+        for output, target, first, end in self.look_at(split, indices):
+            one = self.values_of_samples(name, output, target, end - first)
             if one is None:
                 raise UsageError(f"{name}: expected a value for each of {end - first} samples, as at the first look")
             found.append(one)
         losses = torch.cat(found)
-        value = float(losses.sum()) / count if places is None else math.nan
+        value = float(losses.sum()) / len(losses) if indices is None else math.nan
         return value, losses.float().cpu().numpy()
 
     def values_of_samples(self, name: str, output: Any, target: Any, count: int) -> Tensor | None:
@@ -275,23 +276,18 @@ class Evaluator(base.Evaluator):
 
     @torch.no_grad()
     def margins(self, split: int, indices: Indices | None, bound: float) -> tuple[float, int, bool, Floats]:
-        objective = self.objective
-        objective.cost.looks += 1
-        self.prepare_look()
-        data = objective.data[split]
-        places = None if indices is None else torch.from_numpy(indices.astype(np.int64)).to(objective.device)
-        count = data.count if places is None else len(places)
+        samples = self.objective.data[split].count
+        count = samples if indices is None else len(indices)
         found = []
         wrong = looked = 0
-        while looked < count and wrong / data.count <= bound:
-            end = min(looked + objective.look_batch, count)
-            batch = data.range(looked, end) if places is None else data.pick(places[looked:end])
-            output, target = self.outputs(batch)
+        for output, target, _, end in self.look_at(split, indices):
             right = output.gather(1, target.long()[:, None])[:, 0]
             others = output.scatter(1, target.long()[:, None], -torch.inf)
             margin = (right - others.amax(1)).float()
             found.append(margin)
             wrong += int((~(margin > 0)).sum())
             looked = end
+            if wrong / samples > bound:
+                break
         margins = torch.cat(found).cpu().numpy()
-        return wrong / data.count, looked, looked == count, margins
+        return wrong / samples, looked, looked == count, margins

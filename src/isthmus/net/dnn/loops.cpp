@@ -323,8 +323,10 @@ ISTHMUS_BODY double powers_in_place_body(std::size_t width, float largest, float
   return total;
 }
 
-ISTHMUS_BODY float largest_of_many_body(std::size_t width, const float* x) {
-  constexpr std::size_t many = 4 * lanes;  // chains that do not wait for each other
+// Of several chains that do not wait for each other, where the row is long.
+template <std::size_t chains>
+ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
+  constexpr std::size_t many = chains * lanes;
   float best[many];
   for (float& each : best) {
     each = -std::numeric_limits<float>::infinity();
@@ -358,27 +360,6 @@ ISTHMUS_BODY void scale_row_body(std::size_t width,
   }
 }
 
-ISTHMUS_BODY float largest_body(std::size_t width, const float* x) {
-  float best[lanes];
-  for (float& each : best) {
-    each = -std::numeric_limits<float>::infinity();
-  }
-  std::size_t i = 0;
-  for (; i + lanes <= width; i += lanes) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      best[lane] = x[i + lane] > best[lane] ? x[i + lane] : best[lane];
-    }
-  }
-  float result = best[0];
-  for (std::size_t lane = 1; lane < lanes; ++lane) {
-    result = best[lane] > result ? best[lane] : result;
-  }
-  for (; i < width; ++i) {
-    result = x[i] > result ? x[i] : result;
-  }
-  return result;
-}
-
 // NOLINTEND(readability-function-size)
 
 // The loops as `On` compiles them.
@@ -391,9 +372,9 @@ constexpr Loops loops_on(const char* name) {
           .cell_backward = On<cell_backward_body>::run,
           .sum_of_powers = On<sum_of_powers_body>::run,
           .powers_in_place = On<powers_in_place_body>::run,
-          .largest_of_many = On<largest_of_many_body>::run,
+          .largest_of_many = On<largest_body<4>>::run,
           .scale_row = On<scale_row_body>::run,
-          .largest = On<largest_body>::run};
+          .largest = On<largest_body<1>>::run};
 }
 
 constexpr Loops loops_baseline = loops_on<OnBaseline>("baseline");

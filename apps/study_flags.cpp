@@ -309,6 +309,12 @@ void StudyFlags::refuse_idle(const MethodOptions& string) const {
     throw UsageError(fmt::format("--max-evaluations: the budget of a proof, and the check is {}",
                                  name_of(string.check)));
   }
+  if (given("bead-average") && !compare() && !trains_beads_alone(string.method)) {
+    throw UsageError(
+        fmt::format("--bead-average: an option of methods that train each bead by itself, not of "
+                    "--method {}",
+                    name_of(string.method)));
+  }
   if (given("max-rounds") && string.method == Method::neb) {
     throw UsageError("--max-rounds: --method neb has --neb-cycles in its place");
   }

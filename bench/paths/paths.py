@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What paths cost: two pairs of networks of a fixed seed, joined by every method, raw and aligned.
+"""What paths cost: two pairs of networks for each seed, joined by every method, raw and aligned.
 
 Each pair is trained by `isthmus train` to a training cross-entropy; its paths are asked for at 1.2,
 1.02 and 1.0 times the larger value of its two end points. Counted are training samples whose
@@ -13,6 +13,7 @@ Finished runs are kept in the folder --runs and not computed again.
 import argparse
 import csv
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -22,7 +23,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 LEVELS = (1.2, 1.02, 1.0)
 PAIRS = {"mlp": "0.026", "convnet": "0.04"}  # the training cross-entropy of the end points
-TRAINING = ["--metric", "cross_entropy", "--split", "train", "--threads", "1", "--seed", "1"]
+TRAINING = ["--metric", "cross_entropy", "--split", "train", "--threads", "1"]
 # A method, and what was best for it of the rates tried (results/paths/README.md).
 METHODS = {
     "greedy": [],
@@ -32,7 +33,7 @@ METHODS = {
     "polychain": ["--method", "polychain", "--optimizer", "adam", "--learning-rate", "0.003"],
     "neb": ["--method", "neb", "--optimizer", "sgd", "--learning-rate", "0.02", "--neb-pivots", "1"],
 }
-COLUMNS = ("pair", "ends", "method", "level", "threshold", "verdict", "gradients", "looks", "checks", "total",
+COLUMNS = ("pair", "seed", "ends", "method", "level", "threshold", "verdict", "gradients", "looks", "checks", "total",
            "processor_seconds", "length", "beads", "max_metric", "proof")
 
 
@@ -54,17 +55,17 @@ class Bench:
         self.data = ["--dataset", arguments.dataset] + (["--data", arguments.data] if arguments.data else [])
         self.extra = arguments.extra
 
-    def problem(self, pair):
-        return ["--network", str(HERE / f"{pair}.json"), *self.data, *TRAINING]
+    def problem(self, pair, seed):
+        return ["--network", str(HERE / f"{pair}.json"), *self.data, *TRAINING, "--seed", str(seed)]
 
-    def end_points(self, pair):
+    def end_points(self, pair, seed):
         """The files of a pair, and the larger of its two values."""
         files, values = [], []
         for side in "AB":
-            file = self.runs / f"{pair}-{side}.safetensors"
+            file = self.runs / f"{pair}-{seed}-{side}.safetensors"
             told = file.with_suffix(".json")
             if not told.exists():
-                command = [self.isthmus, "train", *self.problem(pair), "--threshold", PAIRS[pair], "--side", side,
+                command = [self.isthmus, "train", *self.problem(pair, seed), "--threshold", PAIRS[pair], "--side", side,
                            "--optimizer", "momentum", "--learning-rate", "0.02", "--check-every", "100",
                            "--looks", "full", "--out", str(file), "--json"]
                 result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -73,25 +74,25 @@ class Bench:
             values.append(json.loads(told.read_text())["value"])
         return files, max(values)
 
-    def path(self, pair, ends, method, level):
+    def path(self, pair, seed, ends, method, level):
         """One row of the table."""
-        (a, b), worse = self.end_points(pair)
+        (a, b), worse = self.end_points(pair, seed)
         threshold = float(f"{level * worse:.6g}") if level > 1.0 else worse
         if ends == "aligned" and level == 1.0:
             threshold *= 1.0 + 1e-6  # sums in another order: B's copy may lie a rounding above B
         options = [*METHODS[method], *(["--align", "weights"] if ends == "aligned" else []), *self.extra]
-        name = f"{pair}-{ends}-{method}-{level}"
+        name = f"{pair}-{seed}-{ends}-{method}-{level}"
         if self.extra:
             name += "-" + hashlib.sha256(" ".join(self.extra).encode()).hexdigest()[:8]
         folder = self.runs / name
         kept = folder / "processor.json"
         if not kept.exists():
-            command = [self.isthmus, "connect", *self.problem(pair), "--from", a, "--to", b, "--threshold",
+            command = [self.isthmus, "connect", *self.problem(pair, seed), "--from", a, "--to", b, "--threshold",
                        repr(threshold), "--other-split", "none", *options, "--out", str(folder)]
             if folder.exists():
                 command.append("--resume")
             kept.write_text(json.dumps({"processor_seconds": run(command), "command": command}))
-        return self.row(folder, (pair, ends, method, level, threshold))
+        return self.row(folder, (pair, seed, ends, method, level, threshold))
 
     @staticmethod
     def row(folder, names):
@@ -109,7 +110,7 @@ class Bench:
 
 def line(row):
     millions = "".join(f"{row[key] / 1e6:9.3f}" for key in ("gradients", "looks", "checks", "total"))
-    return (f"{row['pair']:8}{row['ends']:8}{row['method']:16}{row['level']:<6}{millions}"
+    return (f"{row['pair']:8}{row['seed']:<5}{row['ends']:8}{row['method']:16}{row['level']:<6}{millions}"
             f"{row['processor_seconds']:9.1f}{row['length']:8.3f}{row['beads']:6}  {row['verdict']}, {row['proof']}")
 
 
@@ -120,23 +121,26 @@ def main():
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--data", help="the folder of data sets; else as the command finds them")
     parser.add_argument("--pairs", default="mlp,convnet")
+    parser.add_argument("--seeds", default="1", help="one pair of networks each, e.g. 1,2,3")
     parser.add_argument("--ends", default="raw,aligned")
     parser.add_argument("--methods", default="greedy,bezier,polychain,neb")
     parser.add_argument("--levels", default=",".join(map(str, LEVELS)))
     parser.add_argument("--keep", type=pathlib.Path, help="a folder for the table, paths.csv")
-    parser.add_argument("extra", nargs="*", help="behind --: more options of every path")
-    arguments = parser.parse_args()
+    parser.epilog = "Behind --: more options of every path."
+    own = sys.argv[1:]
+    behind = own.index("--") if "--" in own else len(own)
+    arguments = parser.parse_args(own[:behind])
+    arguments.extra = own[behind + 1:]
     arguments.runs.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments)
-    print(f"{'pair':8}{'ends':8}{'method':16}{'level':6}{'gradients':>9}{'looks':>9}{'checks':>9}{'total, M':>9}"
+    print(f"{'pair':8}{'seed':5}{'ends':8}{'method':16}{'level':6}{'gradients':>9}{'looks':>9}{'checks':>9}{'total, M':>9}"
           f"{'cpu, s':>9}{'length':>8}{'beads':>6}")
     rows = []
-    for pair in arguments.pairs.split(","):
-        for ends in arguments.ends.split(","):
-            for method in arguments.methods.split(","):
-                for level in map(float, arguments.levels.split(",")):
-                    rows.append(bench.path(pair, ends, method, level))
-                    print(line(rows[-1]), flush=True)
+    for pair, seed, ends, method, level in itertools.product(
+            arguments.pairs.split(","), map(int, arguments.seeds.split(",")), arguments.ends.split(","),
+            arguments.methods.split(","), map(float, arguments.levels.split(","))):
+        rows.append(bench.path(pair, seed, ends, method, level))
+        print(line(rows[-1]), flush=True)
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
         with open(arguments.keep / "paths.csv", "w", newline="") as file:

@@ -158,7 +158,7 @@ StringSummary grow_greedily(GrowingString& string,
     if (cuts.size() == string.open_segments().size()) {
       string.start_round();
     }
-    std::vector<std::size_t> fresh = string.insert(cuts);
+    std::vector<std::size_t> fresh = string.insert(cuts, options.bead_bend);
     if (train) {
       train(string, fresh);
     } else {

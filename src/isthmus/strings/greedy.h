@@ -35,6 +35,9 @@ struct GreedyOptions : StringOptions {
   /// quarter, at three quarters, at the half again, ...) while the others go on; then, and at 0,
   /// it ends the string.
   std::size_t stuck_tries = 0;
+  /// How far beads begin from their segment, in parts of the way to the curve through the beads
+  /// around it (place_start); in [0, 2].
+  double bead_bend = 0.0;
 };
 
 /// How the beads of a round are trained, by their places; none: GrowingString::train_beads.

@@ -11,6 +11,7 @@
 #include "isthmus/core/error.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/path/screen.h"
+#include "isthmus/strings/bead_start.h"
 
 namespace isthmus {
 namespace {
@@ -196,7 +197,24 @@ void GrowingString::start_round() {
   tell({.kind = StringProgress::Kind::round_started});
 }
 
-std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts) {
+// The start of a bead in the string as it is.
+std::vector<float> GrowingString::start_of(const Cut& cut, double bend) const {
+  const auto theta_at = [this](std::size_t place) {
+    return place < beads_.size() ? std::span<const float>(beads_[place].theta)
+                                 : std::span<const float>();
+  };
+  const std::size_t left = cut.segment;
+  const std::span<const float> before = left > 0 ? theta_at(left - 1) : std::span<const float>();
+  std::vector<float> theta(beads_[left].theta.size());
+  place_start({before, theta_at(left), theta_at(left + 1), theta_at(left + 2)}, cut.t, bend, theta);
+  return theta;
+}
+
+std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts, double bend) {
+  std::vector<std::vector<float>> starts;
+  for (const Cut& cut : cuts) {
+    starts.push_back(start_of(cut, bend));
+  }
   std::vector<Bead> beads;
   std::vector<std::optional<SegmentCheck>> checks;
   std::vector<std::size_t> fresh;
@@ -212,8 +230,7 @@ std::vector<std::size_t> GrowingString::insert(std::span<const Cut> cuts) {
                   .left = beads.back().number,
                   .right = beads_[i + 1].number,
                   .t = cut->t};
-    bead.theta.resize(beads.back().theta.size());
-    interpolate(beads.back().theta, beads_[i + 1].theta, cut->t, bead.theta);
+    bead.theta = std::move(starts[fresh.size()]);
     fresh.push_back(beads.size());
     beads.push_back(std::move(bead));
     checks.resize(checks.size() + 2);

@@ -89,8 +89,9 @@ class GrowingString {
   bool steps_are_spent(std::size_t beads) const { return share_of_steps(beads) == 0; }
   /// Counts a round, and tells so.
   void start_round();
-  /// Puts beads on some segments, given in order. Returns their places.
-  std::vector<std::size_t> insert(std::span<const Cut> cuts);
+  /// Puts beads on some segments, given in order, or beside them towards the bends of the string as
+  /// it was (place_start). Returns their places.
+  std::vector<std::size_t> insert(std::span<const Cut> cuts, double bend = 0.0);
   /// Trains the beads at some places to the target together, and looks at those whose value is not
   /// known then. Beads that the journal has are not trained again. `prepare` is called for each of
   /// the others, in order, and may change its job: the targets, say. A bead that StringOptions::
@@ -151,6 +152,7 @@ class GrowingString {
   TrainJob job_of(std::size_t place,
                   std::size_t max_steps,
                   const std::optional<TrainSummary>& lost = std::nullopt);
+  std::vector<float> start_of(const Cut& cut, double bend) const;
   std::vector<float> losses_around(std::size_t place) const;
   bool starts_again(const TrainSummary& summary) const;
   void restart(std::span<TrainJob> jobs,

@@ -30,6 +30,12 @@ inline constexpr auto enum_names<Method> = name_table<Method>("method",
                                                                {Method::bezier, "bezier"},
                                                                {Method::neb, "neb"}});
 
+/// Whether beads train one by one, to a value of their own, and not as the points of a curve.
+constexpr bool trains_beads_alone(Method method) {
+  return method == Method::greedy || method == Method::constrained ||
+         method == Method::breadth_first;
+}
+
 /// A method, and what each of them is told; the terms of others are without effect.
 struct MethodOptions : GreedyOptions {
   Method method = Method::greedy;

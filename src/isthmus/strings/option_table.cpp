@@ -61,6 +61,14 @@ const OptionTable<StringOptions>& string_option_table() {
                         .unit = "full passes over the split",
                         .preset = "100"}),
       number_option<S>(
+          "bead_average",
+          [](auto& s) -> auto& { return s.training.average; },
+          Range::between(0.0, 0.9999),
+          {.flag = "bead-average",
+           .help = "A bead is looked at, and taken, as a moving average of that decay over the "
+                   "steps of its training; 0: as it is",
+           .preset = "0"}),
+      number_option<S>(
           "max_rounds",
           [](auto& s) -> auto& { return s.max_rounds; },
           Range::at_least(1),
@@ -124,6 +132,14 @@ const OptionTable<GreedyOptions>& greedy_option_table() {
            .help = "How often a bead that stays above the bound is taken out and its segment cut "
                    "elsewhere; then it ends the string",
            .unit = "beads",
+           .preset = "0"}),
+      number_option<GreedyOptions>(
+          "bead_bend",
+          [](auto& s) -> auto& { return s.bead_bend; },
+          Range::between(0.0, 2.0),
+          {.flag = "bead-bend",
+           .help = "Where a bead begins: 0, on its segment; 1, on the cubic through the beads "
+                   "around it; else in parts of the way between, or beyond",
            .preset = "0"}),
   };
   return table;

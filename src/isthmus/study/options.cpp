@@ -243,6 +243,12 @@ Json to_json(const StudyOptions& options) {
   if (options.start == StringStart::line) {
     json.erase("start");
   }
+  if (options.string.training.average == 0.0 || !trains_beads_alone(options.string.method)) {
+    json.erase("bead_average");
+  }
+  if (options.string.bead_bend == 0.0) {
+    json.erase("bead_bend");
+  }
   if (options.endpoints_of == endpoints_of_default(options.protocol)) {
     json.erase("endpoints_of");
   }
@@ -272,6 +278,8 @@ StudyOptions options_from_json(const Json& json) {
     options.protocol = named<Protocol>(json.at("protocol").get<std::string>());
     options.endpoints_of = endpoints_of_default(options.protocol);
     options.thresholds = json.at("thresholds").get<std::vector<double>>();
+    options.endpoints = training_from_json(json.at("endpoints"));
+    options.string.training = training_from_json(json.at("beads"));
     take_options(json, std::span(study_option_table()), options);
     take_options(json, std::span(string_option_table()), options.string);
     take_options(json, std::span(greedy_option_table()), options.string);
@@ -281,8 +289,6 @@ StudyOptions options_from_json(const Json& json) {
     });
     take_options(json, std::span(shorten_option_table()), options.shortening);
     take_options(json, std::span(repair_option_table()), options.repair);
-    options.endpoints = training_from_json(json.at("endpoints"));
-    options.string.training = training_from_json(json.at("beads"));
     return options;
   } catch (const Json::exception& error) {
     throw DataError(

@@ -48,6 +48,7 @@ Restored restore_state(TrainRun& run) {
     return {};
   }
   state.get_all(std::span(job.theta));
+  state.get_all(std::span(run.average));
   job.summary = restore_summary(state);
   run.target = header.target;
   run.optimizer.restore(state);
@@ -101,6 +102,7 @@ void save_state(const TrainRun& run, std::optional<double> reached_by) {
                         .value = reached_by.value_or(0.0)});
   state.put_all(std::span<const double>(run.job->targets).first(run.target + 1));
   state.put_all(theta);
+  state.put_all(std::span<const float>(run.average));
   TrainSummary summary = run.job->summary;
   if (run.has_gradient) {  // it is computed, and counted, again
     summary.gradient_samples -= run.batch.count;
@@ -154,7 +156,7 @@ TrainRun begin_run(const TrainPlan& plan, std::size_t job_index) {
   if (restored.reached_by) {
     // It was written before that target was told.
     const bool told = run.target < job.checkpoint->targets_known;
-    run.pass_targets(job.theta, *restored.reached_by, told);
+    run.pass_targets(run.candidate(job.theta), *restored.reached_by, told);
     if (!run.ended && job.summary.steps == plan.options.max_steps) {
       run.end(Termination::budget);
     }

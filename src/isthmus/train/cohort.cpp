@@ -185,6 +185,7 @@ void Cohort::remove_ended() {
     if (capacity_ > 1) {
       std::ranges::copy(before.theta(row), runs_[row].job->theta.begin());
     }
+    runs_[row].hand_over();
     tell_end(runs_[row]);
     if (row != last) {
       std::ranges::copy(before.theta(last), before.theta(row).begin());

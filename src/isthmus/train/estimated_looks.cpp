@@ -43,7 +43,8 @@ void take_batches(Outlook& outlook, Metric metric) {
 EstimatedLooks::EstimatedLooks(const TrainPlan& plan, Evaluator& evaluator)
     : plan_(plan),
       evaluator_(evaluator),
-      batches_are_fair_(plan.objective.training_loss_is(plan.options.metric, plan.options.split)) {
+      batches_are_fair_(plan.options.average == 0.0 &&
+                        plan.objective.training_loss_is(plan.options.metric, plan.options.split)) {
 }
 
 bool EstimatedLooks::suits(const TrainRun& run) const {

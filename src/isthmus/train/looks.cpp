@@ -46,11 +46,11 @@ bool Looks::by_evaluation(const TrainRows& rows) {
   const bool keeps_losses = plan_.has_losses && plan_.options.keep_per_sample;
   if (plan_.options.metric == Metric::error_rate) {
     for (const std::size_t row : due) {
-      at_errors(rows.runs[row], rows.theta(row));
+      at_errors(rows.runs[row], rows.candidate(row));
     }
   } else if (keeps_losses || estimated_.suits(rows.runs.front())) {
     for (const std::size_t row : due) {
-      estimated_.look(rows.runs[row], rows.theta(row));
+      estimated_.look(rows.runs[row], rows.candidate(row));
     }
   } else {
     at_values(rows, due);
@@ -69,10 +69,12 @@ bool Looks::by_evaluation(const TrainRows& rows) {
 void Looks::at_values(const TrainRows& rows, std::span<const std::size_t> due) {
   const std::span<double> values = std::span(values_).first(due.size());
   std::span<const float> looked_at = rows.thetas;
-  if (due.size() < rows.runs.size()) {
+  if (thetas_.empty()) {
+    looked_at = rows.candidate(0);
+  } else if (due.size() < rows.runs.size() || plan_.options.average > 0.0) {
     auto end = thetas_.begin();
     for (const std::size_t row : due) {
-      end = std::ranges::copy(rows.theta(row), end).out;
+      end = std::ranges::copy(rows.candidate(row), end).out;
     }
     looked_at = std::span<const float>(thetas_.begin(), end);
   }
@@ -81,7 +83,7 @@ void Looks::at_values(const TrainRows& rows, std::span<const std::size_t> due) {
     TrainRun& run = rows.runs[due[i]];
     run.summary().forward_samples += plan_.split_samples;
     run.record(values[i]);
-    run.pass_targets(rows.theta(due[i]), values[i]);
+    run.pass_targets(rows.candidate(due[i]), values[i]);
   }
 }
 

@@ -26,6 +26,18 @@ void decay(std::span<const Decay> decays, std::span<const float> theta, std::spa
   }
 }
 
+// Behind a step, counted from 0; see TrainOptions::average. Young averages forget their start.
+void average_in(std::span<const float> theta,
+                std::size_t step,
+                double most,
+                std::span<float> average) {
+  const auto steps = static_cast<double>(step);
+  const auto share = static_cast<float>(1.0 - std::min(most, (steps + 1.0) / (steps + 10.0)));
+  for (std::size_t i = 0; i < average.size(); ++i) {
+    average[i] += share * (theta[i] - average[i]);
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<BatchSource> batches_of(const Objective& objective,
@@ -41,6 +53,9 @@ TrainRun::TrainRun(const TrainPlan& the_plan, std::size_t job_index)
       job(&plan->jobs[job_index]),
       optimizer(plan->options.optimizer, job->theta.size()),
       dropout(job->seed, stream_name({job->stream, dropout_purpose})) {
+  if (plan->options.average > 0.0) {
+    average = job->theta;
+  }
   if (plan->options.skip_first_check) {
     next_look = std::min(plan->options.check_every, plan->options.max_steps);
   }
@@ -119,6 +134,9 @@ void TrainRun::update(std::span<float> theta, std::span<float> gradient, double 
   if (job->modify_theta) {
     job->modify_theta(step, theta);
   }
+  if (!average.empty()) {
+    average_in(theta, step, options.average, average);
+  }
   ++summary().steps;
   has_gradient = false;
   outlook.batch_sum += loss;
@@ -134,6 +152,14 @@ void TrainRun::update(std::span<float> theta, std::span<float> gradient, double 
   }
   if (source != nullptr && !source->constant()) {
     has_batch = false;
+  }
+}
+
+void TrainRun::hand_over() {
+  const Termination termination = summary().termination;
+  if (!average.empty() &&
+      (termination == Termination::reached || termination == Termination::budget)) {
+    job->theta = std::move(average);
   }
 }
 

@@ -82,6 +82,12 @@ struct TrainRun {
       has_batch = true;
     }
   }
+  /// What is looked at: the average, or theta (P) itself, the run's own.
+  std::span<const float> candidate(std::span<const float> theta) const {
+    return average.empty() ? theta : average;
+  }
+  /// The run has ended, and its theta is the job's: the candidate takes its place where it counts.
+  void hand_over();
   /// The look of this step is taken: sets the step of the one after it.
   void plan_next_look() {
     next_look = std::min(next_look + plan->options.check_every, plan->options.max_steps);
@@ -89,7 +95,7 @@ struct TrainRun {
   /// Notes a look at the metric, and tells it now and then.
   void record(double value);
   /// Passes the targets that `value` reaches; the run ends with the last one. `again`: the one
-  /// being trained for was reached, and told, before. theta (P) is the run's own.
+  /// being trained for was reached, and told, before. theta (P) is the candidate.
   void pass_targets(std::span<const float> theta, double value, bool again = false);
   /// Whether this loss of the current theta means that the run has diverged.
   bool diverges(double loss) {
@@ -124,6 +130,7 @@ struct TrainRun {
   /// those of the last look at all samples. Empty before the first look.
   std::vector<float> per_sample;
   Outlook outlook;
+  std::vector<float> average;  ///< (P), with TrainOptions::average
   bool ended = false;
   std::chrono::steady_clock::time_point last_checkpoint = std::chrono::steady_clock::now();
   std::size_t last_checkpoint_steps = 0;
@@ -137,6 +144,9 @@ struct TrainRows {
 
   std::span<float> theta(std::size_t row) const {
     return thetas.subspan(row * dimension, dimension);
+  }
+  std::span<const float> candidate(std::size_t row) const {
+    return runs[row].candidate(theta(row));
   }
 };
 

@@ -186,7 +186,7 @@ void train(Evaluators& evaluators,
                  .jobs = jobs,
                  .stop = stop,
                  .progress = progress,
-                 .loss_is_metric = loss_is_metric(objective, options),
+                 .loss_is_metric = loss_is_metric(objective, options) && options.average == 0.0,
                  .split_samples = objective.samples(options.split),
                  .has_margins = options.metric == Metric::error_rate && objective.has_margins(),
                  .has_losses = options.metric != Metric::error_rate &&

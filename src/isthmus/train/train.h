@@ -78,6 +78,11 @@ struct TrainOptions {
   /// If > 0: after every `loss_window` steps the target also counts as reached if the mean training
   /// loss of those steps reaches it (the end points of the published polynomial scripts).
   std::size_t loss_window = 0;
+  /// In [0, 1). If > 0 the candidate is a moving average of theta: it begins at the start, and
+  /// behind step n (from 0) it becomes d average + (1 - d) theta, d = min(this, (n + 1) / (n +
+  /// 10)). It is what is looked at, and what a job that reaches a target or spends its budget
+  /// gives; training goes on from theta. Looks at it are never free. Not with a loss window.
+  double average = 0.0;
   std::size_t max_steps = 100000;  ///< budget of one job, >= 1
   /// A job has diverged when its training loss is not finite, or exceeds this multiple of the first
   /// one (0: only when not finite).
@@ -123,7 +128,7 @@ struct TrainSummary {
   std::uint64_t denied = 0;
 };
 
-/// A parameter vector as it reached one of several targets.
+/// A parameter vector as it reached one of several targets: the candidate (TrainOptions::average).
 struct Snapshot {
   double target = 0.0;
   std::vector<float> theta;  ///< (P)
@@ -149,7 +154,7 @@ struct TrainCheckpoint {
 
 /// One parameter vector to train. `targets` are descending; training goes on through all of them.
 struct TrainJob {
-  std::vector<float> theta;  ///< (P); in: the start, out: the last one
+  std::vector<float> theta;  ///< (P); in: the start, out: the last one, or its average
   std::vector<double> targets;
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< names batches and dropout; distinct for every job
@@ -172,7 +177,8 @@ struct TrainJob {
   std::function<void(std::size_t step, std::span<const float> theta, std::span<float> gradient)>
       modify_gradient;
   /// Changes theta (P) behind the step that the optimizer took: projects it onto what it is to stay
-  /// on. Not called for the start. Otherwise as modify_gradient.
+  /// on. Not called for the start, nor for averages, which stay on what is flat, but for rounding.
+  /// Otherwise as modify_gradient.
   std::function<void(std::size_t step, std::span<float> theta)> modify_theta;
 
   TrainSummary summary;  ///< out

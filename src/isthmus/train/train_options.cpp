@@ -43,6 +43,16 @@ void TrainOptions::validate() const {
       refuse("weight_decay of " + decay.tensor, ">= 0", decay.strength);
     }
   }
+  if (!(average >= 0.0 && average < 1.0)) {
+    refuse("average", "in [0, 1)", average);
+  }
+  if (average > 0.0 && loss_window > 0) {
+    throw UsageError(fmt::format(
+        "average: expected 0 with a loss_window, whose mean loss is not that of an average, got {} "
+        "and a loss_window of {} steps",
+        average,
+        loss_window));
+  }
   if (!(divergence_factor >= 0.0) || !std::isfinite(divergence_factor)) {
     refuse("divergence_factor", ">= 0", divergence_factor);
   }

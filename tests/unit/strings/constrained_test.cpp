@@ -74,7 +74,9 @@ struct Ring {
 
   explicit Ring(std::size_t threads = 1) : workers(threads), evaluators(*objective, workers) {}
 
-  StringSummary connect(const ConstrainedTerms& terms, double threshold = 0.01) {
+  StringSummary connect(const ConstrainedTerms& terms,
+                        double threshold = 0.01,
+                        double average = 0.0) {
     MethodOptions options;
     options.method = Method::constrained;
     options.constrained = terms;
@@ -83,6 +85,7 @@ struct Ring {
     options.grid.metric = Metric::mean_squared_error;
     options.training.optimizer = Sgd{.learning_rate = 0.02};
     options.training.max_steps = 2000;
+    options.training.average = average;
     return isthmus::connect(evaluators, a, b, options);
   }
 };
@@ -90,17 +93,20 @@ struct Ring {
 TEST(Constrained, ExactBeadsLieHalfwayBetweenTheirNeighbours) {
   Ring ground;
   // Springs that pull aside, and no way out of the plane: the ring is met inside every hyperplane.
-  const StringSummary string =
-      ground.connect({.zeta = 0.0, .kappa = 0.0, .hyperplane = Hyperplane::exact}, 0.09);
-  EXPECT_EQ(string.verdict, Verdict::connected);
-  ASSERT_EQ(string.path.size(), 5u) << "one bead, then one on each side";
-  const auto distance = [&](std::size_t i, std::size_t j) {
-    return std::hypot(string.path.bead(i)[0] - string.path.bead(j)[0],
-                      string.path.bead(i)[1] - string.path.bead(j)[1]);
-  };
-  EXPECT_NEAR(distance(0, 2), distance(2, 4), 1e-5);
-  EXPECT_NEAR(distance(0, 1), distance(1, 2), 1e-5);
-  EXPECT_NEAR(distance(2, 3), distance(3, 4), 1e-5);
+  // Averages of what lies in one lie in it.
+  for (const double average : {0.0, 0.9}) {
+    const StringSummary string =
+        ground.connect({.zeta = 0.0, .kappa = 0.0, .hyperplane = Hyperplane::exact}, 0.09, average);
+    EXPECT_EQ(string.verdict, Verdict::connected);
+    ASSERT_EQ(string.path.size(), 5u) << "one bead, then one on each side";
+    const auto distance = [&](std::size_t i, std::size_t j) {
+      return std::hypot(string.path.bead(i)[0] - string.path.bead(j)[0],
+                        string.path.bead(i)[1] - string.path.bead(j)[1]);
+    };
+    EXPECT_NEAR(distance(0, 2), distance(2, 4), 1e-5);
+    EXPECT_NEAR(distance(0, 1), distance(1, 2), 1e-5);
+    EXPECT_NEAR(distance(2, 3), distance(3, 4), 1e-5);
+  }
 }
 
 TEST(Constrained, ConnectsWithAnyNumberOfThreads) {

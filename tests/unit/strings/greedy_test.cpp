@@ -429,6 +429,9 @@ std::vector<Case> cases() {
   all.back().options.training.max_steps = 20;
   all.push_back({"always_insert", fake::ring(), ring_a, ring_b, options_for(0.05)});
   all.back().options.always_insert = true;
+  all.push_back({"averages on bends", fake::ring(), ring_a, ring_b, options_for(0.002)});
+  all.back().options.training.average = 0.9;
+  all.back().options.bead_bend = 1.0;
   return all;
 }
 
@@ -815,7 +818,10 @@ TEST(GreedyScreened, JoinsByLossesAsTheWholeGridDoes) {
 }
 
 TEST(GreedyScreened, ResumesByLossesAtEveryPointWithTheSameBits) {
-  expect_resumes_everywhere(with_losses(fake::ring(), 1500), screened_losses(0.02));
+  GreedyOptions options = screened_losses(0.02);
+  expect_resumes_everywhere(with_losses(fake::ring(), 1500), options);
+  options.training.average = 0.9;
+  expect_resumes_everywhere(with_losses(fake::ring(), 1500), options);
 }
 
 // A flat valley; sample 0 is misread nowhere but near t = 1/2 of the line, sample 1 near there too,

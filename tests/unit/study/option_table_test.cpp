@@ -93,6 +93,24 @@ TEST(OptionTables, EveryConfigurationReadsBack) {
       EXPECT_EQ(to_json(options_from_json(Json::parse(json.dump()))), json);
     }
   }
+  StudyOptions averaged = default_options(task_of("quadratic"), Protocol::strict);
+  averaged.string.training.average = 0.9;
+  averaged.string.bead_bend = 0.5;
+  const Json json = to_json(averaged);
+  const StudyOptions read = options_from_json(json);
+  EXPECT_EQ(read.string.training.average, 0.9);
+  EXPECT_EQ(read.string.bead_bend, 0.5);
+  EXPECT_EQ(read.endpoints.average, 0.0);
+  EXPECT_EQ(to_json(read), json);
+  averaged.string.training.average = 0.0;
+  averaged.string.bead_bend = 0.0;
+  for (const char* key : {"bead_average", "bead_bend"}) {
+    EXPECT_TRUE(json.contains(key));
+    EXPECT_FALSE(to_json(averaged).contains(key)) << "runs from before have none";
+  }
+  averaged.string.training.average = 0.9;
+  averaged.string.method = Method::bezier;
+  EXPECT_FALSE(to_json(averaged).contains("bead_average")) << "it decides nothing there";
   Json broken = to_json(default_options(task_of("quadratic"), Protocol::strict));
   broken["alpha"] = 2;
   expect_error<DataError>([&] { options_from_json(broken); }, {"configuration: alpha", "got 2"});

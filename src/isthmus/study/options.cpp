@@ -186,6 +186,14 @@ const OptionTable<StudyOptions>& study_option_table() {
                               "passes each threshold; threshold: new ones for each",
                       .preset = "pair; paper: threshold",
                       .group = "Training"}),
+      number_option<S>("endpoint_average",
+                       [](auto& s) -> auto& { return s.endpoints.average; },
+                       Range::between(0.0, 0.9999),
+                       {.flag = "endpoint-average",
+                        .help = "An end point is looked at, and taken, as a moving average of that "
+                                "decay over the steps of its training; 0: as it is",
+                        .preset = "0",
+                        .group = "Training"}),
       flag_option<S>("shorten",
                      [](auto& s) -> auto& { return s.shorten; },
                      {.flag = "shorten",
@@ -245,6 +253,9 @@ Json to_json(const StudyOptions& options) {
   }
   if (options.string.training.average == 0.0 || !trains_beads_alone(options.string.method)) {
     json.erase("bead_average");
+  }
+  if (options.endpoints.average == 0.0) {
+    json.erase("endpoint_average");
   }
   if (options.string.bead_bend == 0.0) {
     json.erase("bead_bend");

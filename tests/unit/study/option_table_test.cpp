@@ -95,16 +95,18 @@ TEST(OptionTables, EveryConfigurationReadsBack) {
   }
   StudyOptions averaged = default_options(task_of("quadratic"), Protocol::strict);
   averaged.string.training.average = 0.9;
+  averaged.endpoints.average = 0.99;
   averaged.string.bead_bend = 0.5;
   const Json json = to_json(averaged);
   const StudyOptions read = options_from_json(json);
   EXPECT_EQ(read.string.training.average, 0.9);
   EXPECT_EQ(read.string.bead_bend, 0.5);
-  EXPECT_EQ(read.endpoints.average, 0.0);
+  EXPECT_EQ(read.endpoints.average, 0.99);
   EXPECT_EQ(to_json(read), json);
   averaged.string.training.average = 0.0;
+  averaged.endpoints.average = 0.0;
   averaged.string.bead_bend = 0.0;
-  for (const char* key : {"bead_average", "bead_bend"}) {
+  for (const char* key : {"bead_average", "bead_bend", "endpoint_average"}) {
     EXPECT_TRUE(json.contains(key));
     EXPECT_FALSE(to_json(averaged).contains(key)) << "runs from before have none";
   }

@@ -163,7 +163,7 @@ ERRORS = {
         "one sample: relu": [("off: no look at high", "if (off && rows.high[row] <= least)", "if (off)"),
             ("on: no look at high", "if (!off && rows.high[row] >= -least)", "if (!off)")],
         "one sample: maximum": [("no look at the others", "    if (below) {", "    if (true) {"),
-            ("winner of one end", "if (winner_left == winner_right && flat)", "if (flat)")],
+            ("winner of one end", "if (winner == winners.right && flat)", "if (flat)")],
         "one sample: margins": [("no label", "value(i, o) - value(i, label);", "value(i, o);"),
             ("spread: no magnitude", "(std::abs(middle) + 0.5", "(middle + 0.5")]},
     "sample_proof.cpp": {

@@ -1,92 +1,19 @@
 // SPDX-License-Identifier: MIT
 // What is no product: units, pooling, and the margins at the end.
+#include "isthmus/certify/sample_units.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "isthmus/certify/rounding.h"
 #include "isthmus/certify/sample_enclosure.h"
-#include "isthmus/certify/unit_bounds.h"
 
 namespace isthmus {
 namespace {
 
 // A sum of two numbers >= 0 times this is not above the exact one.
 constexpr double no_less = 1.0 - 0x1p-48;
-
-// Ends and bounds of the units of one interval.
-struct UnitRows {
-  const double* left;
-  const double* right;
-  double* low;
-  double* high;
-};
-
-// Lemma 6 for units that are on or off at both ends, which are most: they keep their bounds or have
-// none where these do not reach L, which is at least the sum of both magnitudes.
-void bound_relu_rows(const UnitRows& rows, std::size_t count, bool flat) {
-  for (std::size_t row = 0; row < count; ++row) {
-    const double z0 = rows.left[row];
-    const double z1 = rows.right[row];
-    const bool off = z0 < 0.0;
-    if (off == (z1 < 0.0)) {
-      if (flat) {
-        continue;
-      }
-      const double least = no_less * (std::abs(z0) + std::abs(z1));
-      if (off && rows.high[row] <= least) {
-        rows.low[row] = rows.high[row] = 0.0;
-        continue;
-      }
-      if (!off && rows.high[row] >= -least) {
-        continue;
-      }
-    }
-    const Bounds bounds = bound_relu(z0, z1, {rows.low[row], rows.high[row]});
-    rows.low[row] = bounds.low;
-    rows.high[row] = bounds.high;
-  }
-}
-
-// The bounds of a window; `winners`: the rows of its largest values at both ends, the first of
-// equal ones. Where that is one unit, and no other one may rise above its bound, its bounds are
-// those (L is at least the sum of both gaps).
-Bounds bound_window(const UnitRows& rows,
-                    std::span<const std::uint32_t> window,
-                    std::uint32_t winner_left,
-                    std::uint32_t winner_right,
-                    bool flat) {
-  if (winner_left == winner_right && flat) {
-    return {};
-  }
-  if (winner_left == winner_right) {
-    const double high = rows.high[winner_left];
-    const double left = rows.left[winner_left];
-    const double right = rows.right[winner_left];
-    bool below = true;
-    for (const std::uint32_t row : window) {
-      const double gaps = (left - rows.left[row]) + (right - rows.right[row]);
-      below &= rows.high[row] - no_less * gaps <= high;
-    }
-    if (below) {  // by a rounding, perhaps
-      return {rows.low[winner_left], high + 0x1p-48 * std::abs(high)};
-    }
-  }
-  LargestUnit<1> largest;
-  for (const std::uint32_t row : window) {
-    largest.raise(rows.left + row, rows.right + row);
-  }
-  const double none = 0.0;
-  for (const std::uint32_t row : window) {
-    largest.add(rows.left + row,
-                rows.right + row,
-                flat ? &none : rows.low + row,
-                flat ? &none : rows.high + row);
-  }
-  Bounds bounds;
-  largest.bounds(&bounds.low, &bounds.high);
-  return bounds;
-}
 
 // A NaN wins, and stays.
 void find_winners(const SampleStep& step,
@@ -138,6 +65,67 @@ std::size_t largest_window(const SampleStep& step) {
 }
 
 }  // namespace
+
+void bound_relu_rows(const UnitRows& rows, std::size_t count, bool flat) {
+  for (std::size_t row = 0; row < count; ++row) {
+    const double z0 = rows.left[row];
+    const double z1 = rows.right[row];
+    const bool off = z0 < 0.0;
+    if (off == (z1 < 0.0)) {
+      if (flat) {
+        continue;
+      }
+      const double least = no_less * (std::abs(z0) + std::abs(z1));
+      if (off && rows.high[row] <= least) {
+        rows.low[row] = rows.high[row] = 0.0;
+        continue;
+      }
+      if (!off && rows.high[row] >= -least) {
+        continue;
+      }
+    }
+    const Bounds bounds = bound_relu(z0, z1, {rows.low[row], rows.high[row]});
+    rows.low[row] = bounds.low;
+    rows.high[row] = bounds.high;
+  }
+}
+
+Bounds bound_window(const UnitRows& rows,
+                    std::span<const std::uint32_t> window,
+                    const Winners& winners,
+                    bool flat) {
+  const std::uint32_t winner = winners.left;
+  if (winner == winners.right && flat) {
+    return {};
+  }
+  if (winner == winners.right) {
+    const double high = rows.high[winner];
+    const double left = rows.left[winner];
+    const double right = rows.right[winner];
+    bool below = true;
+    for (const std::uint32_t row : window) {
+      const double gaps = (left - rows.left[row]) + (right - rows.right[row]);
+      below &= rows.high[row] - no_less * gaps <= high;
+    }
+    if (below) {  // by a rounding, perhaps
+      return {rows.low[winner], high + 0x1p-48 * std::abs(high)};
+    }
+  }
+  LargestUnit<1> largest;
+  for (const std::uint32_t row : window) {
+    largest.raise(rows.left + row, rows.right + row);
+  }
+  const double none = 0.0;
+  for (const std::uint32_t row : window) {
+    largest.add(rows.left + row,
+                rows.right + row,
+                flat ? &none : rows.low + row,
+                flat ? &none : rows.high + row);
+  }
+  Bounds bounds;
+  largest.bounds(&bounds.low, &bounds.high);
+  return bounds;
+}
 
 void SampleEnclosure::values_of_unit(const SampleStep& step,
                                      const Numbers& in,
@@ -191,8 +179,7 @@ void SampleEnclosure::bound_unit(const SampleStep& step) {
         const std::size_t begin = step.first[row];
         bounds = bound_window(rows,
                               {step.window.data() + begin, step.first[row + 1] - begin},
-                              winners_[i][row],
-                              winners_[i + 1][row],
+                              {winners_[i][row], winners_[i + 1][row]},
                               flat_);
       } else if (step.kind == Step::Kind::average_pool) {
         bounds = bound_average(step, row, low_[i], high_[i]);

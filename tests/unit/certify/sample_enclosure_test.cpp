@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/certify/rounding.h"
+#include "isthmus/certify/sample_units.h"
 #include "isthmus/certify/segment_run.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/net/engine.h"
@@ -219,6 +220,81 @@ INSTANTIATE_TEST_SUITE_P(SampleEnclosure,
                          SampleNetworks,
                          testing::ValuesIn(cases()),
                          [](const auto& one) { return one.param.name; });
+
+// The deviation of a ReLU over q lies within its bounds at places between the ends; where nothing
+// is cut short they are those of bound_relu.
+TEST(SampleUnits, ReluHoldsAndIsThatOfOneUnit) {
+  Rng rng(11, 1);
+  for (int round = 0; round < 4000; ++round) {
+    const double scale = round % 2 == 0 ? 1.0 : 0.1;
+    const double z0 = scale * rng.normal();
+    const double z1 =
+        round % 3 == 0 ? std::copysign(scale * rng.normal(), z0) : scale * rng.normal();
+    double low = rng.normal();
+    double high = low + std::abs(rng.normal());
+    const Bounds in{low, high};
+    const Bounds expected = bound_relu(z0, z1, in);
+    bound_relu_rows({&z0, &z1, &low, &high}, 1, false);
+    EXPECT_NEAR(low, expected.low, 1e-12);
+    EXPECT_NEAR(high, expected.high, 1e-12);
+    for (int k = 1; k < 40; ++k) {
+      const double s = k / 40.0;
+      const double q = s * (1.0 - s);
+      const double line = (1.0 - s) * z0 + s * z1;
+      const double chord = (1.0 - s) * std::max(z0, 0.0) + s * std::max(z1, 0.0);
+      EXPECT_GE((std::max(line + q * in.low, 0.0) - chord) / q, low - 1e-12);
+      EXPECT_LE((std::max(line + q * in.high, 0.0) - chord) / q, high + 1e-12);
+    }
+  }
+  const double off = -0.5;
+  const double on = 0.25;
+  double low = 0.0;
+  double high = 0.0;
+  bound_relu_rows({&off, &on, &low, &high}, 1, true);
+  EXPECT_NEAR(low, bound_relu(off, on, {}).low, 1e-15);
+  EXPECT_LT(high, 0.0);
+}
+
+// The same of the largest of four.
+TEST(SampleUnits, TheLargestOfAWindowHolds) {
+  Rng rng(12, 1);
+  const std::vector<std::uint32_t> window{3, 0, 2, 1};
+  std::size_t short_cuts = 0;
+  for (int round = 0; round < 4000; ++round) {
+    double left[4];
+    double right[4];
+    double low[4];
+    double high[4];
+    const bool flat = round % 5 == 0;
+    for (int k = 0; k < 4; ++k) {
+      left[k] = 0.3 * rng.normal();
+      right[k] = left[k] + 0.2 * rng.normal();
+      low[k] = flat ? 0.0 : 0.5 * rng.normal();
+      high[k] = flat ? 0.0 : low[k] + std::abs(0.3 * rng.normal());
+    }
+    const auto top = [](const double* values) {
+      return static_cast<std::uint32_t>(std::max_element(values, values + 4) - values);
+    };
+    const Winners winners{top(left), top(right)};
+    const Bounds bounds = bound_window({left, right, low, high}, window, winners, flat);
+    short_cuts += winners.left == winners.right && bounds.low == low[winners.left] ? 1 : 0;
+    for (int k = 1; k < 40; ++k) {
+      const double s = k / 40.0;
+      const double q = s * (1.0 - s);
+      double least = -1e9;
+      double most = -1e9;
+      for (int unit = 0; unit < 4; ++unit) {
+        const double line = (1.0 - s) * left[unit] + s * right[unit];
+        least = std::max(least, line + q * low[unit]);
+        most = std::max(most, line + q * high[unit]);
+      }
+      const double chord = (1.0 - s) * left[winners.left] + s * right[winners.right];
+      EXPECT_GE((least - chord) / q, bounds.low - 1e-12);
+      EXPECT_LE((most - chord) / q, bounds.high + 1e-12);
+    }
+  }
+  EXPECT_GT(short_cuts, 500U);
+}
 
 // Numbers that overflow give no finite radius, or bound, and never a wrong one.
 TEST(SampleEnclosure, OverflowGivesNoFiniteRadius) {

@@ -170,7 +170,8 @@ ERRORS = {
         "one sample: counts": [
             ("possible for certain", "gather(settled_, &WrongTimes::certain)", "gather(settled_, &WrongTimes::possible)"),
             ("coarse pieces kept", "drop_covered(jobs);", ""),
-            ("a part left out", "grid.parts = static_cast<std::size_t>(parts);", "grid.parts = static_cast<std::size_t>(parts) - 1;")]},
+            ("a grid left out", "from < parts; from += each", "from + each < parts; from += each"),
+            ("pieces behind a grid dropped", "&& piece.interval.t1 <= grid.t1", "")]},
     "segment_run.cpp": {
         "partition": [("last part forgotten", "i < parts; ++i)", "i + 1 < parts; ++i)")],
         "first layer": [("t for 1 - t", "(1.0 - t) * first_a_", "t * first_a_")]},

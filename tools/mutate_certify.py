@@ -27,7 +27,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOM = "src/isthmus/certify/"
-FORMULAS = "UnitBounds*:Enclosure*:LossSums*:PenaltyBound*:WrongTimes*:Partition*"
+FORMULAS = "UnitBounds*:Enclosure*:Sample*:LossSums*:PenaltyBound*:WrongTimes*:Partition*"
 PASSES = [FORMULAS, "-" + FORMULAS]  # filters: together every test
 TIMEOUT = 120  # seconds; the tests need a few
 
@@ -96,9 +96,9 @@ ERRORS = {
         "radius: tanh": [("own dropped", "up(deviation.radius) + function_error", "up(deviation.radius)"),
             ("a quarter carried", "up(deviation.radius) +", "up(0.25 * deviation.radius) +")],
         "radius: average": [
-            ("own dropped", "up(deviation.radius + gamma(largest_window(step) + 2) * largest)", "deviation.radius")],
+            ("own dropped", "up(deviation.radius + gamma(largest_window(step) + 2) * magnitudes.in)", "deviation.radius")],
         "average": [("rounding inwards", "low[p][lane] -= error", "low[p][lane] += error")],
-        "overflow": [("not refused", "if (!std::isfinite(spread))", "if (false)")]},
+        "overflow": [("not refused", "if (!std::isfinite(magnitudes.spread))", "if (false)")]},
     "weights.cpp": {
         "max(W)": [("min for max", MAGNITUDE, MAGNITUDE.replace("max", "min"))],
         "D": [("sign", "(t1 - t0) * (wb - wa)", "(t1 - t0) * (wa - wb)")],
@@ -146,13 +146,37 @@ ERRORS = {
             ("open like closed", "const int begins = open ? 1 : 0", "const int begins = 0")]},
     "error_proof.cpp": {
         "error counts": [
-            ("possible for certain", "gather(settled, &WrongTimes::certain)", "gather(settled, &WrongTimes::possible)"),
-            ("a sample counts twice", "join(own);", "")]},
+            ("possible for certain", "gather(settled_, &WrongTimes::certain)", "gather(settled_, &WrongTimes::possible)")]},
+    "error_pieces.cpp": {"error counts": [("a sample counts twice", "join(own);", "")]},
+    "sample_products.cpp": {
+        "one sample: products": [("weights of the left end", "weight + change * weights.times[j]", "weight"),
+            ("no change in the spread", " + aside;", ";")]},
+    "sample_network.cpp": {
+        "one sample: order": [("of the positions", "row % positions * outputs + row / positions", "row")]},
+    "sample_enclosure.cpp": {
+        "one sample: values": [("t for 1 - t", "(1.0 - t) * *at_a++ + t * *at_b++", "t * *at_a++ + (1.0 - t) * *at_b++"),
+            ("second differences not summed", "slope[row] += i == 1 ? 0.0 : here[row]", "slope[row] += 0.0")],
+        "one sample: deviations": [("-q D dh: sign", "low_[i][row] = middle - bend - around", "low_[i][row] = middle + bend - around"),
+            ("W m: in the middle alone", "0.5 * grid_.width * std::abs(turned) +", ""),
+            ("half the reach", "static_cast<float>(reach * (1.0 + 0x1p-22)", "static_cast<float>(0.5 * reach * (1.0 + 0x1p-22)")]},
+    "sample_units.cpp": {
+        "one sample: relu": [("off: no look at high", "if (off && rows.high[row] <= least)", "if (off)"),
+            ("on: no look at high", "if (!off && rows.high[row] >= -least)", "if (!off)")],
+        "one sample: maximum": [("no look at the others", "    if (below) {", "    if (true) {"),
+            ("winner of one end", "if (winner == winners.right && flat)", "if (flat)")],
+        "one sample: margins": [("no label", "value(i, o) - value(i, label);", "value(i, o);"),
+            ("spread: no magnitude", "(std::abs(middle) + 0.5", "(middle + 0.5")]},
+    "sample_proof.cpp": {
+        "one sample: counts": [
+            ("possible for certain", "gather(settled_, &WrongTimes::certain)", "gather(settled_, &WrongTimes::possible)"),
+            ("coarse pieces kept", "drop_covered(jobs);", ""),
+            ("a grid left out", "from < parts; from += each", "from + each < parts; from += each"),
+            ("pieces behind a grid dropped", "&& piece.interval.t1 <= grid.t1", "")]},
     "segment_run.cpp": {
         "partition": [("last part forgotten", "i < parts; ++i)", "i + 1 < parts; ++i)")],
         "first layer": [("t for 1 - t", "(1.0 - t) * first_a_", "t * first_a_")]},
     "loss_proof.cpp": {
-        "perplexity": [("no exponential", "perplexity ? std::exp(value) * (1.0 + 0x1p-49) : value", "value")],
+        "perplexity": [("no exponential", "perplexity_ ? std::exp(value) * (1.0 + 0x1p-49) : value", "value")],
         "penalty": [("forgotten", "problem.penalty.any()", "false")]},
     "certifier.cpp": {
         "penalty": [("of an error rate", "if (includes_penalty(metric))", "if (true)")]}}

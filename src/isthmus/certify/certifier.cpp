@@ -16,6 +16,21 @@ namespace {
 
 constexpr std::size_t largest_first_level = 20;
 
+// Whether samples go through one by one: what they leave zero behind the first layer is most of the
+// work of a convnet, if products are most of it.
+bool one_by_one(std::span<const Step> steps, std::size_t first) {
+  constexpr std::size_t products_of_a_unit = 100;
+  std::size_t products = 0;
+  std::size_t units = 0;
+  bool convolves = false;
+  for (std::size_t i = first; i < steps.size(); ++i) {
+    products += steps[i].multiplications();
+    units += steps[i].out_rows;
+    convolves |= i > first && steps[i].positions() > 1 && steps[i].kind == Step::Kind::linear;
+  }
+  return convolves && products > products_of_a_unit * units;
+}
+
 }  // namespace
 
 std::optional<std::string> reason_not_covered(const Network& network, Metric metric) {
@@ -33,8 +48,8 @@ std::optional<std::string> reason_not_covered(const Network& network, Metric met
   return std::nullopt;
 }
 
-Certifier::Certifier(const Objective& objective, Split split, Metric metric)
-    : problem_(std::make_unique<CertifiedProblem>()) {
+CertifiedProblem certified_problem(const Objective& objective, Split split, Metric metric) {
+  CertifiedProblem problem;
   if (objective.network() == nullptr || !objective.supports(metric)) {
     throw UsageError(fmt::format("no proof of {}: the objective is no network whose data define it",
                                  name_of(metric)));
@@ -48,36 +63,41 @@ Certifier::Certifier(const Objective& objective, Split split, Metric metric)
                     "the network",
                     name_of(metric)));
   }
-  problem_->data = objective.data(split);
-  problem_->metric = metric;
-  problem_->steps = steps_of(*objective.network());
-  problem_->first = first_linear(problem_->steps);
-  problem_->dimension = objective.dimension();
+  problem.data = objective.data(split);
+  problem.metric = metric;
+  problem.steps = steps_of(*objective.network());
+  problem.first = first_linear(problem.steps);
+  problem.dimension = objective.dimension();
   if (includes_penalty(metric)) {
-    problem_->penalty = objective.penalty();
-    problem_->penalized = penalized(problem_->penalty, objective.layout());
+    problem.penalty = objective.penalty();
+    problem.penalized = penalized(problem.penalty, objective.layout());
   }
-  const Samples& data = *problem_->data;
+  const Samples& data = *problem.data;
   std::vector<std::uint32_t> order(data.count);
   std::iota(order.begin(), order.end(), std::uint32_t{0});
   if (loss_of(metric) == Loss::cross_entropy) {
     std::ranges::stable_sort(order, {}, [&](std::uint32_t i) { return data.labels[i]; });
   }
-  problem_->blocks = problem_->blocks_of(order);
-  problem_->largest_input = 1.0;  // of bytes
+  problem.blocks = problem.blocks_of(order);
+  problem.largest_input = 1.0;  // of bytes
   for (const float value : data.values) {
     if (!std::isfinite(value)) {
       throw UsageError(fmt::format(
           "no proof of {}: the samples hold {}; expected finite numbers", name_of(metric), value));
     }
-    problem_->largest_input =
-        std::max(problem_->largest_input, static_cast<double>(std::abs(value)));
+    problem.largest_input = std::max(problem.largest_input, static_cast<double>(std::abs(value)));
   }
-  for (const Step& step : problem_->steps) {
-    problem_->multiplications += static_cast<double>(step.multiplications());
+  for (const Step& step : problem.steps) {
+    problem.multiplications += static_cast<double>(step.multiplications());
   }
-  problem_->multiplications = std::max(problem_->multiplications, 1.0);
-  problem_->exact = exact_problem(objective, split, metric);
+  problem.multiplications = std::max(problem.multiplications, 1.0);
+  problem.exact = exact_problem(objective, split, metric);
+  problem.one_by_one = metric == Metric::error_rate && one_by_one(problem.steps, problem.first);
+  return problem;
+}
+
+Certifier::Certifier(const Objective& objective, Split split, Metric metric)
+    : problem_(std::make_unique<CertifiedProblem>(certified_problem(objective, split, metric))) {
 }
 
 Certifier::~Certifier() = default;
@@ -123,7 +143,10 @@ SegmentProof Certifier::certify(std::span<const float> a,
         "penalty {}: it overflows at an end point; expected a smaller strength or parameters",
         text_of(problem_->penalty)));
   }
-  SegmentProof proof = problem_->metric == Metric::error_rate ? prove_errors(run) : prove_loss(run);
+  const bool errors = problem_->metric == Metric::error_rate;
+  SegmentProof proof = problem_->one_by_one ? prove_errors_one_by_one(run)
+                       : errors             ? prove_errors(run)
+                                            : prove_loss(run);
   proof.evaluations = run.evaluations();
   proof.samples = static_cast<std::uint64_t>(
       std::llround(proof.evaluations * static_cast<double>(problem_->samples())));

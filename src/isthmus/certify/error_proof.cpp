@@ -4,76 +4,12 @@
 #include <numeric>
 #include <utility>
 
+#include "isthmus/certify/error_pieces.h"
 #include "isthmus/certify/segment_run.h"
 #include "isthmus/certify/wrong_times.h"
 
 namespace isthmus {
 namespace {
-
-// A sample in an interval.
-struct Piece {
-  std::uint32_t sample = 0;
-  TimeInterval interval;
-  WrongTimes times;
-};
-
-// All ranges of all pieces, those of one sample joined.
-std::vector<Range> gather(std::span<const Piece> pieces, std::vector<Range> WrongTimes::*which) {
-  std::vector<std::size_t> order(pieces.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(
-      order, {}, [&](std::size_t i) { return std::pair(pieces[i].sample, pieces[i].interval.t0); });
-  std::vector<Range> all;
-  std::vector<Range> own;
-  for (std::size_t k = 0; k < order.size(); ++k) {
-    const Piece& piece = pieces[order[k]];
-    const std::vector<Range>& ranges = piece.times.*which;
-    own.insert(own.end(), ranges.begin(), ranges.end());
-    if (k + 1 == order.size() || pieces[order[k + 1]].sample != piece.sample) {
-      join(own);
-      all.insert(all.end(), own.begin(), own.end());
-      own.clear();
-    }
-  }
-  return all;
-}
-
-// The bound on the count over each interval of a partition.
-std::vector<std::size_t> counts_within(std::span<const Range> ranges,
-                                       std::span<const TimeInterval> partition) {
-  std::vector<std::size_t> counts;
-  std::vector<Range> cut;
-  for (const TimeInterval& interval : partition) {
-    cut.clear();
-    for (const Range& range : ranges) {
-      if (range.from <= interval.t1 && range.to >= interval.t0) {
-        cut.push_back({std::max(range.from, interval.t0), std::min(range.to, interval.t1)});
-      }
-    }
-    counts.push_back(largest_crowd(cut, false).count);
-  }
-  return counts;
-}
-
-// Whether some time between a possible and a certain one satisfies `matters`.
-template <class Matters>
-bool undecided(const WrongTimes& times, Matters matters) {
-  return std::ranges::any_of(times.possible, [&](const Range& range) {
-    return std::ranges::any_of(complement(times.certain, range.from, range.to), matters);
-  });
-}
-
-// Which pieces (1) are undecided where the count may be too large.
-std::vector<char> decisive(std::span<const Piece> pieces, std::span<const Range> busy) {
-  std::vector<char> chosen;
-  for (const Piece& piece : pieces) {
-    const bool matters = undecided(piece.times, [&](const Range& range) {
-      return range.to - range.from > least_width && overlap(busy, range);
-    });
-    chosen.push_back(matters ? 1 : 0);
-  }
-  return chosen;
-}
 
 // Calls see(block, lane, times) with the times of every sample of these blocks on one interval; of
 // different blocks at once.

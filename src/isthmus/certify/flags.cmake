@@ -5,3 +5,5 @@ set_source_files_properties("${folder}/products.cpp" PROPERTIES COMPILE_OPTIONS
 # Loops in vectors: nobody reads errno or the floating-point flags.
 set_source_files_properties("${folder}/kernels.cpp" PROPERTIES COMPILE_OPTIONS
                             "$<$<NOT:$<CONFIG:Debug>>:-O3>;-fno-math-errno;-fno-trapping-math")
+set_source_files_properties("${folder}/sample_products.cpp" PROPERTIES COMPILE_OPTIONS
+                            "$<$<NOT:$<CONFIG:Debug>>:-O3>;-ffp-contract=fast")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 
 namespace isthmus {
 
@@ -15,6 +16,16 @@ inline double gamma(std::size_t n) {
   const double error = static_cast<double>(n) * unit_roundoff;
   return error / (1.0 - error) * (1.0 + 8.0 * unit_roundoff);
 }
+
+/// The same in float32; infinity where it says nothing.
+inline double float_gamma(std::size_t n) {
+  const double error = static_cast<double>(n) * 0x1p-24;
+  return error < 0.25 ? error / (1.0 - error) * (1.0 + 0x1p-40)
+                      : std::numeric_limits<double>::infinity();
+}
+
+/// What gradual underflow loses in a sum in float32 lies far below.
+inline constexpr double float_underflow = 0x1p-90;
 
 /// A sum or product of a few numbers >= 0, each rounded: not below the exact one.
 inline double up(double value) {

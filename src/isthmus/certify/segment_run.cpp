@@ -58,7 +58,12 @@ SegmentRun::SegmentRun(const CertifiedProblem& problem,
       }
     }
   }
-  keep_first_layer();
+  if (problem.one_by_one) {
+    samples_.emplace(problem.steps, a, b);
+    sample_scratch_.resize(workers.size());
+  } else {
+    keep_first_layer();
+  }
 }
 
 void SegmentRun::obey_stop() const {

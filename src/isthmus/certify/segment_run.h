@@ -15,6 +15,7 @@
 #include "isthmus/certify/enclosure.h"
 #include "isthmus/certify/exact_proof.h"
 #include "isthmus/certify/penalty_bound.h"
+#include "isthmus/certify/sample_enclosure.h"
 #include "isthmus/certify/steps.h"
 #include "isthmus/certify/weights.h"
 #include "isthmus/core/stop.h"
@@ -45,6 +46,12 @@ struct Block {
   std::int32_t label = -1;
 };
 
+/// A sample and the intervals on which it is looked at.
+struct SampleJob {
+  std::uint32_t sample = 0;
+  SampleGrid grid;
+};
+
 /// What a certifier knows of its network and data.
 struct CertifiedProblem {
   const Samples* data = nullptr;
@@ -58,6 +65,7 @@ struct CertifiedProblem {
   Penalty penalty;               ///< that the metric counts
   std::vector<IndexRange> penalized;
   std::optional<ExactProblem> exact;  ///< where that is cheaper
+  bool one_by_one = false;            ///< samples go through by themselves: errors of convnets
 
   std::size_t samples() const { return data->count; }
   /// Cross-entropy and error counts: outputs are differences to the label's.
@@ -65,6 +73,9 @@ struct CertifiedProblem {
   /// Blocks of samples in order, each of one label.
   std::vector<Block> blocks_of(std::span<const std::uint32_t> samples) const;
 };
+
+/// Throws UsageError where the metric is not covered. Keeps references to the objective's data.
+CertifiedProblem certified_problem(const Objective& objective, Split split, Metric metric);
 
 /// One number of parts for each step and label, or one for all labels; none for other than linear
 /// steps.
@@ -118,6 +129,11 @@ class SegmentRun {
   template <class Use>
   void enclose(std::span<const Block> blocks, std::span<const TimeInterval> intervals, Use use);
 
+  /// Calls use(job, margins) for every job by its number, in parallel: where the problem has
+  /// samples go through one by one.
+  template <class Use>
+  void enclose_samples(std::span<const SampleJob> jobs, Use use);
+
  private:
   struct Scratch {
     explicit Scratch(const std::vector<Step>& steps) : enclosure(steps) {}
@@ -127,6 +143,14 @@ class SegmentRun {
     Deviation deviation;
     Rows inputs;
     std::vector<float> input;
+  };
+
+  struct SampleScratch {
+    explicit SampleScratch(const SampleNetwork& network) : enclosure(network) {}
+    SampleEnclosure enclosure;
+    SampleMargins margins;
+    std::vector<float> input;
+    std::vector<double> values;
   };
 
   void obey_stop() const;
@@ -150,6 +174,8 @@ class SegmentRun {
   PenaltyBound penalty_;
   StepTable<WeightNorms> norms_;
   std::vector<std::unique_ptr<Scratch>> scratch_;
+  std::optional<SampleNetwork> samples_;  // where they go through one by one
+  std::vector<std::unique_ptr<SampleScratch>> sample_scratch_;
   // Kept for their memory: large arrays that come and go leave holes.
   std::vector<StepTable<StepWeights>> weights_at_;
   std::vector<StepTable<StepChange>> changes_;
@@ -219,8 +245,38 @@ void SegmentRun::enclose(std::span<const Block> blocks,
   }
 }
 
+template <class Use>
+void SegmentRun::enclose_samples(std::span<const SampleJob> jobs, Use use) {
+  std::vector<double> work(jobs.size(), 0.0);
+  workers_.for_each(jobs.size(), [&](std::size_t i, std::size_t worker) {
+    obey_stop();
+    if (!sample_scratch_[worker]) {
+      sample_scratch_[worker] = std::make_unique<SampleScratch>(*samples_);
+    }
+    SampleScratch& scratch = *sample_scratch_[worker];
+    const SampleJob& job = jobs[i];
+    scratch.input.resize(problem_.data->features());
+    problem_.data->copy_input(job.sample, scratch.input.data());
+    scratch.values.assign(scratch.input.begin(), scratch.input.end());
+    const double before = scratch.enclosure.multiplications();
+    scratch.enclosure.enclose(scratch.values,
+                              problem_.largest_input,
+                              problem_.data->labels[job.sample],
+                              job.grid,
+                              scratch.margins);
+    work[i] = scratch.enclosure.multiplications() - before;
+    use(i, scratch.margins);
+  });
+  multiplications_ = std::accumulate(work.begin(), work.end(), multiplications_);
+  for (const SampleJob& job : jobs) {
+    pieces_ += job.grid.parts;
+  }
+}
+
 /// The two searches (docs/certificate.md, Branch and bound).
 SegmentProof prove_loss(SegmentRun& run);
 SegmentProof prove_errors(SegmentRun& run);
+/// The second one with samples that go through one by one.
+SegmentProof prove_errors_one_by_one(SegmentRun& run);
 
 }  // namespace isthmus

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "isthmus/certify/enclosure.h"
+#include "isthmus/certify/sample_network.h"
+
+namespace isthmus {
+
+/// Equal intervals of a segment: t0 + i width, all dyadic, at most lane_count of them.
+struct SampleGrid {
+  double t0 = 0.0;
+  double width = 1.0;
+  std::size_t parts = 1;
+
+  double t(std::size_t i) const { return t0 + static_cast<double>(i) * width; }
+};
+
+/// The margins of one sample on the intervals of a grid, as wrong_times() takes them: lane i is
+/// interval i.
+struct SampleMargins {
+  Rows left;
+  Rows right;
+  Deviation deviation;
+};
+
+/// An array that keeps its memory; what resize() leaves in it is not specified.
+template <class Number>
+class Buffer {
+ public:
+  void resize(std::size_t size) {
+    if (size > numbers_.size()) {
+      numbers_.resize(size);
+    }
+    size_ = size;
+  }
+  void assign(std::size_t size, Number value) {
+    resize(size);
+    std::fill_n(numbers_.data(), size, value);
+  }
+
+  std::size_t size() const { return size_; }
+  Number* data() { return numbers_.data(); }
+  const Number* data() const { return numbers_.data(); }
+  Number* begin() { return data(); }
+  Number* end() { return data() + size_; }
+  const Number* begin() const { return data(); }
+  const Number* end() const { return data() + size_; }
+  Number& operator[](std::size_t i) { return numbers_[i]; }
+  Number operator[](std::size_t i) const { return numbers_[i]; }
+
+ private:
+  std::vector<Number> numbers_;
+  std::size_t size_ = 0;
+};
+
+/// Pushes single samples through a network whose weights move along a segment, on all intervals of
+/// a grid at once: what is zero for a sample (units that are off, units without a kink) costs
+/// nothing. End values in double, deviations in float32 with their rounding accounted for
+/// (docs/certificate.md, One sample at a time). Owns scratch memory: one instance a thread.
+class SampleEnclosure {
+ public:
+  explicit SampleEnclosure(const SampleNetwork& network) : network_(network) {}
+
+  /// input (rows of the first step), of magnitude at most `largest_input`.
+  void enclose(std::span<const double> input,
+               double largest_input,
+               std::int32_t label,
+               const SampleGrid& grid,
+               SampleMargins& margins);
+
+  /// Multiplications done so far.
+  double multiplications() const { return multiplications_; }
+
+ private:
+  using Numbers = Buffer<double>;
+  using Floats = Buffer<float>;
+  using Counts = Buffer<std::uint32_t>;
+
+  // Columns that are multiplied together: values at points, or deviations on intervals.
+  struct Group {
+    bool of_points = true;
+    std::size_t from = 0;
+    std::size_t count = 1;
+    Counts used;            // rows that are not zero in all columns
+    Buffer<Entry> entries;  // (positions, inputs)
+    Counts entry_count;     // of each position
+    Numbers packed;         // (used rows, width)
+    Floats packed_floats;   // the same, pairs
+
+    std::size_t width() const { return count > 2 ? most_columns : count; }
+  };
+
+  void first_values(const SampleStep& step);
+  double multiply_all(const SampleStep& step);
+  bool use_second_differences(std::size_t rows);
+  double second_differences();
+  void sum_up(std::vector<Numbers>& products) const;
+  void prepare_spreads(const SampleStep& step);
+  template <class Number>
+  void gather(const SampleStep& step, std::span<const Number* const> columns, Group& group);
+  void fill_points(const SampleStep& step, Group& group);
+  void fill_spreads(const SampleStep& step, Group& group);
+  void run_points(const SampleStep& step, const Group& group, std::size_t panel);
+  void run_spreads(const SampleStep& step, const Group& group, std::size_t panel);
+  void multiply(const SampleStep& step, std::span<Group> groups);
+  void linear(const SampleStep& step);
+  void margins(const SampleStep& step, std::size_t label, SampleMargins& out);
+  void label_spreads(const SampleStep& step, std::size_t label);
+  void unit(const SampleStep& step);
+  void bound_unit(const SampleStep& step);
+  void values_of_unit(const SampleStep& step,
+                      const Numbers& in,
+                      const Counts& winners,
+                      Numbers& out) const;
+  void affine_values(const SampleStep& step, std::size_t from, std::size_t i);
+  void look_at_values();
+  double value_error(const SampleStep& step, double product_error) const;
+
+  const SampleNetwork& network_;
+  double multiplications_ = 0.0;
+
+  SampleGrid grid_;
+  std::size_t count_ = 1;        // points: one before the first linear step
+  std::vector<Numbers> points_;  // values at the ends of the intervals
+  std::vector<Numbers> next_;
+  std::vector<Counts> winners_;  // of the windows of a maximum
+  std::vector<Numbers> low_;     // of each interval, in multiples of q
+  std::vector<Numbers> high_;
+  Numbers next_low_;
+  Numbers next_high_;
+  double radius_ = 0.0;
+  double largest_ = 0.0;  // magnitude of the values
+  bool flat_ = true;      // no deviation yet
+
+  // Of the products of one linear step.
+  std::vector<Numbers> columns_;  // second differences
+  std::vector<const double*> inputs_;
+  std::vector<Numbers> at_a_;
+  std::vector<Numbers> at_b_;
+  std::vector<Floats> centers_;  // of each interval, before and behind the product
+  std::vector<Floats> reaches_;
+  std::vector<Floats> middle_;
+  std::vector<Floats> turned_;
+  std::vector<Floats> spread_;
+  std::vector<Numbers> norms_;  // (interval), (position): of what enters there
+  std::vector<Group> groups_;
+  Counts is_used_;
+};
+
+}  // namespace isthmus

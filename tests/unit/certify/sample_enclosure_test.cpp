@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+#include "isthmus/certify/sample_enclosure.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "isthmus/certify/rounding.h"
+#include "isthmus/certify/sample_units.h"
+#include "isthmus/certify/segment_run.h"
+#include "isthmus/core/rng.h"
+#include "isthmus/net/engine.h"
+#include "isthmus/objective/network_objective.h"
+
+namespace isthmus {
+namespace {
+
+struct Case {
+  std::string name;
+  Network network;
+};
+
+void PrintTo(const Case& one, std::ostream* out) {
+  *out << one.name;
+}
+
+std::vector<Case> cases() {
+  const Activation relu{Activation::Kind::relu};
+  const Activation sigmoid{Activation::Kind::sigmoid};
+  const Activation tanh{Activation::Kind::tanh};
+  const Linear ten{.out_features = 10};
+  const Pool2d max_pool{.kind = Pool2d::Kind::max, .kernel = 2, .stride = 2};
+  const Pool2d max_same{
+      .kind = Pool2d::Kind::max, .kernel = 3, .stride = 2, .padding = Padding::same};
+  const Pool2d mean_pool{.kind = Pool2d::Kind::average, .kernel = 2, .stride = 2};
+  const Conv2d conv{.out_channels = 3, .kernel = 3, .padding = Padding::same};
+  const Conv2d wide{.out_channels = 20, .kernel = 3, .padding = Padding::same};
+  const Conv2d stride{.out_channels = 5, .kernel = 3, .stride = 2};
+  return {
+      {"images", {{2, 8, 8}, {conv, relu, max_pool, stride, relu, Flatten{}, Dropout{0.5}, ten}}},
+      {"deep_images",
+       {{1, 8, 8},
+        {wide,
+         relu,
+         max_pool,
+         conv,
+         max_pool,
+         relu,
+         Flatten{},
+         Linear{.out_features = 18},
+         relu,
+         ten}}},
+      {"padded",
+       {{2, 7, 7},
+        {Conv2d{.out_channels = 4, .kernel = 2, .stride = 2, .padding = {2, 1}},
+         relu,
+         Pool2d{.kind = Pool2d::Kind::max, .kernel = 3, .stride = 2, .padding = {1, 0}},
+         Pool2d{.kind = Pool2d::Kind::average,
+                .kernel = 2,
+                .stride = 1,
+                .padding = {1, 1},
+                .count_padding = true},
+         Flatten{},
+         ten}}},
+      {"pools",
+       {{1, 9, 9}, {mean_pool, conv, tanh, mean_pool, conv, relu, max_same, Flatten{}, ten}}},
+      {"sigmoids", {{1, 6, 6}, {conv, sigmoid, conv, sigmoid, Flatten{}, ten}}},
+      {"perceptron",
+       {{1, 5, 5},
+        {Flatten{},
+         Linear{.out_features = 19},
+         relu,
+         Linear{.out_features = 17, .bias = false},
+         relu,
+         Linear{.out_features = 18}}}}};
+}
+
+std::vector<float> normal_numbers(std::size_t count, double scale, Rng& rng) {
+  std::vector<float> numbers(count);
+  for (float& number : numbers) {
+    number = static_cast<float>(scale * rng.normal());
+  }
+  return numbers;
+}
+
+// The margins of one sample at t, by the definition of the network, in double.
+std::vector<double> reference_margins(const Network& network,
+                                      std::span<const float> a,
+                                      std::span<const float> b,
+                                      double t,
+                                      const std::vector<float>& input,
+                                      std::size_t label) {
+  std::vector<double> theta(a.size());
+  for (std::size_t i = 0; i < theta.size(); ++i) {
+    theta[i] = (1.0 - t) * static_cast<double>(a[i]) + t * static_cast<double>(b[i]);
+  }
+  const std::int32_t unused = 0;
+  std::vector<double> outputs(output_size(network));
+  reference_forward(
+      network, theta, {.count = 1, .inputs = input.data(), .labels = &unused}, outputs);
+  const double own = outputs[label];
+  for (double& value : outputs) {
+    value -= own;
+  }
+  return outputs;
+}
+
+class SampleNetworks : public testing::TestWithParam<Case> {
+ protected:
+  struct Segment {
+    std::vector<float> a;
+    std::vector<float> b;
+    std::vector<float> input;
+  };
+
+  Segment make(std::uint64_t seed, double scale, double distance) {
+    Rng rng(seed, 5);
+    const Network& network = GetParam().network;
+    const std::size_t dimension = layout_of(network).dimension();
+    Segment made{normal_numbers(dimension, scale, rng), {}, {}};
+    made.b = made.a;
+    for (float& number : made.b) {
+      number += static_cast<float>(distance * scale * rng.normal());
+    }
+    made.input = normal_numbers(size_of(network.input), 1.0, rng);
+    return made;
+  }
+};
+
+// Every margin lies in its enclosure at places inside every interval, whatever the grid.
+TEST_P(SampleNetworks, NoMarginLeavesItsEnclosure) {
+  const Network& network = GetParam().network;
+  const std::vector<Step> steps = steps_of(network);
+  std::size_t looked = 0;
+  double widest_radius = 0.0;
+  for (std::uint64_t seed = 0; seed < 24; ++seed) {
+    const double distance = seed % 2 == 0 ? 1.0 : 0.1;
+    const Segment segment = make(seed, seed % 3 == 0 ? 0.2 : seed % 3 == 1 ? 0.5 : 1.2, distance);
+    const SampleNetwork samples(steps, segment.a, segment.b);
+    SampleEnclosure enclosure(samples);
+    Rng rng(seed, 6);
+    const std::vector<double> input(segment.input.begin(), segment.input.end());
+    double largest = 0.0;
+    for (const double value : input) {
+      largest = std::max(largest, std::abs(value));
+    }
+    for (int round = 0; round < 3; ++round) {
+      // Grids that begin anywhere, of any number of intervals.
+      const std::size_t level = rng.below(7);
+      const std::size_t all = std::size_t{1} << level;
+      const std::size_t from = rng.below(all);
+      SampleGrid grid;
+      grid.width = 1.0 / static_cast<double>(all);
+      grid.t0 = static_cast<double>(from) * grid.width;
+      grid.parts = 1 + rng.below(std::min(lane_count, all - from));
+      const std::size_t label = rng.below(output_size(network));
+      SampleMargins margins;
+      enclosure.enclose(input, largest, static_cast<std::int32_t>(label), grid, margins);
+      const double radius = margins.deviation.radius;
+      ASSERT_TRUE(std::isfinite(radius));
+      double size = 1.0;
+      for (const Lanes& row : margins.left) {
+        size = std::max(size, *std::ranges::max_element(row.at));
+      }
+      widest_radius = std::max(widest_radius, radius / size);
+      for (std::size_t i = 0; i < grid.parts; ++i) {
+        for (int k = 0; k < 6; ++k) {
+          const double s = k == 0 ? 0.0 : k == 1 ? 1.0 : rng.uniform();
+          const double t = grid.t(i) + s * grid.width;
+          const std::vector<double> truth =
+              reference_margins(network, segment.a, segment.b, t, segment.input, label);
+          for (std::size_t j = 0; j < truth.size(); ++j) {
+            const double chord = (1.0 - s) * margins.left[j][i] + s * margins.right[j][i];
+            const double q = s * (1.0 - s);
+            const double slack = 1e-12 * (1.0 + std::abs(chord) + std::abs(truth[j]));
+            EXPECT_LE(truth[j], chord + q * margins.deviation.high[j][i] + radius + slack)
+                << "seed " << seed << " t " << t << " output " << j;
+            EXPECT_GE(truth[j], chord + q * margins.deviation.low[j][i] - radius - slack)
+                << "seed " << seed << " t " << t << " output " << j;
+            ++looked;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(looked, 5000U);
+  EXPECT_LT(widest_radius, 1e-7);  // of the margins
+  EXPECT_GT(widest_radius, 0.0);
+}
+
+// As tight as the enclosure of a block: the bounds of both go by the same lemmas but for the
+// weights' magnitudes.
+TEST_P(SampleNetworks, TheExcessShrinksWithTheWidth) {
+  const Network& network = GetParam().network;
+  const Segment segment = make(3, 0.4, 0.3);
+  const SampleNetwork samples(steps_of(network), segment.a, segment.b);
+  SampleEnclosure enclosure(samples);
+  const std::vector<double> input(segment.input.begin(), segment.input.end());
+  std::vector<double> excess;
+  for (const std::size_t parts : {1U, 32U}) {
+    SampleMargins margins;
+    const double width = 1.0 / static_cast<double>(parts);
+    enclosure.enclose(input, 10.0, 0, {0.0, width, parts}, margins);
+    double widest = 0.0;
+    for (std::size_t j = 1; j < output_size(network); ++j) {
+      for (std::size_t i = 0; i < parts; ++i) {
+        widest = std::max(widest, margins.deviation.high[j][i] - margins.deviation.low[j][i]);
+      }
+    }
+    excess.push_back(widest);
+  }
+  EXPECT_GT(excess[0], 0.0);
+  EXPECT_LT(excess[1], excess[0] / 50.0);
+}
+
+INSTANTIATE_TEST_SUITE_P(SampleEnclosure,
+                         SampleNetworks,
+                         testing::ValuesIn(cases()),
+                         [](const auto& one) { return one.param.name; });
+
+// The deviation of a ReLU over q lies within its bounds at places between the ends; where nothing
+// is cut short they are those of bound_relu.
+TEST(SampleUnits, ReluHoldsAndIsThatOfOneUnit) {
+  Rng rng(11, 1);
+  for (int round = 0; round < 4000; ++round) {
+    const double scale = round % 2 == 0 ? 1.0 : 0.1;
+    const double z0 = scale * rng.normal();
+    const double z1 =
+        round % 3 == 0 ? std::copysign(scale * rng.normal(), z0) : scale * rng.normal();
+    double low = rng.normal();
+    double high = low + std::abs(rng.normal());
+    const Bounds in{low, high};
+    const Bounds expected = bound_relu(z0, z1, in);
+    bound_relu_rows({&z0, &z1, &low, &high}, 1, false);
+    EXPECT_NEAR(low, expected.low, 1e-12);
+    EXPECT_NEAR(high, expected.high, 1e-12);
+    for (int k = 1; k < 40; ++k) {
+      const double s = k / 40.0;
+      const double q = s * (1.0 - s);
+      const double line = (1.0 - s) * z0 + s * z1;
+      const double chord = (1.0 - s) * std::max(z0, 0.0) + s * std::max(z1, 0.0);
+      EXPECT_GE((std::max(line + q * in.low, 0.0) - chord) / q, low - 1e-12);
+      EXPECT_LE((std::max(line + q * in.high, 0.0) - chord) / q, high + 1e-12);
+    }
+  }
+  const double off = -0.5;
+  const double on = 0.25;
+  double low = 0.0;
+  double high = 0.0;
+  bound_relu_rows({&off, &on, &low, &high}, 1, true);
+  EXPECT_NEAR(low, bound_relu(off, on, {}).low, 1e-15);
+  EXPECT_LT(high, 0.0);
+}
+
+// The same of the largest of four.
+TEST(SampleUnits, TheLargestOfAWindowHolds) {
+  Rng rng(12, 1);
+  const std::vector<std::uint32_t> window{3, 0, 2, 1};
+  std::size_t short_cuts = 0;
+  for (int round = 0; round < 4000; ++round) {
+    double left[4];
+    double right[4];
+    double low[4];
+    double high[4];
+    const bool flat = round % 5 == 0;
+    for (int k = 0; k < 4; ++k) {
+      left[k] = 0.3 * rng.normal();
+      right[k] = left[k] + 0.2 * rng.normal();
+      low[k] = flat ? 0.0 : 0.5 * rng.normal();
+      high[k] = flat ? 0.0 : low[k] + std::abs(0.3 * rng.normal());
+    }
+    const auto top = [](const double* values) {
+      return static_cast<std::uint32_t>(std::max_element(values, values + 4) - values);
+    };
+    const Winners winners{top(left), top(right)};
+    const Bounds bounds = bound_window({left, right, low, high}, window, winners, flat);
+    short_cuts += winners.left == winners.right && bounds.low == low[winners.left] ? 1 : 0;
+    for (int k = 1; k < 40; ++k) {
+      const double s = k / 40.0;
+      const double q = s * (1.0 - s);
+      double least = -1e9;
+      double most = -1e9;
+      for (int unit = 0; unit < 4; ++unit) {
+        const double line = (1.0 - s) * left[unit] + s * right[unit];
+        least = std::max(least, line + q * low[unit]);
+        most = std::max(most, line + q * high[unit]);
+      }
+      const double chord = (1.0 - s) * left[winners.left] + s * right[winners.right];
+      EXPECT_GE((least - chord) / q, bounds.low - 1e-12);
+      EXPECT_LE((most - chord) / q, bounds.high + 1e-12);
+    }
+  }
+  EXPECT_GT(short_cuts, 500U);
+}
+
+// Numbers that overflow give no finite radius, or bound, and never a wrong one.
+TEST(SampleEnclosure, OverflowGivesNoFiniteRadius) {
+  const Network network = cases()[0].network;
+  for (const double scale : {1e20, 1e37}) {
+    Rng rng(1, 7);
+    const std::size_t dimension = layout_of(network).dimension();
+    const std::vector<float> a = normal_numbers(dimension, scale, rng);
+    const std::vector<float> b = normal_numbers(dimension, scale, rng);
+    const SampleNetwork samples(steps_of(network), a, b);
+    SampleEnclosure enclosure(samples);
+    const std::vector<double> input(size_of(network.input), 1.0);
+    SampleMargins margins;
+    enclosure.enclose(input, 1.0, 0, {0.0, 0.25, 4}, margins);
+    EXPECT_FALSE(std::isfinite(margins.deviation.radius));
+  }
+}
+
+// Against sums in double, and of the plain order.
+TEST(SampleProducts, AreSumsOfProducts) {
+  Rng rng(9, 1);
+  constexpr std::size_t inputs = 90;
+  const std::vector<float> a = normal_numbers(inputs * sample_panel, 1.0, rng);
+  const std::vector<float> b = normal_numbers(inputs * sample_panel, 1.0, rng);
+  std::vector<Entry> entries;
+  for (std::uint32_t k = 0; k < 70; ++k) {
+    entries.push_back({static_cast<std::uint32_t>(rng.below(inputs)), 69 - k});
+  }
+  for (const std::size_t columns : {1U, 2U, 4U}) {
+    const std::vector<float> values = normal_numbers(2 * 70 * columns, 1.0, rng);
+    const std::vector<double> doubles(values.begin(), values.end());
+    const std::vector<float> times{0.25F, 0.5F, 0.03125F, 0.9F};
+    std::vector<double> at_a(columns * sample_panel);
+    std::vector<double> at_b(columns * sample_panel);
+    multiply_ends(a.data(), b.data(), entries, doubles.data(), columns, at_a.data(), at_b.data());
+    std::vector<float> middle(columns * sample_panel);
+    std::vector<float> turned(columns * sample_panel);
+    std::vector<float> spread(columns * sample_panel);
+    const float half = 0.125F;
+    multiply_deviations({a.data(), b.data(), times.data(), half},
+                        entries,
+                        values.data(),
+                        columns,
+                        {middle.data(), turned.data(), spread.data()});
+    for (std::size_t j = 0; j < columns; ++j) {
+      for (std::size_t o = 0; o < sample_panel; ++o) {
+        double sums[5] = {};
+        for (const Entry& entry : entries) {
+          const auto wa = static_cast<double>(a[entry.column * sample_panel + o]);
+          const auto wb = static_cast<double>(b[entry.column * sample_panel + o]);
+          const double value = doubles[entry.input * columns + j];
+          const double center = doubles[2 * (entry.input * columns + j)];
+          const double reach = doubles[2 * (entry.input * columns + j) + 1];
+          const double w = wa + static_cast<double>(times[j]) * (wb - wa);
+          sums[0] += wa * value;
+          sums[1] += wb * value;
+          sums[2] += w * center;
+          sums[3] += (wb - wa) * center;
+          sums[4] += (std::abs(w) + static_cast<double>(half) * std::abs(wb - wa)) * reach;
+        }
+        const std::size_t at = j * sample_panel + o;
+        EXPECT_NEAR(at_a[at], sums[0], 1e-13);
+        EXPECT_NEAR(at_b[at], sums[1], 1e-13);
+        EXPECT_NEAR(static_cast<double>(middle[at]), sums[2], 1e-4);
+        EXPECT_NEAR(static_cast<double>(turned[at]), sums[3], 1e-4);
+        EXPECT_NEAR(static_cast<double>(spread[at]), sums[4], 1e-4);
+      }
+    }
+  }
+}
+
+// The exact largest number of errors is that of samples in blocks, and of dense grids.
+TEST(SampleProof, CountsAsBlocksDo) {
+  Workers workers(2);
+  for (std::uint64_t seed = 0; seed < 6; ++seed) {
+    const Case one = cases()[seed % 3];
+    Rng rng(seed, 8);
+    auto data = std::make_shared<Dataset>();
+    data->classes = 10;
+    Samples& test = data->test;
+    test.count = 60;
+    test.input_shape = one.network.input;
+    test.values = normal_numbers(test.count * test.features(), 1.0, rng);
+    for (std::size_t i = 0; i < test.count; ++i) {
+      test.labels.push_back(static_cast<std::int32_t>(rng.below(10)));
+    }
+    data->train = test;
+    NetworkObjectiveOptions options;
+    options.network = one.network;
+    options.data = data;
+    options.loss = Loss::cross_entropy;
+    const auto objective = make_network_objective(std::move(options));
+    const std::vector<float> a = normal_numbers(objective->dimension(), 0.4, rng);
+    std::vector<float> b = a;
+    for (float& number : b) {
+      number += static_cast<float>(0.2 * rng.normal());
+    }
+    CertifiedProblem problem = certified_problem(*objective, Split::test, Metric::error_rate);
+    const CertifyOptions exactly{.gap = 0.0, .max_evaluations = 3000.0, .first_level = seed};
+    SegmentRun blocks(problem, a, b, exactly, workers, nullptr);
+    const SegmentProof expected = prove_errors(blocks);
+    problem.one_by_one = true;
+    SegmentRun run(problem, a, b, exactly, workers, nullptr);
+    const SegmentProof proof = prove_errors_one_by_one(run);
+    ASSERT_EQ(proof.outcome, SegmentProof::Outcome::proven) << seed;
+    EXPECT_EQ(proof.bound, expected.bound);
+    EXPECT_EQ(proof.largest_seen, expected.largest_seen);
+    ASSERT_EQ(proof.intervals.size(), std::size_t{1} << seed);
+    for (std::size_t i = 0; i < proof.intervals.size(); ++i) {
+      EXPECT_EQ(proof.intervals[i].t0, i == 0 ? 0.0 : proof.intervals[i - 1].t1);
+      EXPECT_LE(proof.intervals[i].bound, proof.bound);
+    }
+    EXPECT_EQ(proof.intervals.back().t1, 1.0);
+    // Judged by thresholds; one worker gives the same bits.
+    Workers single(1);
+    for (const double off : {-0.5, 0.5}) {
+      CertifyOptions judged;
+      judged.threshold = proof.bound + off / 60.0;
+      SegmentRun again(problem, a, b, judged, workers, nullptr);
+      const SegmentProof found = prove_errors_one_by_one(again);
+      EXPECT_EQ(found.outcome,
+                off > 0.0 ? SegmentProof::Outcome::proven : SegmentProof::Outcome::violated);
+      SegmentRun alone(problem, a, b, judged, single, nullptr);
+      const SegmentProof same = prove_errors_one_by_one(alone);
+      EXPECT_EQ(found.bound, same.bound);
+      EXPECT_EQ(found.t, same.t);
+      EXPECT_EQ(again.evaluations(), alone.evaluations());
+    }
+    for (int k = 0; k <= 100; ++k) {
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < test.count; ++i) {
+        const std::vector<float> input(
+            test.values.begin() + static_cast<long>(i * test.features()),
+            test.values.begin() + static_cast<long>((i + 1) * test.features()));
+        const auto label = static_cast<std::size_t>(test.labels[i]);
+        const std::vector<double> margins =
+            reference_margins(one.network, a, b, k / 100.0, input, label);
+        bool right = true;
+        for (std::size_t j = 0; j < margins.size(); ++j) {
+          right = right && (j == label || margins[j] < 0.0);
+        }
+        wrong += right ? 0 : 1;
+      }
+      EXPECT_LE(static_cast<double>(wrong) / 60.0, proof.bound);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace isthmus

@@ -246,7 +246,7 @@ Json to_json(const StudyOptions& options) {
   if (options.string.training.average == 0.0 || !trains_beads_alone(options.string.method)) {
     json.erase("bead_average");
   }
-  if (options.string.bead_bend == 0.0) {
+  if (options.string.bead_bend == 0.0 || !grows_greedily(options.string.method)) {
     json.erase("bead_bend");
   }
   if (options.endpoints_of == endpoints_of_default(options.protocol)) {

@@ -75,6 +75,23 @@ TEST(Task, ChecksFollowTheNetworkAndTheProtocol) {
   }
 }
 
+TEST(Task, BeadsOfImagesAreAveragesThatBeginOnTheBend) {
+  for (const Task& task : tasks()) {
+    SCOPED_TRACE(task.name);
+    const bool measured =
+        task.name == "mnist" || task.name == "fashion-mnist" || task.name == "mnist-mlp";
+    const StudyOptions strict = default_options(task, Protocol::strict);
+    EXPECT_EQ(strict.string.training.average, measured ? 0.99 : 0.0);
+    EXPECT_EQ(strict.string.bead_bend, measured ? 1.5 : 0.0);
+    EXPECT_EQ(strict.endpoints.average, 0.0);
+    if (!task.published_thresholds.empty()) {
+      const StudyOptions paper = default_options(task, Protocol::paper);
+      EXPECT_EQ(paper.string.training.average, 0.0);
+      EXPECT_EQ(paper.string.bead_bend, 0.0);
+    }
+  }
+}
+
 TEST(Task, ParameterCountsAreThePublishedOnes) {
   const auto parameters = [](std::string_view name) {
     return layout_of(default_options(task_of(name), Protocol::strict).problem.network).dimension();

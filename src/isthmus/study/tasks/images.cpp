@@ -90,6 +90,8 @@ void set_cifar10(StudyOptions& options) {
   set_images(options);
   options.problem.augment = AugmentOptions{};
   options.string.training.check_every = options.endpoints.check_every;
+  options.string.training.average = 0.0;  // neither was measured here
+  options.string.bead_bend = 0.0;
   if (options.protocol == Protocol::strict) {
     return;
   }
@@ -124,6 +126,8 @@ void set_images(StudyOptions& options) {
       options.protocol == Protocol::strict ? LookKind::estimated : LookKind::full;
   options.other_split = OtherSplit::dangerous;
   if (options.protocol == Protocol::strict) {
+    options.string.training.average = 0.99;
+    options.string.bead_bend = 1.5;
     return;
   }
   // MNIST.py: Adam 1e-4, batches of 100, a look at the test set every 100 batches for end points

@@ -360,8 +360,12 @@ void StudyFlags::set_training(StudyOptions& study) const {
     apply(train_flag_table(), *training);
   }
   apply(train_option_table(), study.string.training, "bead-");
-  if (study.string.training.batch_size == 0 && !given("bead-average")) {
-    study.string.training.average = 0.0;  // full batches have no noise, and free looks without it
+  const BeadDefaults beads = default_beads(study);
+  if (!given("bead-average")) {
+    study.string.training.average = beads.average;
+  }
+  if (!given("bead-bend")) {
+    study.string.bead_bend = beads.bend;
   }
   study.endpoints.max_steps = endpoint_steps;  // --max-steps is of beads
   apply(train_option_table(), study.endpoints, "endpoint-");

@@ -360,6 +360,13 @@ void StudyFlags::set_training(StudyOptions& study) const {
     apply(train_flag_table(), *training);
   }
   apply(train_option_table(), study.string.training, "bead-");
+  const BeadDefaults beads = default_beads(study);
+  if (!given("bead-average")) {
+    study.string.training.average = beads.average;
+  }
+  if (!given("bead-bend")) {
+    study.string.bead_bend = beads.bend;
+  }
   study.endpoints.max_steps = endpoint_steps;  // --max-steps is of beads
   apply(train_option_table(), study.endpoints, "endpoint-");
   apply(train_flag_table(), study.endpoints, "endpoint-");

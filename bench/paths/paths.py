@@ -125,7 +125,8 @@ def main():
     parser.add_argument("--ends", default="raw,aligned")
     parser.add_argument("--methods", default="greedy,bezier,polychain,neb")
     parser.add_argument("--levels", default=",".join(map(str, LEVELS)))
-    parser.add_argument("--keep", type=pathlib.Path, help="a folder for the table, paths.csv")
+    parser.add_argument("--keep", type=pathlib.Path, help="a folder for the table")
+    parser.add_argument("--table", default="paths.csv", help="its name there [paths.csv]")
     parser.epilog = "Behind --: more options of every path."
     own = sys.argv[1:]
     behind = own.index("--") if "--" in own else len(own)
@@ -133,8 +134,8 @@ def main():
     arguments.extra = own[behind + 1:]
     arguments.runs.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments)
-    print(f"{'pair':8}{'seed':5}{'ends':8}{'method':16}{'level':6}{'gradients':>9}{'looks':>9}{'checks':>9}{'total, M':>9}"
-          f"{'cpu, s':>9}{'length':>8}{'beads':>6}")
+    print(f"{'pair':8}{'seed':5}{'ends':8}{'method':16}{'level':6}{'gradients':>9}{'looks':>9}{'checks':>9}"
+          f"{'total, M':>9}{'cpu, s':>9}{'length':>8}{'beads':>6}")
     rows = []
     for pair, seed, ends, method, level in itertools.product(
             arguments.pairs.split(","), map(int, arguments.seeds.split(",")), arguments.ends.split(","),
@@ -143,7 +144,7 @@ def main():
         print(line(rows[-1]), flush=True)
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
-        with open(arguments.keep / "paths.csv", "w", newline="") as file:
+        with open(arguments.keep / arguments.table, "w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)

@@ -124,6 +124,28 @@ TEST(NetworkFile, JoinsANetworkOfTheUsersOwn) {
       0);
   EXPECT_EQ(cell_of(folder / "run/cells.csv", "verdict"), "connected");
   expect_run(folder.path(), {"verify", "run", "--data", "data"}, 0);
+  Json config = Json::parse(bytes_of(folder / "run/config.json"));
+  EXPECT_EQ(config["bead_average"], 0.99);
+  EXPECT_EQ(config["bead_bend"], 1.5);
+  // Full batches have no noise to average out.
+  expect_run(folder.path(),
+             {"connect",
+              "--network",
+              "net.json",
+              "--data",
+              "data",
+              "--threshold",
+              "0.3",
+              "--batch-size",
+              "0",
+              "--bead-bend",
+              "0",
+              "--out",
+              "full"},
+             0);
+  config = Json::parse(bytes_of(folder / "full/config.json"));
+  EXPECT_FALSE(config.contains("bead_average"));
+  EXPECT_FALSE(config.contains("bead_bend"));
 }
 
 TEST(OwnImages, OfAnyNameAndNumberOfClassesFromEndToEnd) {

@@ -30,10 +30,14 @@ inline constexpr auto enum_names<Method> = name_table<Method>("method",
                                                                {Method::bezier, "bezier"},
                                                                {Method::neb, "neb"}});
 
+/// Whether strings grow in the rounds of greedy sampling.
+constexpr bool grows_greedily(Method method) {
+  return method == Method::greedy || method == Method::constrained;
+}
+
 /// Whether beads train one by one, to a value of their own, and not as the points of a curve.
 constexpr bool trains_beads_alone(Method method) {
-  return method == Method::greedy || method == Method::constrained ||
-         method == Method::breadth_first;
+  return grows_greedily(method) || method == Method::breadth_first;
 }
 
 /// A method, and what each of them is told; the terms of others are without effect.

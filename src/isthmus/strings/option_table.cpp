@@ -67,7 +67,7 @@ const OptionTable<StringOptions>& string_option_table() {
           {.flag = "bead-average",
            .help = "A bead is looked at, and taken, as a moving average of that decay over the "
                    "steps of its training; 0: as it is",
-           .preset = "0"}),
+           .preset = "strict: 0.99 for losses of images and error rates of perceptrons; else 0"}),
       number_option<S>(
           "max_rounds",
           [](auto& s) -> auto& { return s.max_rounds; },
@@ -140,7 +140,7 @@ const OptionTable<GreedyOptions>& greedy_option_table() {
           {.flag = "bead-bend",
            .help = "Where a bead begins: 0, on its segment; 1, on the cubic through the beads "
                    "around it; else in parts of the way between, or beyond",
-           .preset = "0"}),
+           .preset = "strict: 1.5 for losses of images and error rates of perceptrons; else 0"}),
   };
   return table;
 }

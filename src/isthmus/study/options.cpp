@@ -257,7 +257,7 @@ Json to_json(const StudyOptions& options) {
   if (options.endpoints.average == 0.0) {
     json.erase("endpoint_average");
   }
-  if (options.string.bead_bend == 0.0) {
+  if (options.string.bead_bend == 0.0 || !grows_greedily(options.string.method)) {
     json.erase("bead_bend");
   }
   if (options.endpoints_of == endpoints_of_default(options.protocol)) {

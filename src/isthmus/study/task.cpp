@@ -53,6 +53,9 @@ StudyOptions options_of(Problem problem, Protocol protocol, void (*set)(StudyOpt
   set_paper_rules(options);
   set_check(options);
   set_repair(options);
+  const BeadDefaults beads = default_beads(options);
+  options.string.training.average = beads.average;
+  options.string.bead_bend = beads.bend;
   return options;
 }
 
@@ -121,6 +124,17 @@ CheckKind default_check(const Network& network, Metric metric, Protocol protocol
     return CheckKind::certified;
   }
   return is_recurrent(network) ? CheckKind::sampled : CheckKind::screened;
+}
+
+BeadDefaults default_beads(const StudyOptions& options) {
+  const Problem& problem = options.problem;
+  const bool images = !problem.is_text() && !problem.generated() && !problem.augment;
+  const bool by_loss = options.string.grid.metric != Metric::error_rate;
+  if (options.protocol != Protocol::strict || !images ||
+      !(by_loss || is_perceptron(problem.network))) {
+    return {};
+  }
+  return {.average = options.string.training.batch_size > 0 ? 0.99 : 0.0, .bend = 1.5};
 }
 
 }  // namespace isthmus

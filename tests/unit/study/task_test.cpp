@@ -75,6 +75,31 @@ TEST(Task, ChecksFollowTheNetworkAndTheProtocol) {
   }
 }
 
+TEST(Task, BeadsAreAveragesThatBeginBeyondTheBendWhereThatWasMeasured) {
+  for (const Task& task : tasks()) {
+    SCOPED_TRACE(task.name);
+    const bool images = task.name == "mnist" || task.name == "fashion-mnist" ||
+                        task.name == "mnist-mlp" || task.name == "cifar10";
+    StudyOptions strict = default_options(task, Protocol::strict);
+    const auto expect = [](const StudyOptions& options, double average, double bend) {
+      EXPECT_EQ(default_beads(options).average, average);
+      EXPECT_EQ(default_beads(options).bend, bend);
+    };
+    const bool perceptron = task.name == "mnist-mlp";
+    expect(strict, perceptron ? 0.99 : 0.0, perceptron ? 1.5 : 0.0);
+    EXPECT_EQ(strict.string.training.average, perceptron ? 0.99 : 0.0);
+    EXPECT_EQ(strict.string.bead_bend, perceptron ? 1.5 : 0.0);
+    EXPECT_EQ(strict.endpoints.average, 0.0);
+    strict.string.grid.metric = Metric::cross_entropy;
+    const bool by_loss = images && task.name != "cifar10";  // its images are distorted
+    expect(strict, by_loss ? 0.99 : 0.0, by_loss ? 1.5 : 0.0);
+    strict.string.training.batch_size = 0;
+    expect(strict, 0.0, by_loss ? 1.5 : 0.0);
+    strict.protocol = Protocol::paper;
+    expect(strict, 0.0, 0.0);
+  }
+}
+
 TEST(Task, ParameterCountsAreThePublishedOnes) {
   const auto parameters = [](std::string_view name) {
     return layout_of(default_options(task_of(name), Protocol::strict).problem.network).dimension();

@@ -140,8 +140,8 @@ void SampleEnclosure::fill_spreads(const SampleStep& step, Group& group) {
   for (std::size_t p = 0; p < step.positions; ++p) {
     std::array<double, 2 * most_columns> squares{};
     for (std::size_t k = 0; k < group.entry_count[p]; ++k) {
-      const float* const pairs =
-          group.packed_floats.data() + 2 * group.entries[p * step.inputs + k].input * width;
+      const std::size_t input = group.entries[p * step.inputs + k].input;
+      const float* const pairs = group.packed_floats.data() + 2 * input * width;
       for (std::size_t j = 0; j < 2 * group.count; ++j) {
         squares[j] += static_cast<double>(pairs[j]) * static_cast<double>(pairs[j]);
       }

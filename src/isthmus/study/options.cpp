@@ -218,6 +218,32 @@ const OptionTable<StudyOptions>& study_option_table() {
 }
 // clang-format on
 
+namespace {
+
+// Options that came later than the first runs, or decide nothing, are left out at their defaults.
+void erase_unused(Json& json, const StudyOptions& options) {
+  if (options.align == EndAlignment::none) {
+    json.erase("align");
+  }
+  if (options.start == StringStart::line) {
+    json.erase("start");
+  }
+  if (options.string.training.average == 0.0 || !trains_beads_alone(options.string.method)) {
+    json.erase("bead_average");
+  }
+  if (options.endpoints.average == 0.0) {
+    json.erase("endpoint_average");
+  }
+  if (options.string.bead_bend == 0.0 || !grows_greedily(options.string.method)) {
+    json.erase("bead_bend");
+  }
+  if (options.endpoints_of == endpoints_of_default(options.protocol)) {
+    json.erase("endpoints_of");
+  }
+}
+
+}  // namespace
+
 Json to_json(const StudyOptions& options) {
   const auto& study = study_option_table();
   const auto& string = string_option_table();
@@ -245,24 +271,7 @@ Json to_json(const StudyOptions& options) {
   }
   put_options(json, budgets, options.string);
   put_options(json, from_key(study, "other_split"), options);
-  if (options.align == EndAlignment::none) {
-    json.erase("align");
-  }
-  if (options.start == StringStart::line) {
-    json.erase("start");
-  }
-  if (options.string.training.average == 0.0 || !trains_beads_alone(options.string.method)) {
-    json.erase("bead_average");
-  }
-  if (options.endpoints.average == 0.0) {
-    json.erase("endpoint_average");
-  }
-  if (options.string.bead_bend == 0.0 || !grows_greedily(options.string.method)) {
-    json.erase("bead_bend");
-  }
-  if (options.endpoints_of == endpoints_of_default(options.protocol)) {
-    json.erase("endpoints_of");
-  }
+  erase_unused(json, options);
   if (options.shorten) {
     put_options(json, std::span(shorten_option_table()), options.shortening);
   }

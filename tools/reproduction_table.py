@@ -6,13 +6,14 @@
     tools/reproduction_table.py --check    exits 1 where docs/reproduction.md has another
 
 A mean agrees where it lies within two standard errors of the published one: of the difference, whose variance is the
-sum of that of our mean and of the published one. The latter is the half bar, but for quadratic and cubic, whose bars are
-those of a job of ten pairs, and whose means are of ten jobs: the half bar over the root of ten. Where both are 0 the two
-must be equal. A point of one pair has no error, and is not counted. Lengths are those of the weights, as published.
+sum of that of our mean and of the published one. The latter is the half bar, but for quadratic and cubic, whose bars
+are those of a job of ten pairs, and whose means are of ten jobs: the half bar over the root of ten. Where both are 0
+the two must be equal. A point of one pair has no error, and is not counted. Lengths are those of the weights, as
+published.
 
-A row measured in several runs (thresholds apart, or pairs of other seeds) has several folders: `paper-seed-2` holds more
-pairs, whose means are pooled with those of `paper`; of `paper-low` only thresholds that no other folder has are taken
-(its pairs are those of `paper`).
+A row measured in several runs (thresholds apart, or pairs of other seeds) has several folders: `paper-seed-2` holds
+more pairs, whose means are pooled with those of `paper`; of `paper-low` only thresholds that no other folder has are
+taken (its pairs are those of `paper`).
 """
 
 import csv

@@ -144,10 +144,9 @@ ERRORS = {
             ("certain: sign of low", "radius - m1, -deviation.low", "radius - m1, deviation.low")],
         "sweep": [("closed like open", "const int begins = open ? 1 : 0", "const int begins = 1"),
             ("open like closed", "const int begins = open ? 1 : 0", "const int begins = 0")]},
-    "error_proof.cpp": {
-        "error counts": [
-            ("possible for certain", "gather(settled_, &WrongTimes::certain)", "gather(settled_, &WrongTimes::possible)")]},
-    "error_pieces.cpp": {"error counts": [("a sample counts twice", "join(own);", "")]},
+    "error_pieces.cpp": {
+        "error counts": [("a sample counts twice", "join(own);", ""),
+            ("possible for certain", "gather(pieces, &WrongTimes::certain)", "gather(pieces, &WrongTimes::possible)")]},
     "sample_products.cpp": {
         "one sample: products": [("weights of the left end", "weight + change * weights.times[j]", "weight"),
             ("no change in the spread", " + aside;", ";")]},
@@ -168,7 +167,6 @@ ERRORS = {
             ("spread: no magnitude", "(std::abs(middle) + 0.5", "(middle + 0.5")]},
     "sample_proof.cpp": {
         "one sample: counts": [
-            ("possible for certain", "gather(settled_, &WrongTimes::certain)", "gather(settled_, &WrongTimes::possible)"),
             ("coarse pieces kept", "drop_covered(jobs);", ""),
             ("a grid left out", "from < parts; from += each", "from + each < parts; from += each"),
             ("pieces behind a grid dropped", "&& piece.interval.t1 <= grid.t1", "")]},

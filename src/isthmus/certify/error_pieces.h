@@ -19,13 +19,6 @@ struct Piece {
   WrongTimes times;
 };
 
-/// All ranges of all pieces, those of one sample joined.
-std::vector<Range> gather(std::span<const Piece> pieces, std::vector<Range> WrongTimes::*which);
-
-/// The bound on the count over each interval of a partition.
-std::vector<std::size_t> counts_within(std::span<const Range> ranges,
-                                       std::span<const TimeInterval> partition);
-
 /// Whether some time between a possible and a certain one satisfies `matters`.
 template <class Matters>
 bool undecided(const WrongTimes& times, Matters matters) {
@@ -34,7 +27,36 @@ bool undecided(const WrongTimes& times, Matters matters) {
   });
 }
 
-/// Which pieces (1) are undecided where the count may be too large.
-std::vector<char> decisive(std::span<const Piece> pieces, std::span<const Range> busy);
+/// The count of misread samples over a segment, as far as it is known: what both searches add their
+/// pieces to.
+class ErrorCount {
+ public:
+  explicit ErrorCount(const SegmentRun& run) : run_(run) {}
+
+  /// Counts these pieces, all that are misread at some time.
+  void look_at(std::span<const Piece> pieces);
+  bool violated() const { return rate(least_) > run_.options().threshold; }
+  bool enough() const { return rate(most_) <= allowed(); }
+  /// Which of the pieces (1) are undecided where the count may still be too large.
+  std::vector<char> decisive(std::span<const Piece> pieces) const;
+  /// What is proven, with a bound for each interval of a partition.
+  SegmentProof result(std::span<const TimeInterval> partition);
+
+ private:
+  double rate(std::size_t count) const {
+    return static_cast<double>(count) / static_cast<double>(run_.problem().samples());
+  }
+  // The rate up to which nothing more needs to be known.
+  double allowed() const {
+    const CertifyOptions& options = run_.options();
+    return options.gap ? rate(least_) * (1.0 + *options.gap) : options.threshold;
+  }
+
+  const SegmentRun& run_;
+  std::vector<Range> possible_;
+  std::size_t most_ = 0;   // nowhere more
+  std::size_t least_ = 0;  // somewhere as many
+  SegmentProof proof_;
+};
 
 }  // namespace isthmus

@@ -77,8 +77,8 @@ class ErrorProof {
  public:
   explicit ErrorProof(SegmentRun& run)
       : run_(run),
-        options_(run.options()),
-        partition_(first_intervals(std::max(options_.first_level, level_for_errors(run)))) {
+        count_(run),
+        partition_(first_intervals(std::max(run.options().first_level, level_for_errors(run)))) {
     std::vector<std::uint32_t> all;
     for (const Block& block : run.problem().blocks) {
       all.insert(all.end(), block.samples.begin(), block.samples.end());
@@ -91,34 +91,18 @@ class ErrorProof {
   SegmentProof prove() {
     while (true) {
       look();
-      const std::vector<Range> possible = gather(settled_, &WrongTimes::possible);
-      count(possible);
-      const bool violated = rate(least_) > options_.threshold;
-      const bool enough = rate(most_) <= allowed();
+      count_.look_at(settled_);
       // Only pieces where the count may still be too large are looked at more closely.
-      const auto samples = static_cast<double>(run_.problem().samples());
-      const std::vector<char> chosen = decisive(settled_, crowded(possible, allowed() * samples));
+      const std::vector<char> chosen = count_.decisive(settled_);
       const auto parts = 2 * static_cast<std::size_t>(std::ranges::count(chosen, char{1}));
-      if (violated || enough || parts == 0 || !run_.affords(parts)) {
-        proof_.outcome = violated ? SegmentProof::Outcome::violated
-                         : enough ? SegmentProof::Outcome::proven
-                                  : SegmentProof::Outcome::undecided;
-        return result(possible);
+      if (count_.violated() || count_.enough() || parts == 0 || !run_.affords(parts)) {
+        return count_.result(partition_);
       }
       halve(chosen);
     }
   }
 
  private:
-  double rate(std::size_t count) const {
-    return static_cast<double>(count) / static_cast<double>(run_.problem().samples());
-  }
-
-  // The rate up to which nothing more needs to be known.
-  double allowed() const {
-    return options_.gap ? rate(least_) * (1.0 + *options_.gap) : options_.threshold;
-  }
-
   // Settles what is open.
   void look() {
     for (const auto& [interval, samples] : open_) {
@@ -136,15 +120,6 @@ class ErrorProof {
       }
     }
     open_.clear();
-  }
-
-  void count(const std::vector<Range>& possible) {
-    const Crowd surely = largest_crowd(gather(settled_, &WrongTimes::certain), true);
-    most_ = largest_crowd(possible, false).count;
-    if (surely.count > least_) {
-      least_ = surely.count;
-      proof_.t = 0.5 * (surely.at.from + surely.at.to);
-    }
   }
 
   // Opens the halves of the chosen pieces in their place.
@@ -165,24 +140,11 @@ class ErrorProof {
     settled_ = std::move(kept);
   }
 
-  SegmentProof result(const std::vector<Range>& possible) {
-    const std::vector<std::size_t> counts = counts_within(possible, partition_);
-    for (std::size_t i = 0; i < partition_.size(); ++i) {
-      proof_.intervals.push_back({partition_[i].t0, partition_[i].t1, rate(counts[i])});
-    }
-    proof_.bound = rate(most_);
-    proof_.largest_seen = rate(least_);
-    return std::move(proof_);
-  }
-
   SegmentRun& run_;
-  const CertifyOptions& options_;
+  ErrorCount count_;
   std::vector<TimeInterval> partition_;
   std::map<TimeInterval, std::vector<std::uint32_t>> open_;
   std::vector<Piece> settled_;  // misread at some time, as far as known
-  std::size_t most_ = 0;        // nowhere more
-  std::size_t least_ = 0;       // somewhere as many
-  SegmentProof proof_;
 };
 
 }  // namespace

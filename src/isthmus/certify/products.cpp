@@ -67,22 +67,28 @@ void multiply_plain(const double* panel,
 }
 #endif
 
-Multiply choose() {
+constexpr Multiply all_multiply[] = {multiply_plain,
 #ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    return multiply_avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return multiply_avx2;
-  }
+                                     multiply_avx2,
+                                     multiply_avx512
 #endif
-  return multiply_plain;
-}
+};
 
 }  // namespace
 
+std::size_t fused_targets() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
+    return 3;
+  }
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 2 : 1;
+#else
+  return 1;
+#endif
+}
+
 void multiply(const double* panel, std::span<const Term> terms, const Lanes* rows, Tile& tile) {
-  static const Multiply chosen = choose();
+  static const Multiply chosen = all_multiply[fused_targets() - 1];
   chosen(panel, terms, rows, tile);
 }
 

@@ -52,4 +52,8 @@ using Tile = std::array<Lanes, panel_width>;
 /// some order, fused or not: an error of at most gamma_n times the sum of magnitudes.
 void multiply(const double* panel, std::span<const Term> terms, const Lanes* rows, Tile& tile);
 
+/// How many kinds of product this processor can run, of those for every processor, for AVX2 with
+/// fused products, and for AVX-512.
+std::size_t fused_targets();
+
 }  // namespace isthmus

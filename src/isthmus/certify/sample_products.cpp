@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "isthmus/certify/products.h"
 #include "isthmus/core/target.h"
 
 namespace isthmus {
@@ -99,84 +100,38 @@ struct Products {
   Deviations deviations[3];
 };
 
-template <std::size_t Columns>
-void ends_plain(const float* a,
-                const float* b,
-                std::span<const Entry> entries,
-                const double* inputs,
-                double* out_a,
-                double* out_b) {
-  ends_body<2, Columns>(a, b, entries, inputs, out_a, out_b);
-}
-
-template <std::size_t Columns>
-void deviations_plain(const DeviationWeights& weights,
-                      std::span<const Entry> entries,
-                      const float* inputs,
-                      const DeviationProducts& out) {
-  deviations_body<4, Columns>(weights, entries, inputs, out);
-}
-
-constexpr Products plain{{ends_plain<1>, ends_plain<2>, ends_plain<4>},
-                         {deviations_plain<1>, deviations_plain<2>, deviations_plain<4>}};
-
+// As OnAvx2, with fused products.
 #ifdef __x86_64__
-template <std::size_t Columns>
-[[gnu::target("avx2,fma")]] void ends_avx2(const float* a,
-                                           const float* b,
-                                           std::span<const Entry> entries,
-                                           const double* inputs,
-                                           double* out_a,
-                                           double* out_b) {
-  ends_body<4, Columns>(a, b, entries, inputs, out_a, out_b);
-}
+template <auto body>
+struct OnFused;
 
-template <std::size_t Columns>
-[[gnu::target("avx2,fma")]] void deviations_avx2(const DeviationWeights& weights,
-                                                 std::span<const Entry> entries,
-                                                 const float* inputs,
-                                                 const DeviationProducts& out) {
-  deviations_body<8, Columns>(weights, entries, inputs, out);
-}
-
-template <std::size_t Columns>
-[[gnu::target(ISTHMUS_TARGET_AVX512)]] void ends_avx512(const float* a,
-                                                        const float* b,
-                                                        std::span<const Entry> entries,
-                                                        const double* inputs,
-                                                        double* out_a,
-                                                        double* out_b) {
-  ends_body<8, Columns>(a, b, entries, inputs, out_a, out_b);
-}
-
-template <std::size_t Columns>
-[[gnu::target(ISTHMUS_TARGET_AVX512)]] void deviations_avx512(const DeviationWeights& weights,
-                                                              std::span<const Entry> entries,
-                                                              const float* inputs,
-                                                              const DeviationProducts& out) {
-  deviations_body<16, Columns>(weights, entries, inputs, out);
-}
-
-constexpr Products avx2{{ends_avx2<1>, ends_avx2<2>, ends_avx2<4>},
-                        {deviations_avx2<1>, deviations_avx2<2>, deviations_avx2<4>}};
-constexpr Products avx512{{ends_avx512<1>, ends_avx512<2>, ends_avx512<4>},
-                          {deviations_avx512<1>, deviations_avx512<2>, deviations_avx512<4>}};
+template <class Result, class... Arguments, Result (*body)(Arguments...)>
+struct OnFused<body> {
+  [[gnu::target("avx2,fma")]] static Result run(Arguments... arguments) {
+    return body(arguments...);
+  }
+};
 #endif
 
-const Products& choose() {
-#ifdef __x86_64__
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")) {
-    return avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return avx2;
-  }
-#endif
-  return plain;
+template <template <auto> class On, std::size_t Doubles>
+constexpr Products products_on() {
+  return {.ends = {On<ends_body<Doubles, 1>>::run,
+                   On<ends_body<Doubles, 2>>::run,
+                   On<ends_body<Doubles, 4>>::run},
+          .deviations = {On<deviations_body<2 * Doubles, 1>>::run,
+                         On<deviations_body<2 * Doubles, 2>>::run,
+                         On<deviations_body<2 * Doubles, 4>>::run}};
 }
+
+constexpr Products all_products[] = {products_on<OnBaseline, 2>(),
+#ifdef __x86_64__
+                                     products_on<OnFused, 4>(),
+                                     products_on<OnAvx512, 8>()
+#endif
+};
 
 const Products& products() {
-  static const Products& chosen = choose();
+  static const Products& chosen = all_products[fused_targets() - 1];
   return chosen;
 }
 

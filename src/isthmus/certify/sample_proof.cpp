@@ -97,8 +97,8 @@ class SampleProof {
  public:
   explicit SampleProof(SegmentRun& run)
       : run_(run),
-        options_(run.options()),
-        parts_(std::max(std::size_t{1} << options_.first_level, parts_for_errors(run))) {}
+        count_(run),
+        parts_(std::max(std::size_t{1} << run.options().first_level, parts_for_errors(run))) {}
 
   SegmentProof prove() {
     std::vector<SampleJob> jobs;
@@ -111,44 +111,20 @@ class SampleProof {
       for (std::vector<Piece>& pieces : look_at(run_, jobs)) {
         std::ranges::move(pieces, std::back_inserter(settled_));
       }
-      const std::vector<Range> possible = gather(settled_, &WrongTimes::possible);
-      count(possible);
-      const bool violated = rate(least_) > options_.threshold;
-      const bool enough = rate(most_) <= allowed();
-      jobs = violated || enough ? std::vector<SampleJob>{} : next_jobs(possible);
+      count_.look_at(settled_);
+      jobs = count_.violated() || count_.enough() ? std::vector<SampleJob>{} : next_jobs();
       const std::size_t pieces = std::transform_reduce(
           jobs.begin(), jobs.end(), std::size_t{0}, std::plus{}, [](const SampleJob& job) {
             return job.grid.parts;
           });
       if (jobs.empty() || !run_.affords(pieces)) {
-        proof_.outcome = violated ? SegmentProof::Outcome::violated
-                         : enough ? SegmentProof::Outcome::proven
-                                  : SegmentProof::Outcome::undecided;
-        return result(possible);
+        return count_.result(first_intervals(static_cast<std::size_t>(std::countr_zero(parts_))));
       }
       drop_covered(jobs);
     }
   }
 
  private:
-  double rate(std::size_t count) const {
-    return static_cast<double>(count) / static_cast<double>(run_.problem().samples());
-  }
-
-  // The rate up to which nothing more needs to be known.
-  double allowed() const {
-    return options_.gap ? rate(least_) * (1.0 + *options_.gap) : options_.threshold;
-  }
-
-  void count(const std::vector<Range>& possible) {
-    const Crowd surely = largest_crowd(gather(settled_, &WrongTimes::certain), true);
-    most_ = largest_crowd(possible, false).count;
-    if (surely.count > least_) {
-      least_ = surely.count;
-      proof_.t = 0.5 * (surely.at.from + surely.at.to);
-    }
-  }
-
   // Finer grids over the decisive pieces of a sample: one as long as it has room for all of them.
   static void cover(std::span<const TimeInterval> pieces,
                     std::uint32_t sample,
@@ -173,10 +149,9 @@ class SampleProof {
   }
 
   // The decisive samples with the most undecided time: what is long is cheap to shorten.
-  std::vector<SampleJob> next_jobs(const std::vector<Range>& possible) const {
+  std::vector<SampleJob> next_jobs() const {
     constexpr double of_the_longest = 0.125;
-    const auto samples = static_cast<double>(run_.problem().samples());
-    const std::vector<char> chosen = decisive(settled_, crowded(possible, allowed() * samples));
+    const std::vector<char> chosen = count_.decisive(settled_);
     std::map<std::uint32_t, std::vector<TimeInterval>> open;
     for (std::size_t i = 0; i < settled_.size(); ++i) {
       if (chosen[i] != 0) {
@@ -218,25 +193,10 @@ class SampleProof {
     });
   }
 
-  SegmentProof result(const std::vector<Range>& possible) {
-    const std::vector<TimeInterval> partition =
-        first_intervals(static_cast<std::size_t>(std::countr_zero(parts_)));
-    const std::vector<std::size_t> counts = counts_within(possible, partition);
-    for (std::size_t i = 0; i < partition.size(); ++i) {
-      proof_.intervals.push_back({partition[i].t0, partition[i].t1, rate(counts[i])});
-    }
-    proof_.bound = rate(most_);
-    proof_.largest_seen = rate(least_);
-    return std::move(proof_);
-  }
-
   SegmentRun& run_;
-  const CertifyOptions& options_;
+  ErrorCount count_;
   std::size_t parts_;
   std::vector<Piece> settled_;  // misread at some time, as far as known
-  std::size_t most_ = 0;        // nowhere more
-  std::size_t least_ = 0;       // somewhere as many
-  SegmentProof proof_;
 };
 
 }  // namespace

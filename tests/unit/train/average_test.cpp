@@ -16,11 +16,14 @@
 #include "isthmus/train/train.h"
 #include "support/fake_objective.h"
 #include "support/temporary_folder.h"
+#include "support/training.h"
 
 namespace isthmus {
 namespace {
 
 using testing::expect_error;
+using testing::train_on;
+using testing::value_of;
 
 constexpr double decay = 0.95;
 constexpr double never = -1.0;
@@ -71,21 +74,6 @@ TrainJob job_of(const Objective& objective, std::vector<double> targets, std::ui
   job.stream = stream;
   objective.initialise(3, stream, job.theta);
   return job;
-}
-
-void train_on(const Objective& objective,
-              std::span<TrainJob> jobs,
-              const TrainOptions& options,
-              std::size_t threads = 1) {
-  Workers workers(threads);
-  Evaluators evaluators(objective, workers);
-  train(evaluators, jobs, options);
-}
-
-double value_of(const Objective& objective, const TrainOptions& options, const TrainJob& job) {
-  double value = 0.0;
-  objective.evaluator()->metrics(options.split, options.metric, job.theta, std::span(&value, 1));
-  return value;
 }
 
 // The thetas behind each step, which train() itself tells nobody.

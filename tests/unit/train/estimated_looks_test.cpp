@@ -13,9 +13,13 @@
 #include "isthmus/objective/network_objective.h"
 #include "isthmus/train/train.h"
 #include "support/plain_objective.h"
+#include "support/training.h"
 
 namespace isthmus {
 namespace {
+
+using testing::train_on;
+using testing::value_of;
 
 // Points of three classes around three places, `share` of the labels being another class's.
 Samples clouds(std::size_t count, std::uint64_t stream, double share = 0.0) {
@@ -70,21 +74,6 @@ std::vector<TrainJob> jobs_of(const Objective& objective, std::vector<double> ta
     objective.initialise(3, i, jobs[i].theta);
   }
   return jobs;
-}
-
-void train_on(const Objective& objective,
-              std::span<TrainJob> jobs,
-              const TrainOptions& options,
-              std::size_t threads = 1) {
-  Workers workers(threads);
-  Evaluators evaluators(objective, workers);
-  train(evaluators, jobs, options);
-}
-
-double value_of(const Objective& objective, const TrainOptions& options, const TrainJob& job) {
-  double value = 0.0;
-  objective.evaluator()->metrics(options.split, options.metric, job.theta, std::span(&value, 1));
-  return value;
 }
 
 void expect_same(const TrainJob& job, const TrainJob& expected) {

@@ -10,20 +10,14 @@
 #include "isthmus/core/error.h"
 #include "isthmus/objective/surfaces.h"
 #include "isthmus/train/train.h"
+#include "support/training.h"
 
 namespace isthmus {
 namespace {
 
-constexpr std::size_t dimension = 5;
+using testing::train_on;
 
-void train_on(const Objective& objective,
-              std::vector<TrainJob>& jobs,
-              const TrainOptions& options,
-              std::size_t threads = 1) {
-  Workers workers(threads);
-  Evaluators evaluators(objective, workers);
-  train(evaluators, jobs, options);
-}
+constexpr std::size_t dimension = 5;
 
 std::vector<TrainJob> jobs_of(const Objective& objective, std::size_t count, double target) {
   std::vector<TrainJob> jobs(count);

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+
+#include "isthmus/core/rng.h"
 
 namespace isthmus {
 namespace {
@@ -87,12 +90,15 @@ void Looks::at_values(const TrainRows& rows, std::span<const std::size_t> due) {
   }
 }
 
-// A pass over a split of images is long: it ends when the target is known to be missed.
+// A pass over a split of images is long: it ends when the target is known to be missed. Not the
+// last one of a budget, whose value is the one that is told.
 void Looks::at_errors(TrainRun& run, std::span<const float> theta) {
   const double target = run.goal();
+  const bool last = run.summary().steps == plan_.options.max_steps;
+  const double bound = last ? std::numeric_limits<double>::infinity() : target;
   double seen = 0.0;
   const Evaluation evaluation =
-      plan_.has_margins ? at_margins(run, theta, seen) : in_order(run, theta, seen);
+      plan_.has_margins ? at_margins(run, theta, bound, seen) : in_order(theta, bound, seen);
   run.summary().forward_samples += evaluation.samples;
   run.record(seen);
   if (plan_.options.keep_per_sample) {
@@ -105,48 +111,75 @@ void Looks::at_errors(TrainRun& run, std::span<const float> theta) {
   }
 }
 
-Evaluation Looks::in_order(TrainRun& run, std::span<const float> theta, double& seen) {
+Evaluation Looks::in_order(std::span<const float> theta, double bound, double& seen) {
   const Evaluation evaluation =
-      evaluator_.metric_unless_above(plan_.options.split, plan_.options.metric, theta, run.goal());
+      evaluator_.metric_unless_above(plan_.options.split, plan_.options.metric, theta, bound);
   seen = rate_seen(evaluation, plan_.split_samples);
   return evaluation;
 }
 
 // Samples that were misread at the last look, or nearly so, come first: a miss is known soon.
-Evaluation Looks::at_margins(TrainRun& run, std::span<const float> theta, double& seen) {
+Evaluation Looks::at_margins(TrainRun& run,
+                             std::span<const float> theta,
+                             double bound,
+                             double& seen) {
   const std::size_t samples = plan_.split_samples;
-  const double target = run.goal();
   const Split split = plan_.options.split;
   if (run.per_sample.empty()) {
     run.per_sample.assign(samples, 0.0F);
-    const Evaluation evaluation = evaluator_.margins(split, theta, {}, target, run.per_sample);
+    const Evaluation evaluation = evaluator_.margins(split, theta, {}, bound, run.per_sample);
     seen = rate_seen(evaluation, samples);
     return evaluation;
   }
   const std::span<const std::uint32_t> order = ascending_.order(run.per_sample);
   found_.resize(samples);
-  Evaluation evaluation = evaluator_.margins(split, theta, order, target, found_);
+  Evaluation evaluation = evaluator_.margins(split, theta, order, bound, found_);
   const std::size_t looked = std::min(evaluation.samples, samples);
-  std::size_t wrong = 0;
-  std::size_t known = 0;  // looked at now or before: of the others nothing can be said
-  for (std::size_t i = 0; i < samples; ++i) {
-    float& margin = run.per_sample[order[i]];
-    margin = i < looked ? found_[i] : margin;
-    if (i < looked || margin != 0.0F) {
-      ++known;
-      wrong += margin > 0.0F ? 0 : 1;
-    }
+  for (std::size_t i = 0; i < looked; ++i) {
+    run.per_sample[order[i]] = found_[i];
   }
-  seen = static_cast<double>(wrong) / static_cast<double>(known);
+  seen = evaluation.value;
+  if (!evaluation.complete) {
+    const std::span<const std::uint32_t> rest = order.subspan(looked);
+    const double misread = at_some(run, theta, rest);
+    evaluation.samples += some_.size();
+    seen += misread * static_cast<double>(rest.size()) / static_cast<double>(samples);
+  }
   if (evaluation.complete && std::ranges::any_of(run.per_sample, is_close)) {
     // In another order the last bits of a margin may be others: the count must be that of a pass
     // in the split's own.
     const std::size_t before = evaluation.samples;
-    evaluation = evaluator_.margins(split, theta, {}, target, run.per_sample);
+    evaluation = evaluator_.margins(split, theta, {}, bound, run.per_sample);
     evaluation.samples += before;
     seen = evaluation.complete ? evaluation.value : seen;
   }
   return evaluation;
+}
+
+// One of each part of the order of `rest`, others at the next look. The count of a look that ended
+// early is hardly more than its target, wherever the network stands: these tell the others apart.
+double Looks::at_some(TrainRun& run,
+                      std::span<const float> theta,
+                      std::span<const std::uint32_t> rest) {
+  const std::size_t most = std::clamp<std::size_t>(plan_.split_samples / 32, 1, 256);
+  some_.clear();
+  if (rest.empty()) {
+    return 0.0;
+  }
+  const std::size_t stride = (rest.size() + most - 1) / most;
+  Rng places(run.summary().steps);
+  for (std::size_t i = 0; i < rest.size(); i += stride) {
+    some_.push_back(rest[i + places.below(std::min(stride, rest.size() - i))]);
+  }
+  constexpr double no_bound = std::numeric_limits<double>::infinity();
+  const std::span<float> found = std::span(found_).first(some_.size());
+  const Evaluation evaluation =
+      evaluator_.margins(plan_.options.split, theta, some_, no_bound, found);
+  for (std::size_t i = 0; i < some_.size(); ++i) {
+    run.per_sample[some_[i]] = found[i];
+  }
+  return evaluation.value * static_cast<double>(plan_.split_samples) /
+         static_cast<double>(some_.size());
 }
 
 void Looks::for_free(TrainRun& run, std::span<const float> theta, double loss) {

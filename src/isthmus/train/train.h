@@ -114,7 +114,7 @@ inline constexpr auto enum_names<Termination> =
 
 /// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
 /// looked at only until it is known to exceed the target, the samples that were last misread or
-/// nearly so first; it is then an estimate from the samples seen then and before. Estimated looks
+/// nearly so first; what it is then is estimated from those and a few of the others. Estimated looks
 /// (LookKind) count as looks; a value that reaches the target is never one of theirs.
 struct TrainSummary {
   Termination termination = Termination::budget;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "isthmus/train/train.h"
@@ -46,7 +47,37 @@ TEST(Looks, TellAnEstimateFromTheSamplesThatWereLookedAt) {
     // all.
     EXPECT_NEAR(news.metric, rate, 0.1) << news.steps;
   }
-  EXPECT_LT(jobs[0].summary.forward_samples, 8U * 200U) << "no look at all samples";
+  EXPECT_EQ(told.back().metric, 0.2) << "the last look of a budget is at all samples";
+  EXPECT_LT(jobs[0].summary.forward_samples, 1000U + 7U * 300U) << "no other one is";
+}
+
+// Of 1,000 samples three in ten are misread at every look, others each time.
+TEST(Looks, TellARateThatIsNotTheTargetWhereSamplesChangePlaces) {
+  fake::FakeOptions fake_options = falling_rate();
+  fake_options.margin = [](std::span<const float> theta, std::size_t i) {
+    const auto look = static_cast<std::size_t>(std::lround(-theta[0])) / 64;
+    const std::size_t shuffled = (i * 387 + look * 371) % 1000;
+    return shuffled < 300 ? -1.0F - static_cast<float>(shuffled) : static_cast<float>(shuffled);
+  };
+  const fake::FakeObjective objective(fake_options);
+  Workers workers(1);
+  Evaluators evaluators(objective, workers);
+  TrainOptions options{.optimizer = Sgd{.learning_rate = 1.0}, .metric = Metric::error_rate};
+  options.check_every = 64;
+  options.max_steps = 640;
+  std::vector<TrainJob> jobs(1);
+  jobs[0].theta = {0.0F, 0.0F};
+  jobs[0].targets = {0.15};
+  std::vector<TrainProgress> told;
+  train(
+      evaluators, jobs, options, nullptr, [&](const TrainProgress& news) { told.push_back(news); });
+  ASSERT_EQ(told.size(), 11U);
+  double sum = 0.0;
+  for (const TrainProgress& news : told) {
+    EXPECT_GT(news.metric, 0.18) << news.steps;
+    sum += news.metric;
+  }
+  EXPECT_NEAR(sum / 11.0, 0.3, 0.03);
 }
 
 }  // namespace

@@ -309,11 +309,13 @@ void StudyFlags::refuse_idle(const MethodOptions& string) const {
     throw UsageError(fmt::format("--max-evaluations: the budget of a proof, and the check is {}",
                                  name_of(string.check)));
   }
-  if (given("bead-average") && !compare() && !trains_beads_alone(string.method)) {
-    throw UsageError(
-        fmt::format("--bead-average: an option of methods that train each bead by itself, not of "
-                    "--method {}",
-                    name_of(string.method)));
+  for (const char* of_beads : {"bead-average", "bead-importance"}) {
+    if (given(of_beads) && !compare() && !trains_beads_alone(string.method)) {
+      throw UsageError(fmt::format(
+          "--{}: an option of methods that train each bead by itself, not of --method {}",
+          of_beads,
+          name_of(string.method)));
+    }
   }
   if (given("max-rounds") && string.method == Method::neb) {
     throw UsageError("--max-rounds: --method neb has --neb-cycles in its place");
@@ -363,6 +365,9 @@ void StudyFlags::set_training(StudyOptions& study) const {
   const BeadDefaults beads = default_beads(study);
   if (!given("bead-average")) {
     study.string.training.average = beads.average;
+  }
+  if (!given("bead-importance")) {
+    study.string.training.importance = beads.importance;
   }
   if (!given("bead-bend")) {
     study.string.bead_bend = beads.bend;

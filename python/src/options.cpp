@@ -163,10 +163,13 @@ void refuse_idle(const Json& given, const MethodOptions& string, const RepairOpt
   if (given.contains("repair_tries") && repair.mode == RepairMode::none) {
     throw UsageError("repair_tries: an option of repair=restarts, not of none");
   }
-  if (given.contains("bead_average") && !trains_beads_alone(string.method)) {
-    throw UsageError(fmt::format(
-        "bead_average: an option of methods that train each bead by itself, not of method={}",
-        name_of(string.method)));
+  for (const char* of_beads : {"bead_average", "bead_importance"}) {
+    if (given.contains(of_beads) && !trains_beads_alone(string.method)) {
+      throw UsageError(
+          fmt::format("{}: an option of methods that train each bead by itself, not of method={}",
+                      of_beads,
+                      name_of(string.method)));
+    }
   }
   if (given.contains("max_evaluations") && string.check != CheckKind::certified) {
     throw UsageError(fmt::format("max_evaluations: the budget of a proof, and the check is {}",

@@ -26,6 +26,10 @@ std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_
                                   : make_dnn_engine(network, largest_batch);
 }
 
+bool takes_weights(const Network& network) {
+  return !fits_population(network);
+}
+
 void losses_of_outputs(Loss loss,
                        const BatchView& batch,
                        std::span<const float> outputs,

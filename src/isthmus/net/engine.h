@@ -45,6 +45,11 @@ struct BatchView {
   /// shuffled epochs are. Null: not told, and of full batches all in their order. No engine looks
   /// at it: it is for objectives whose samples are elsewhere.
   const std::uint32_t* indices = nullptr;
+
+  /// What each sample's loss (count) is multiplied by in the mean and in its gradient, and where
+  /// its own loss is written (count); cross_entropy alone, see takes_weights. Null: 1, not told.
+  const float* weights = nullptr;
+  float* sample_losses = nullptr;
 };
 
 /// Evaluates one network architecture on a flat parameter vector. An engine owns all scratch memory
@@ -100,6 +105,10 @@ std::unique_ptr<Engine> make_dnn_engine(const Network& network, std::size_t larg
 /// The engine for a network: population for perceptrons whose input and every layer have width at
 /// most 64, dnn for everything else.
 std::unique_ptr<Engine> make_engine(const Network& network, std::size_t largest_batch);
+
+/// Whether that engine takes batches with weights: all networks but small perceptrons, which train
+/// as populations.
+bool takes_weights(const Network& network);
 
 /// The loss of each sample of a batch, from the network's outputs (count, K) on it: losses (count).
 /// Their mean is that of Engine::losses but for rounding. Throws UsageError for targets or labels

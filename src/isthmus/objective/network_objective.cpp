@@ -9,6 +9,7 @@
 
 #include "isthmus/core/error.h"
 #include "isthmus/objective/batches.h"
+#include "isthmus/objective/importance_batches.h"
 #include "isthmus/objective/network_context.h"
 #include "isthmus/objective/network_evaluator.h"
 #include "isthmus/objective/sample_checks.h"
@@ -65,11 +66,7 @@ class NetworkObjective final : public Objective {
           context_->options.draw_training_set(seed, stream_name({stream, draw_purpose})));
       validate_samples(*samples, "a drawn training set", context_->options);
     }
-    if (batch_size > samples->count) {
-      throw UsageError(fmt::format("batch_size: expected at most {} (the training samples), got {}",
-                                   samples->count,
-                                   batch_size));
-    }
+    refuse_larger(batch_size, samples->count);
     if (samples->streams > 0) {
       return windows(std::move(samples), batch_size);
     }
@@ -93,6 +90,27 @@ class NetworkObjective final : public Objective {
     return make_constant_batch(context_->full_batch(), context_);
   }
 
+  bool has_importance() const override {
+    const NetworkObjectiveOptions& options = context_->options;
+    return options.loss == Loss::cross_entropy && has_sample_losses(Metric::cross_entropy) &&
+           takes_weights(options.network) && !context_->augmentation && !options.draw_training_set;
+  }
+
+  std::unique_ptr<BatchSource> importance_batches(std::uint64_t seed,
+                                                  std::uint64_t stream,
+                                                  std::size_t batch_size,
+                                                  double importance,
+                                                  std::span<const float> expected) const override {
+    ISTHMUS_ASSERT(has_importance(), "importance has its conditions");
+    refuse_larger(batch_size, context_->train->count);
+    return make_importance_batches(context_->train,
+                                   batch_size,
+                                   importance,
+                                   expected,
+                                   seed,
+                                   stream_name({stream, order_purpose}));
+  }
+
   bool training_loss_is(Metric metric, Split split) const override {
     const bool is_the_loss = metric != Metric::perplexity && metric != Metric::error_rate &&
                              loss_of(metric) == context_->options.loss;
@@ -108,6 +126,13 @@ class NetworkObjective final : public Objective {
   }
 
  private:
+  static void refuse_larger(std::size_t batch_size, std::size_t samples) {
+    if (batch_size > samples) {
+      throw UsageError(fmt::format(
+          "batch_size: expected at most {} (the training samples), got {}", samples, batch_size));
+    }
+  }
+
   std::unique_ptr<BatchSource> windows(std::shared_ptr<const Samples> samples,
                                        std::size_t batch_size) const {
     const std::size_t size = samples->streams * samples->window;

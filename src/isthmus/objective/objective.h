@@ -213,6 +213,20 @@ class Objective {
                                                std::uint64_t stream,
                                                std::size_t batch_size) const = 0;
 
+  /// True if importance_batches() is defined: training samples that stand alone, with labels, under
+  /// the cross-entropy, the same ones at every step.
+  virtual bool has_importance() const { return false; }
+  /// Batches as those of make_importance_batches(), in the place of shuffled epochs. importance in
+  /// (0, 1).
+  virtual std::unique_ptr<BatchSource> importance_batches(
+      std::uint64_t /*seed*/,
+      std::uint64_t /*stream*/,
+      std::size_t /*batch_size*/,
+      double /*importance*/,
+      std::span<const float> /*expected*/) const {
+    ISTHMUS_ASSERT(false, "an objective with importance has its batches");
+  }
+
   /// True if the training loss of a full batch from batches() is by definition the value of
   /// `metric` on `split`: then a training step tells the metric for free.
   virtual bool training_loss_is(Metric metric, Split split) const = 0;

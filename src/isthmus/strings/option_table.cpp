@@ -69,6 +69,16 @@ const OptionTable<StringOptions>& string_option_table() {
                    "steps of its training; 0: as it is",
            .preset = "strict: 0.99 for losses of images and error rates of perceptrons; else 0"}),
       number_option<S>(
+          "bead_importance",
+          [](auto& s) -> auto& { return s.training.importance; },
+          Range::between(0.0, 0.95),
+          {.flag = "bead-importance",
+           .help =
+               "Share of a bead's batches that is drawn by what each sample's last gradient was "
+               "worth, in the place of shuffled epochs (cross-entropy of samples that stand "
+               "alone); 0: none",
+           .preset = "0"}),
+      number_option<S>(
           "max_rounds",
           [](auto& s) -> auto& { return s.max_rounds; },
           Range::at_least(1),

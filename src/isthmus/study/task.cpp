@@ -55,6 +55,7 @@ StudyOptions options_of(Problem problem, Protocol protocol, void (*set)(StudyOpt
   set_repair(options);
   const BeadDefaults beads = default_beads(options);
   options.string.training.average = beads.average;
+  options.string.training.importance = beads.importance;
   options.string.bead_bend = beads.bend;
   return options;
 }
@@ -134,7 +135,11 @@ BeadDefaults default_beads(const StudyOptions& options) {
       !(by_loss || is_perceptron(problem.network))) {
     return {};
   }
-  return {.average = options.string.training.batch_size > 0 ? 0.99 : 0.0, .bend = 1.5};
+  const bool batches = options.string.training.batch_size > 0;
+  const bool weighs = by_loss && problem.loss == Loss::cross_entropy &&
+                      takes_weights(problem.network) && !is_recurrent(problem.network);
+  return {
+      .average = batches ? 0.99 : 0.0, .importance = batches && weighs ? 0.5 : 0.0, .bend = 1.5};
 }
 
 }  // namespace isthmus

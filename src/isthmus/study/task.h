@@ -44,6 +44,7 @@ CheckKind default_check(const Network& network, Metric metric, Protocol protocol
 /// How beads train and begin: see TrainOptions::average and GreedyOptions::bead_bend.
 struct BeadDefaults {
   double average = 0.0;
+  double importance = 0.0;
   double bend = 0.0;
 };
 

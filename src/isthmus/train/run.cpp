@@ -43,8 +43,16 @@ void average_in(std::span<const float> theta,
 std::unique_ptr<BatchSource> batches_of(const Objective& objective,
                                         const TrainOptions& options,
                                         const TrainJob& job) {
-  return objective.batches(
-      job.seed, stream_name({job.stream, batches_purpose}), options.batch_size);
+  const std::uint64_t stream = stream_name({job.stream, batches_purpose});
+  if (options.importance == 0.0) {
+    return objective.batches(job.seed, stream, options.batch_size);
+  }
+  const bool tells = options.split == Split::train && options.metric == Metric::cross_entropy;
+  return objective.importance_batches(job.seed,
+                                      stream,
+                                      options.batch_size,
+                                      options.importance,
+                                      tells ? job.expected : std::span<const float>());
 }
 
 TrainRun::TrainRun(const TrainPlan& the_plan, std::size_t job_index)

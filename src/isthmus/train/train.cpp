@@ -149,6 +149,11 @@ void TrainOptions::validate_for(const Objective& objective) const {
         "its {}, got one that does not",
         name_of(metric)));
   }
+  if (importance > 0.0 && !objective.has_importance()) {
+    throw UsageError(
+        "importance: expected training samples that stand alone, with labels and under the "
+        "cross-entropy, not augmented and of a network that is no small perceptron; use 0");
+  }
   if (std::holds_alternative<Polyak>(optimizer) && !loss_is_metric(objective, *this)) {
     throw UsageError(fmt::format(
         "polyak: expected a metric that is the training loss of full batches (its steps aim at the "

@@ -83,6 +83,10 @@ struct TrainOptions {
   /// 10)). It is what is looked at, and what a job that reaches a target or spends its budget
   /// gives; training goes on from theta. Looks at it are never free. Not with a loss window.
   double average = 0.0;
+  /// In [0, 1). If > 0 samples are drawn by importance, that share of a batch by what their last
+  /// known gradients are worth: see make_importance_batches. Only of batches, and where
+  /// Objective::has_importance.
+  double importance = 0.0;
   std::size_t max_steps = 100000;  ///< budget of one job, >= 1
   /// A job has diverged when its training loss is not finite, or exceeds this multiple of the first
   /// one (0: only when not finite).
@@ -114,8 +118,8 @@ inline constexpr auto enum_names<Termination> =
 
 /// How a job ended and what it cost. Metrics are NaN where there was no look; an error rate is
 /// looked at only until it is known to exceed the target, the samples that were last misread or
-/// nearly so first; what it is then is estimated from those and a few of the others. Estimated looks
-/// (LookKind) count as looks; a value that reaches the target is never one of theirs.
+/// nearly so first; what it is then is estimated from those and a few of the others. Estimated
+/// looks (LookKind) count as looks; a value that reaches the target is never one of theirs.
 struct TrainSummary {
   Termination termination = Termination::budget;
   double first_metric = 0.0;  ///< at the first look

@@ -46,6 +46,12 @@ void TrainOptions::validate() const {
   if (!(average >= 0.0 && average < 1.0)) {
     refuse("average", "in [0, 1)", average);
   }
+  if (!(importance >= 0.0 && importance < 1.0)) {
+    refuse("importance", "in [0, 1)", importance);
+  }
+  if (importance > 0.0 && batch_size == 0) {
+    refuse("importance", "0 with full batches (batch_size 0)", importance);
+  }
   if (average > 0.0 && loss_window > 0) {
     throw UsageError(fmt::format(
         "average: expected 0 with a loss_window, whose mean loss is not that of an average, got {} "

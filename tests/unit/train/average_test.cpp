@@ -29,7 +29,7 @@ constexpr double decay = 0.95;
 constexpr double never = -1.0;
 
 // Points of three classes around three places; a batch of 16 tells little of all of them.
-std::unique_ptr<Objective> clouds() {
+std::unique_ptr<Objective> clouds(std::size_t units = 16) {
   Rng rng(31, 1);
   Samples samples;
   samples.count = 3000;
@@ -48,7 +48,7 @@ std::unique_ptr<Objective> clouds() {
   data->test = std::move(samples);
   NetworkObjectiveOptions options;
   options.network = {.input = {2},
-                     .layers = {Linear{.out_features = 16},
+                     .layers = {Linear{.out_features = units},
                                 Activation{Activation::Kind::relu},
                                 Linear{.out_features = 3}}};
   options.data = std::move(data);
@@ -215,10 +215,12 @@ TEST(Average, GivesAPopulationTheBitsOfSingles) {
 }
 
 TEST(Average, GoesOnFromItsStateWithTheSameBits) {
-  const auto objective = clouds();
-  for (const Metric metric : {Metric::cross_entropy, Metric::error_rate}) {
+  const auto objective = clouds(80);
+  for (const double importance : {0.0, 0.5}) {
+    const Metric metric = importance > 0.0 ? Metric::cross_entropy : Metric::error_rate;
     TrainOptions options = options_of(metric);
     options.looks = LookKind::estimated;
+    options.importance = importance;
     const testing::TemporaryFolder folder;
     TrainJob unbroken = job_of(*objective, {never});
     train_on(*objective, {&unbroken, 1}, options);
@@ -245,6 +247,47 @@ TEST(Average, GoesOnFromItsStateWithTheSameBits) {
       EXPECT_EQ(again.summary.gradient_samples, unbroken.summary.gradient_samples);
     }
   }
+}
+
+TEST(Importance, IsForBatchesOfObjectivesThatHaveIt) {
+  TrainOptions options = options_of(Metric::cross_entropy);
+  options.importance = 0.5;
+  const auto large = clouds(80);
+  EXPECT_NO_THROW(options.validate_for(*large));
+  const auto small = clouds(16);
+  EXPECT_FALSE(small->has_importance());
+  expect_error<UsageError>([&] { options.validate_for(*small); },
+                           {"importance", "small perceptron", "use 0"});
+  options.batch_size = 0;
+  expect_error<UsageError>([&] { options.validate_for(*large); }, {"importance", "batch_size 0"});
+  options.batch_size = 16;
+  options.importance = 1.0;
+  expect_error<UsageError>([&] { options.validate_for(*large); }, {"importance", "[0, 1)"});
+}
+
+// The noise of its batches is smaller, by the same number of samples.
+TEST(Importance, LowersTheNoiseOfTheGradient) {
+  const auto objective = clouds(80);
+  TrainJob trained = job_of(*objective, {never});
+  train_on(*objective, {&trained, 1}, options_of(Metric::cross_entropy));
+  const auto whole = objective->batches(0, 0, 0);
+  const auto evaluator = objective->evaluator();
+  double loss = 0.0;
+  std::vector<float> mean(trained.theta.size());
+  evaluator->losses_and_gradients(trained.theta, whole->next(), nullptr, {&loss, 1}, mean);
+  const auto noise = [&](BatchSource& source) {
+    std::vector<float> gradient(mean.size());
+    double sum = 0.0;
+    for (int step = 0; step < 1200; ++step) {
+      evaluator->losses_and_gradients(trained.theta, source.next(), nullptr, {&loss, 1}, gradient);
+      for (std::size_t i = 0; i < mean.size() && step >= 600; ++i) {
+        sum += (gradient[i] - mean[i]) * (gradient[i] - mean[i]);
+      }
+    }
+    return sum;
+  };
+  EXPECT_LT(noise(*objective->importance_batches(1, 2, 16, 0.5, {})),
+            0.7 * noise(*objective->batches(1, 2, 16)));
 }
 
 // A state that was left at the last target has both: what is told again is the average, what trains

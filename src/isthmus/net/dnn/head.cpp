@@ -96,6 +96,7 @@ float* Head::values(std::size_t index) const {
 
 double Head::forward(const Step& step, const BatchView& batch, double scale) {
   scale_ = scale;
+  weights_ = batch.weights;
   for (std::size_t i = 0; i < count_; ++i) {
     labels_[i] = label_of(batch, i, outputs_);
   }
@@ -115,7 +116,11 @@ double Head::forward(const Step& step, const BatchView& batch, double scale) {
   }
   double sum = 0.0;
   for (std::size_t i = 0; i < count_; ++i) {
-    sum += std::log(sums_[i]) - (chosen_[i] - static_cast<double>(largest_[i]));
+    const double loss = std::log(sums_[i]) - (chosen_[i] - static_cast<double>(largest_[i]));
+    if (batch.sample_losses != nullptr) {
+      batch.sample_losses[i] = static_cast<float>(loss);
+    }
+    sum += weights_ == nullptr ? loss : static_cast<double>(weights_[i]) * loss;
   }
   return sum;
 }
@@ -143,13 +148,14 @@ void Head::add_powers(std::size_t index, std::size_t width) {
 void Head::differentiate(std::size_t index, std::size_t width, float* bias_gradient) {
   const Loops& loop = loops();
   const std::size_t first = index * tile_width;
-  const auto hit = static_cast<float>(scale_);
   std::fill_n(bias_gradient, width, 0.0F);
   float* row = values(index);
   for (std::size_t i = 0; i < count_; ++i, row += width) {
     const double share = std::exp(static_cast<double>(references_[index * count_ + i]) -
                                   static_cast<double>(largest_[i]));
-    loop.scale_row(width, static_cast<float>(scale_ * share / sums_[i]), row, bias_gradient);
+    const double scale = weights_ == nullptr ? scale_ : scale_ * static_cast<double>(weights_[i]);
+    const auto hit = static_cast<float>(scale);
+    loop.scale_row(width, static_cast<float>(scale * share / sums_[i]), row, bias_gradient);
     if (labels_[i] >= first && labels_[i] < first + width) {
       row[labels_[i] - first] -= hit;
       bias_gradient[labels_[i] - first] -= hit;

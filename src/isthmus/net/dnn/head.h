@@ -22,8 +22,8 @@ class Head {
 
   Head(const Site& site, const Linear& linear);
 
-  /// The sum over the batch of the losses, as sum_of_losses; of the batch only its labels are read.
-  /// In training, backward() will be that of the sum times `scale`.
+  /// The sum over the batch of the losses, as sum_of_losses; of the batch only labels and weights
+  /// are read. In training, backward() will be that of the sum times `scale`.
   double forward(const Step& step, const BatchView& batch, double scale);
   /// Writes the gradients of the layer, and those of its input if it has any.
   void backward(const Step& step);
@@ -63,6 +63,7 @@ class Head {
   Tile rest_;  // the last one, if it is narrower
 
   double scale_ = 0.0;                // of the last forward pass, like all below
+  const float* weights_ = nullptr;    // those of the batch
   std::vector<std::size_t> labels_;   // (count)
   std::vector<float> references_;     // (tiles, count) in training, else (count)
   std::vector<float> largest_;        // (count)

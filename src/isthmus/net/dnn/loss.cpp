@@ -84,11 +84,16 @@ double sum_of_losses(Loss loss,
   }
   double sum = 0.0;
   for (std::size_t i = 0; i < batch.count; ++i) {
-    sum += cross_entropy(width,
-                         outputs + i * width,
-                         label_of(batch, i, width),
-                         gradient == nullptr ? nullptr : gradient + i * width,
-                         scale);
+    const double weight = batch.weights == nullptr ? 1.0 : static_cast<double>(batch.weights[i]);
+    const double found = cross_entropy(width,
+                                       outputs + i * width,
+                                       label_of(batch, i, width),
+                                       gradient == nullptr ? nullptr : gradient + i * width,
+                                       scale * weight);
+    if (batch.sample_losses != nullptr) {
+      batch.sample_losses[i] = static_cast<float>(found);
+    }
+    sum += weight * found;
   }
   return sum;
 }

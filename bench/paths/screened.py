@@ -47,7 +47,8 @@ def main():
         folder = arguments.runs / name
         command = [arguments.isthmus, "sweep", "--network", str(network), "--dataset", arguments.dataset, "--metric",
                    "cross_entropy", "--thresholds", arguments.threshold, "--pairs", arguments.pairs, "--check",
-                   "screened", "--other-split", "none", "--bead-average", "0", "--bead-bend", "0", "--out", str(folder)]
+                   "screened", "--other-split", "none", "--bead-average", "0", "--bead-bend", "0",
+                   "--bead-importance", "0", "--out", str(folder)]
         if folder.exists():
             command.append("--resume")
         if not (folder / "summary.json").exists():

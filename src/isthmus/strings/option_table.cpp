@@ -77,7 +77,7 @@ const OptionTable<StringOptions>& string_option_table() {
                "Share of a bead's batches that is drawn by what each sample's last gradient was "
                "worth, in the place of shuffled epochs (cross-entropy of samples that stand "
                "alone); 0: none",
-           .preset = "0"}),
+           .preset = "strict: 0.5 for cross-entropies of images; else 0"}),
       number_option<S>(
           "max_rounds",
           [](auto& s) -> auto& { return s.max_rounds; },

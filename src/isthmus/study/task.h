@@ -41,7 +41,7 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
 /// published rules are about grids.
 CheckKind default_check(const Network& network, Metric metric, Protocol protocol);
 
-/// How beads train and begin: see TrainOptions::average and GreedyOptions::bead_bend.
+/// How beads train and begin: see TrainOptions::average and importance, and GreedyOptions::bead_bend.
 struct BeadDefaults {
   double average = 0.0;
   double importance = 0.0;
@@ -50,7 +50,7 @@ struct BeadDefaults {
 
 /// Averages that begin beyond the bend where that was measured to cost less: under the strict
 /// protocol for images that are not distorted, by a loss, or by the error rate of a perceptron. No
-/// averages on full batches, whose looks are free.
+/// averages on full batches, whose looks are free. Importance by a cross-entropy alone.
 BeadDefaults default_beads(const StudyOptions& options);
 
 }  // namespace isthmus

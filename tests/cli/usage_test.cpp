@@ -130,7 +130,7 @@ TEST(Usage, OptionsOfConnect) {
       {{"quadratic", "--method", "neb", "--bead-average", "0.9"},
        {"--bead-average", "--method neb"}},
       {{"mnist", "--bead-importance", "1"}, {"bead-importance", "[0, 0.95]", "got 1"}},
-      {{"mnist", "--bead-importance", "0.5", "--bead-batch-size", "0"},
+      {{"mnist", "--bead-importance", "0.5", "--batch-size", "0"},
        {"importance", "batch_size 0", "got 0.5"}},
       {{"mnist", "--method", "neb", "--bead-importance", "0.5"},
        {"--bead-importance", "--method neb"}},

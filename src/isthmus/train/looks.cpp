@@ -139,7 +139,11 @@ Evaluation Looks::at_margins(TrainRun& run,
     run.per_sample[order[i]] = found_[i];
   }
   seen = evaluation.value;
-  if (!evaluation.complete) {
+  constexpr std::size_t steps_between_estimates = 64;
+  if (!evaluation.complete &&
+      run.summary().steps % steps_between_estimates >= plan_.options.check_every) {
+    seen = run.summary().last_metric;
+  } else if (!evaluation.complete) {
     const std::span<const std::uint32_t> rest = order.subspan(looked);
     const double misread = at_some(run, theta, rest);
     evaluation.samples += some_.size();

@@ -217,7 +217,7 @@ class Objective {
   /// the cross-entropy, the same ones at every step.
   virtual bool has_importance() const { return false; }
   /// Batches as those of make_importance_batches(), in the place of shuffled epochs. importance in
-  /// (0, 1).
+  /// (0, 1); expected: about the losses of the training samples, or empty.
   virtual std::unique_ptr<BatchSource> importance_batches(
       std::uint64_t /*seed*/,
       std::uint64_t /*stream*/,

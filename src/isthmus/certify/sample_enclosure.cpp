@@ -16,9 +16,6 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 // Formulas of units do not overflow up to here.
 constexpr double no_overflow = 0x1p+500;
 
-// Second differences below this part of the largest value count as zero.
-constexpr double no_kink = 0x1p-47;
-
 // The largest magnitude, infinity if a number is not finite.
 double largest_of(std::span<const double> numbers) {
   constexpr std::size_t lanes = 8;
@@ -49,25 +46,6 @@ void SampleEnclosure::look_at_values() {
   }
   if (!(largest_ <= no_overflow)) {
     radius_ = infinity;
-  }
-}
-
-// points_[i] = (1 - t) A + t B with the products of column `from`.
-void SampleEnclosure::affine_values(const SampleStep& step, std::size_t from, std::size_t i) {
-  const double t = grid_.t(i);
-  Numbers& bias = next_low_;
-  bias.resize(step.outputs);
-  for (std::size_t o = 0; o < step.outputs; ++o) {
-    bias[o] = (1.0 - t) * step.weights.bias_a[o] + t * step.weights.bias_b[o];
-  }
-  points_[i].resize(step.out_rows);
-  const double* at_a = at_a_[from].data();
-  const double* at_b = at_b_[from].data();
-  double* to = points_[i].data();
-  for (std::size_t p = 0; p < step.positions; ++p) {
-    for (std::size_t o = 0; o < step.outputs; ++o) {
-      *to++ = (1.0 - t) * *at_a++ + t * *at_b++ + bias[o];
-    }
   }
 }
 
@@ -147,8 +125,7 @@ void SampleEnclosure::fill_spreads(const SampleStep& step, Group& group) {
       }
     }
     for (std::size_t j = 0; j < group.count; ++j) {
-      norms_[group.from + j][p] =
-          (std::sqrt(squares[2 * j]) + std::sqrt(squares[2 * j + 1])) * (1.0 + 0x1p-30);
+      norms_[group.from + j][p] = norm_of(squares[2 * j], squares[2 * j + 1]);
     }
   }
 }
@@ -234,52 +211,6 @@ void SampleEnclosure::multiply(const SampleStep& step, std::span<Group> groups) 
   }
 }
 
-// Whether the values at the points are cheaper to multiply by their second differences.
-bool SampleEnclosure::use_second_differences(std::size_t rows) {
-  const std::size_t n = grid_.parts;
-  if (n < 3) {
-    return false;
-  }
-  columns_.resize(std::max(columns_.size(), n - 1));
-  const double least = no_kink * largest_;
-  std::size_t bent = 0;
-  std::size_t used = 0;
-  for (std::size_t j = 1; j < n; ++j) {
-    Numbers& column = columns_[j - 1];
-    column.resize(rows);
-    const double* const before = points_[j - 1].data();
-    const double* const here = points_[j].data();
-    const double* const behind = points_[j + 1].data();
-    for (std::size_t row = 0; row < rows; ++row) {
-      const double second = (behind[row] - here[row]) - (here[row] - before[row]);
-      const bool kink = std::abs(second) > least;
-      column[row] = kink ? second : 0.0;
-      bent += kink ? 1 : 0;
-      used += here[row] != 0.0 ? 1 : 0;
-    }
-  }
-  return bent < used;
-}
-
-// inputs_ = value and difference at the first point, second differences. Returns a bound on the sum
-// of the magnitudes that make up a value.
-double SampleEnclosure::second_differences() {
-  const std::size_t n = grid_.parts;
-  const std::size_t rows = points_[0].size();
-  columns_.resize(std::max(columns_.size(), n));
-  columns_[n - 1].resize(rows);
-  for (std::size_t row = 0; row < rows; ++row) {
-    columns_[n - 1][row] = points_[1][row] - points_[0][row];
-  }
-  inputs_ = {points_[0].data(), columns_[n - 1].data()};
-  double slope = largest_of(columns_[n - 1]);
-  for (std::size_t j = 0; j + 1 < n; ++j) {
-    inputs_.push_back(columns_[j].data());
-    slope += largest_of(columns_[j]);
-  }
-  return largest_ + static_cast<double>(n) * slope;
-}
-
 // Sums of second differences, in the place of these.
 void SampleEnclosure::sum_up(std::vector<Numbers>& products) const {
   Numbers slope;
@@ -295,6 +226,18 @@ void SampleEnclosure::sum_up(std::vector<Numbers>& products) const {
   }
 }
 
+SampleEnclosure::Spread SampleEnclosure::spread_of(double low, double high) {
+  const auto middle = static_cast<float>(0.5 * (low + high));
+  const auto center = static_cast<double>(middle);
+  const double reach = std::max(high - center, center - low);
+  const bool none = low == 0.0 && high == 0.0;
+  return {middle, none ? 0.0F : static_cast<float>(reach * (1.0 + 0x1p-22) + 0x1p-120)};
+}
+
+double SampleEnclosure::norm_of(double middles, double reaches) {
+  return (std::sqrt(middles) + std::sqrt(reaches)) * (1.0 + 0x1p-30);
+}
+
 // The deviations as products take them.
 void SampleEnclosure::prepare_spreads(const SampleStep& step) {
   const std::size_t rows = step.positions * step.outputs;
@@ -306,27 +249,53 @@ void SampleEnclosure::prepare_spreads(const SampleStep& step) {
     spread_[i].resize(rows);
     norms_[i].resize(step.positions);
     for (std::size_t row = 0; row < step.in_rows; ++row) {
-      const double low = low_[i][row];
-      const double high = high_[i][row];
-      // The middle is the number in float32 itself; the reach is rounded upwards.
-      centers_[i][row] = static_cast<float>(0.5 * (low + high));
-      const auto center = static_cast<double>(centers_[i][row]);
-      const double reach = std::max(high - center, center - low);
-      const bool none = low == 0.0 && high == 0.0;
-      reaches_[i][row] = none ? 0.0F : static_cast<float>(reach * (1.0 + 0x1p-22) + 0x1p-120);
+      const Spread spread = spread_of(low_[i][row], high_[i][row]);
+      centers_[i][row] = spread.middle;
+      reaches_[i][row] = spread.reach;
     }
   }
 }
 
 // All products of a step: at_a_, at_b_ of the values at the points with the weights at both ends of
-// the segment, and those of the deviations. Returns how far the first may be off.
-double SampleEnclosure::multiply_all(const SampleStep& step) {
+// the segment, and those of the deviations; only the first two of those where the others are kinks.
+SampleEnclosure::Plan SampleEnclosure::multiply_all(const SampleStep& step) {
+  constexpr std::size_t few = 4;
   const std::size_t n = grid_.parts;
-  for (std::size_t i = 0; i <= n; ++i) {
+  Plan plan;
+  plan.second = find_bends(step.in_rows);
+  plan.kinks = plan.second && step.positions > 1 && few * bent_.count <= n * step.in_rows &&
+               few * find_deviations(step.in_rows) <= n * step.in_rows;
+  const std::size_t columns = plan.kinks ? 2 : n + 1;
+  for (std::size_t i = 0; i < columns; ++i) {
     at_a_[i].resize(step.positions * step.outputs);
     at_b_[i].resize(step.positions * step.outputs);
   }
-  prepare_spreads(step);
+  double magnitude = largest_;
+  if (plan.kinks) {
+    make_kinks(step);
+    magnitude = second_differences(true);
+    multiply_first_two(step);
+  } else {
+    prepare_spreads(step);
+    if (plan.second) {
+      fill_columns(step.in_rows);
+      magnitude = second_differences(false);
+    }
+    multiply_columns(step, plan);
+  }
+  if (!plan.second) {
+    plan.error = up(step.weights.row_sum * gamma(step.inputs + 8) * magnitude);
+    return plan;
+  }
+  const auto points = static_cast<double>(n);
+  plan.error = up(step.weights.row_sum * (gamma(step.inputs + 2 * n + 8) * magnitude +
+                                          points * points * no_kink * largest_));
+  return plan;
+}
+
+// Columns of values (or second differences) and deviations, in groups.
+void SampleEnclosure::multiply_columns(const SampleStep& step, const Plan& plan) {
+  const std::size_t n = grid_.parts;
   std::size_t used = 0;
   const auto add = [&](bool of_points, std::size_t from, std::size_t count) {
     groups_.resize(std::max(groups_.size(), used + 1));
@@ -334,10 +303,7 @@ double SampleEnclosure::multiply_all(const SampleStep& step) {
     groups_[used].from = from;
     groups_[used++].count = count;
   };
-  const bool second = use_second_differences(step.in_rows);
-  double magnitude = largest_;
-  if (second) {
-    magnitude = second_differences();
+  if (plan.second) {
     add(true, 0, 2);
     for (std::size_t j = 2; j <= n; ++j) {
       add(true, j, 1);
@@ -357,18 +323,10 @@ double SampleEnclosure::multiply_all(const SampleStep& step) {
     add(false, i, std::min(width, n - i));
   }
   multiply(step, {groups_.data(), used});
-  if (!second) {
-    return up(step.weights.row_sum * gamma(step.inputs + 8) * magnitude);
-  }
-  sum_up(at_a_);
-  sum_up(at_b_);
-  const auto points = static_cast<double>(n);
-  return up(step.weights.row_sum *
-            (gamma(step.inputs + 2 * n + 8) * magnitude + points * points * no_kink * largest_));
 }
 
-// The first linear step: its values are affine in t.
-void SampleEnclosure::first_values(const SampleStep& step) {
+// Of the first linear step: its values are affine in t.
+SampleEnclosure::Plan SampleEnclosure::first_products(const SampleStep& step) {
   at_a_[0].resize(step.positions * step.outputs);
   at_b_[0].resize(step.positions * step.outputs);
   inputs_ = {points_[0].data()};
@@ -377,55 +335,9 @@ void SampleEnclosure::first_values(const SampleStep& step) {
   groups_[0].from = 0;
   groups_[0].count = 1;
   multiply(step, {groups_.data(), 1});
-  radius_ = value_error(step, up(step.weights.row_sum * gamma(step.inputs + 8) * largest_));
-  count_ = grid_.parts + 1;
-  for (std::size_t i = 0; i <= grid_.parts; ++i) {
-    affine_values(step, 0, i);
-  }
-  look_at_values();
-}
-
-// A linear step behind the first.
-void SampleEnclosure::linear(const SampleStep& step) {
-  const double error = multiply_all(step);
-  const SampleWeights& weights = step.weights;
-  const double size = weights.row_sum * largest_ + error;
-  const double bend_error =
-      up(grid_.width * (4.0 * error + 0x1p-48 * size) + float_underflow * (1.0 + weights.row_sum));
-  const double gamma_float = float_gamma(step.inputs + 12);
-  radius_ = value_error(step, error);
-  for (std::size_t i = 0; i < grid_.parts; ++i) {
-    low_[i].resize(step.out_rows);
-    high_[i].resize(step.out_rows);
-    for (std::size_t p = 0; p < step.positions; ++p) {
-      const double float_error = gamma_float * norms_[i][p];
-      for (std::size_t o = 0; o < step.outputs; ++o) {
-        const std::size_t row = p * step.outputs + o;
-        const double bend = grid_.width * ((at_b_[i + 1][row] - at_b_[i][row]) -
-                                           (at_a_[i + 1][row] - at_a_[i][row]));
-        const auto turned = static_cast<double>(turned_[i][row]);
-        const auto middle = static_cast<double>(middle_[i][row]);
-        const double spread = static_cast<double>(spread_[i][row]) * (1.0 + 2.0 * gamma_float) +
-                              0.5 * grid_.width * std::abs(turned) +
-                              (weights.size[o] + 2.0 * weights.change[o]) * float_error +
-                              bend_error;
-        const double around =
-            spread + 0x1p-48 * (spread + std::abs(bend) + std::abs(middle) + std::abs(turned));
-        low_[i][row] = middle - bend - around;
-        high_[i][row] = middle - bend + around;
-      }
-    }
-  }
-  for (std::size_t i = 0; i <= grid_.parts; ++i) {
-    affine_values(step, i, i);
-  }
-  flat_ = false;
-  look_at_values();
-  for (std::size_t i = 0; i < grid_.parts; ++i) {
-    if (!(largest_of(low_[i]) + largest_of(high_[i]) <= no_overflow)) {
-      radius_ = infinity;
-    }
-  }
+  Plan plan;
+  plan.error = up(step.weights.row_sum * gamma(step.inputs + 8) * largest_);
+  return plan;
 }
 
 }  // namespace isthmus

@@ -9,6 +9,7 @@
 
 #include "isthmus/certify/enclosure.h"
 #include "isthmus/certify/sample_network.h"
+#include "isthmus/certify/sample_tiles.h"
 
 namespace isthmus {
 
@@ -96,11 +97,37 @@ class SampleEnclosure {
     std::size_t width() const { return count > 2 ? most_columns : count; }
   };
 
-  void first_values(const SampleStep& step);
-  double multiply_all(const SampleStep& step);
-  bool use_second_differences(std::size_t rows);
-  double second_differences();
-  void sum_up(std::vector<Numbers>& products) const;
+  // A deviation as products take it: the number in float32 next to the middle, and how far the
+  // bounds are from that, rounded upwards.
+  struct Spread {
+    float middle;
+    float reach;
+  };
+  static Spread spread_of(double low, double high);
+  // Of what goes into one position: the norms of middles and reaches, from their squares.
+  static double norm_of(double middles, double reaches);
+
+  // How the products of one linear step are made, and how far they may be off.
+  struct Plan {
+    bool second = false;  // of second differences
+    bool kinks = false;   // which are few, like the deviations: in kinks_, tile by tile
+    double error = 0.0;
+  };
+
+  // Second differences below this part of the largest value count as zero.
+  static constexpr double no_kink = 0x1p-47;
+
+  Plan first_products(const SampleStep& step);
+  Plan multiply_all(const SampleStep& step);
+  void multiply_columns(const SampleStep& step, const Plan& plan);
+  bool find_bends(std::size_t rows);
+  std::size_t find_deviations(std::size_t rows);
+  double second_differences(bool kinks);
+  void fill_columns(std::size_t rows);
+  void make_kinks(const SampleStep& step);
+  void place_kinks(const SampleStep& step);
+  void measure_kinks(const SampleStep& step);
+  void multiply_first_two(const SampleStep& step);
   void prepare_spreads(const SampleStep& step);
   template <class Number>
   void gather(const SampleStep& step, std::span<const Number* const> columns, Group& group);
@@ -109,7 +136,12 @@ class SampleEnclosure {
   void run_points(const SampleStep& step, const Group& group, std::size_t panel);
   void run_spreads(const SampleStep& step, const Group& group, std::size_t panel);
   void multiply(const SampleStep& step, std::span<Group> groups);
-  void linear(const SampleStep& step);
+  void linear(const SampleStep& step, bool first);
+  void load_tile(const SampleStep& step, const Plan& plan, std::size_t w, std::size_t panel);
+  void sum_up(std::vector<Numbers>& products) const;
+  void add_kinks_to_tile(const SampleStep& step, std::size_t w, std::size_t panel);
+  void form_tile(const SampleStep& step, std::size_t w, std::size_t panel);
+  void keep_tile(const SampleStep& step, std::size_t w, std::size_t panel);
   void margins(const SampleStep& step, std::size_t label, SampleMargins& out);
   void label_spreads(const SampleStep& step, std::size_t label);
   void unit(const SampleStep& step);
@@ -118,7 +150,6 @@ class SampleEnclosure {
                       const Numbers& in,
                       const Counts& winners,
                       Numbers& out) const;
-  void affine_values(const SampleStep& step, std::size_t from, std::size_t i);
   void look_at_values();
   double value_error(const SampleStep& step, double product_error) const;
 
@@ -151,6 +182,25 @@ class SampleEnclosure {
   std::vector<Numbers> norms_;  // (interval), (position): of what enters there
   std::vector<Group> groups_;
   Counts is_used_;
+
+  // Rows with a second difference or a deviation; and the products of few of them.
+  struct SomeRows {
+    std::vector<Counts> of;  // each point, or interval
+    std::size_t count = 0;
+  };
+  SomeRows bent_;
+  SomeRows deviating_;
+  Kinks kinks_;
+  std::vector<std::uint32_t> kink_rows_;
+  Counts kink_values_;  // of each row: how many, then where the next one goes
+  Counts kink_deviations_;
+  Buffer<Entry> entries_;  // (positions, inputs)
+  Counts entry_count_;
+  Numbers first_two_;  // (rows + 1, 2)
+  SampleTile tile_;
+  double bend_error_ = 0.0;  // of -q D dh
+  std::vector<float> times_;
+  std::vector<double> float_error_;
 };
 
 }  // namespace isthmus

@@ -53,6 +53,9 @@ SampleWeights weights_of(const Step& step, std::span<const float> a, std::span<c
     made.bias_b.push_back(step.bias_offset ? static_cast<double>(b[bias]) : 0.0);
     made.bias = std::max({made.bias, std::abs(made.bias_a[o]), std::abs(made.bias_b[o])});
   }
+  for (std::vector<double>* numbers : {&made.bias_a, &made.bias_b, &made.size, &made.change}) {
+    numbers->resize(panels * sample_panel, 0.0);
+  }
   return made;
 }
 
@@ -73,6 +76,36 @@ void place_inputs(const Step& step, const Order& order, SampleStep& made) {
       made.places[next[order(term.row)]++] = {static_cast<std::uint32_t>(p), term.column};
     }
   }
+  if (step.positions() > 1) {
+    made.rows.assign(step.positions() * step.inputs, static_cast<std::uint32_t>(step.in_rows));
+    for (std::size_t row = 0; row < step.in_rows; ++row) {
+      for (std::size_t i = made.first[row]; i < made.first[row + 1]; ++i) {
+        made.rows[made.places[i].position * step.inputs + made.places[i].column] =
+            static_cast<std::uint32_t>(row);
+      }
+    }
+  }
+}
+
+// What is taken along with a linear step, of the steps behind it.
+void join_units(std::span<const Step> behind, SampleStep& made) {
+  made.pools = !behind.empty() && behind[0].kind == Step::Kind::max_pool;
+  made.tile_first.assign(1, 0);
+  for (std::uint32_t p = 0; !made.pools && p < made.positions; ++p) {
+    made.tiled.push_back(p);
+    made.tile_first.push_back(p + 1);
+  }
+  if (made.pools) {  // the windows of the first output, whose rows are the positions
+    const std::size_t tiles = behind[0].out_rows / made.outputs;
+    for (std::size_t p = 0; p < tiles; ++p) {
+      for (std::size_t k = behind[0].first[p]; k < behind[0].first[p + 1]; ++k) {
+        made.tiled.push_back(behind[0].terms[k].row);
+      }
+      made.tile_first.push_back(made.tiled.size());
+    }
+    behind = behind.subspan(1);
+  }
+  made.relu = !behind.empty() && behind[0].kind == Step::Kind::relu;
 }
 
 // A maximum of ReLUs is the ReLU of the maximum, of which there are fewer.
@@ -93,7 +126,9 @@ SampleNetwork::SampleNetwork(const std::vector<Step>& steps,
                              std::span<const float> b)
     : first_(first_linear(steps)) {
   Order order;
-  for (const Step& step : in_cheap_order(steps)) {
+  const std::vector<Step> ordered = in_cheap_order(steps);
+  for (std::size_t index = 0; index < ordered.size(); ++index) {
+    const Step& step = ordered[index];
     SampleStep& made = steps_.emplace_back();
     made.kind = step.kind;
     made.in_rows = step.in_rows;
@@ -105,12 +140,16 @@ SampleNetwork::SampleNetwork(const std::vector<Step>& steps,
         made.inputs = step.inputs;
         made.weights = weights_of(step, a, b);
         place_inputs(step, order, made);
-        order = {step.positions(), step.outputs};
+        join_units(std::span(ordered).subspan(index + 1), made);
+        order = {made.tiles(), step.outputs};
         break;
       case Step::Kind::max_pool:
       case Step::Kind::average_pool:
         made.first = step.first;
         made.divisor = step.divisor;
+        if (index > 0 && steps_[index - 1].pools) {
+          break;  // taken along
+        }
         for (const Term& term : step.terms) {
           made.window.push_back(order(term.row));
         }

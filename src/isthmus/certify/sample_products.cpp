@@ -89,6 +89,106 @@ ISTHMUS_BODY void deviations_body(const DeviationWeights& weights,
   std::memcpy(out.spread, sums_p, sizeof(sums_p));
 }
 
+// `Width` doubles in a vector, two vectors of outputs at once.
+template <std::size_t Width>
+ISTHMUS_BODY void two_body(const float* a,
+                           const float* b,
+                           std::span<const std::uint32_t> rows_0,
+                           std::span<const std::uint32_t> rows_1,
+                           const double* inputs,
+                           double* out_a,
+                           double* out_b) {
+  typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
+  constexpr std::size_t parts = 2;
+  for (std::size_t from = 0; from < sample_panel; from += parts * Width) {
+    Vector sums_a[4][parts] = {};
+    Vector sums_b[4][parts] = {};
+    for (std::size_t i = 0; i < rows_0.size(); ++i) {
+      const double* const in_0 = inputs + 2 * std::size_t{rows_0[i]};
+      const double* const in_1 = inputs + 2 * std::size_t{rows_1[i]};
+      const double in[4] = {in_0[0], in_0[1], in_1[0], in_1[1]};
+#pragma GCC unroll 2
+      for (std::size_t v = 0; v < parts; ++v) {
+        Vector wide_a;
+        Vector wide_b;
+        widen<Width>(a + i * sample_panel + from + v * Width, &wide_a);
+        widen<Width>(b + i * sample_panel + from + v * Width, &wide_b);
+#pragma GCC unroll 4
+        for (std::size_t j = 0; j < 4; ++j) {
+          const Vector value = in[j] - Vector{};
+          sums_a[j][v] += wide_a * value;
+          sums_b[j][v] += wide_b * value;
+        }
+      }
+    }
+    for (std::size_t j = 0; j < 4; ++j) {
+      std::memcpy(out_a + j * sample_panel + from, sums_a[j], sizeof(sums_a[j]));
+      std::memcpy(out_b + j * sample_panel + from, sums_b[j], sizeof(sums_b[j]));
+    }
+  }
+}
+
+// `Width` doubles in a vector, twice as many floats.
+template <std::size_t Width>
+ISTHMUS_BODY void kinks_body(const DeviationWeights& weights,
+                             std::span<const Entry> entries,
+                             const Kinks& kinks,
+                             const KinkSums& out) {
+  typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
+  typedef float Floats __attribute__((vector_size(2 * Width * sizeof(float))));
+  for (const Entry& entry : entries) {
+    const float* const a = weights.a + entry.column * sample_panel;
+    const float* const b = weights.b + entry.column * sample_panel;
+    const std::size_t k = entry.input;
+    if (kinks.first_value[k] != kinks.first_value[k + 1]) {
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < sample_panel; v += Width) {
+        Vector wide_a;
+        Vector wide_b;
+        widen<Width>(a + v, &wide_a);
+        widen<Width>(b + v, &wide_b);
+        for (std::size_t i = kinks.first_value[k]; i < kinks.first_value[k + 1]; ++i) {
+          const std::size_t to = kinks.values[i].column * out.stride + v;
+          const Vector value = kinks.values[i].value - Vector{};
+          Vector sum_a;
+          Vector sum_b;
+          std::memcpy(&sum_a, out.a + to, sizeof(Vector));
+          std::memcpy(&sum_b, out.b + to, sizeof(Vector));
+          sum_a += wide_a * value;
+          sum_b += wide_b * value;
+          std::memcpy(out.a + to, &sum_a, sizeof(Vector));
+          std::memcpy(out.b + to, &sum_b, sizeof(Vector));
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < sample_panel; v += 2 * Width) {
+      Floats weight;
+      Floats end;
+      std::memcpy(&weight, a + v, sizeof(Floats));
+      std::memcpy(&end, b + v, sizeof(Floats));
+      const Floats change = end - weight;
+      const Floats aside = weights.half * (change < 0.0F ? -change : change);
+      for (std::size_t i = kinks.first_deviation[k]; i < kinks.first_deviation[k + 1]; ++i) {
+        const Kinks::Deviation& one = kinks.deviations[i];
+        const std::size_t to = one.column * out.stride + v;
+        const Floats turned = weight + change * weights.times[one.column];
+        const Floats size = (turned < 0.0F ? -turned : turned) + aside;
+        Floats sums[3];
+        std::memcpy(&sums[0], out.middle + to, sizeof(Floats));
+        std::memcpy(&sums[1], out.turned + to, sizeof(Floats));
+        std::memcpy(&sums[2], out.spread + to, sizeof(Floats));
+        sums[0] += turned * one.middle;
+        sums[1] += change * one.middle;
+        sums[2] += size * one.reach;
+        std::memcpy(out.middle + to, &sums[0], sizeof(Floats));
+        std::memcpy(out.turned + to, &sums[1], sizeof(Floats));
+        std::memcpy(out.spread + to, &sums[2], sizeof(Floats));
+      }
+    }
+  }
+}
+
 struct Products {
   using Ends =
       void (*)(const float*, const float*, std::span<const Entry>, const double*, double*, double*);
@@ -98,6 +198,14 @@ struct Products {
                               const DeviationProducts&);
   Ends ends[3];  // of 1, 2 and 4 columns
   Deviations deviations[3];
+  void (*two)(const float*,
+              const float*,
+              std::span<const std::uint32_t>,
+              std::span<const std::uint32_t>,
+              const double*,
+              double*,
+              double*);
+  void (*kinks)(const DeviationWeights&, std::span<const Entry>, const Kinks&, const KinkSums&);
 };
 
 // As OnAvx2, with fused products.
@@ -120,7 +228,9 @@ constexpr Products products_on() {
                    On<ends_body<Doubles, 4>>::run},
           .deviations = {On<deviations_body<2 * Doubles, 1>>::run,
                          On<deviations_body<2 * Doubles, 2>>::run,
-                         On<deviations_body<2 * Doubles, 4>>::run}};
+                         On<deviations_body<2 * Doubles, 4>>::run},
+          .two = On<two_body<Doubles>>::run,
+          .kinks = On<kinks_body<Doubles>>::run};
 }
 
 constexpr Products all_products[] = {products_on<OnBaseline, 2>(),
@@ -153,6 +263,23 @@ void multiply_deviations(const DeviationWeights& weights,
                          std::size_t columns,
                          const DeviationProducts& out) {
   products().deviations[columns / 2](weights, entries, inputs, out);
+}
+
+void multiply_two(const float* a,
+                  const float* b,
+                  std::span<const std::uint32_t> rows_0,
+                  std::span<const std::uint32_t> rows_1,
+                  const double* inputs,
+                  double* out_a,
+                  double* out_b) {
+  products().two(a, b, rows_0, rows_1, inputs, out_a, out_b);
+}
+
+void add_kinks(const DeviationWeights& weights,
+               std::span<const Entry> entries,
+               const Kinks& kinks,
+               const KinkSums& out) {
+  products().kinks(weights, entries, kinks, out);
 }
 
 }  // namespace isthmus

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace isthmus {
 
@@ -51,5 +52,50 @@ void multiply_deviations(const DeviationWeights& weights,
                          const float* inputs,
                          std::size_t columns,
                          const DeviationProducts& out);
+
+/// multiply_ends() of two columns at two positions at once, where few inputs are zero: inputs
+/// (rows, 2), and rows_0, rows_1 name the row of each column of the matrix. out_a, out_b:
+/// (positions, columns, sample_panel).
+void multiply_two(const float* a,
+                  const float* b,
+                  std::span<const std::uint32_t> rows_0,
+                  std::span<const std::uint32_t> rows_1,
+                  const double* inputs,
+                  double* out_a,
+                  double* out_b);
+
+/// What is not zero of columns that have few such numbers: values of inputs, and deviations as
+/// pairs (middle, reach). Those of input k are values[first_value[k] .. first_value[k + 1]), and so
+/// on.
+struct Kinks {
+  struct Value {
+    std::uint32_t column = 0;
+    double value = 0.0;
+  };
+  struct Deviation {
+    std::uint32_t column = 0;
+    float middle = 0.0F;
+    float reach = 0.0F;
+  };
+  std::vector<Value> values;
+  std::vector<Deviation> deviations;
+  std::vector<std::uint32_t> first_value;
+  std::vector<std::uint32_t> first_deviation;
+};
+
+/// Adds to sums of multiply_ends() and of multiply_deviations() what such inputs contribute. Column
+/// j of a sum begins at j * stride and has sample_panel numbers.
+struct KinkSums {
+  double* a;
+  double* b;
+  float* middle;
+  float* turned;
+  float* spread;
+  std::size_t stride;
+};
+void add_kinks(const DeviationWeights& weights,
+               std::span<const Entry> entries,
+               const Kinks& kinks,
+               const KinkSums& out);
 
 }  // namespace isthmus

@@ -257,7 +257,12 @@ void SampleEnclosure::label_spreads(const SampleStep& step, std::size_t label) {
 
 // The last step: differences to the label's output.
 void SampleEnclosure::margins(const SampleStep& step, std::size_t label, SampleMargins& out) {
-  const double error = multiply_all(step);
+  const Plan plan = multiply_all(step);
+  const double error = plan.error;
+  if (plan.second) {
+    sum_up(at_a_);
+    sum_up(at_b_);
+  }
   label_spreads(step, label);
   const SampleWeights& weights = step.weights;
   const double size = weights.row_sum * largest_ + error;
@@ -325,10 +330,9 @@ void SampleEnclosure::enclose(std::span<const double> input,
     const SampleStep& step = steps[index];
     if (step.kind != Step::Kind::linear) {
       unit(step);
-    } else if (index == network_.first()) {
-      first_values(step);
     } else if (index + 1 < steps.size()) {
-      linear(step);
+      linear(step, index == network_.first());
+      index += step.joined();
     } else {
       margins(step, static_cast<std::size_t>(label), out);
     }

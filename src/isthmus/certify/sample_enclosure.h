@@ -136,13 +136,30 @@ class SampleEnclosure {
   void run_points(const SampleStep& step, const Group& group, std::size_t panel);
   void run_spreads(const SampleStep& step, const Group& group, std::size_t panel);
   void multiply(const SampleStep& step, std::span<Group> groups);
-  void linear(const SampleStep& step, bool first);
+  void linear(const SampleStep& step, bool first, bool before_margins);
   void load_tile(const SampleStep& step, const Plan& plan, std::size_t w, std::size_t panel);
   void sum_up(std::vector<Numbers>& products) const;
   void add_kinks_to_tile(const SampleStep& step, std::size_t w, std::size_t panel);
   void form_tile(const SampleStep& step, std::size_t w, std::size_t panel);
   void keep_tile(const SampleStep& step, std::size_t w, std::size_t panel);
   void margins(const SampleStep& step, std::size_t label, SampleMargins& out);
+  // Margins of some interval that the forward bounds leave open.
+  struct OpenMargin {
+    std::size_t interval = 0;
+    std::size_t output = 0;
+  };
+  void keep_before(std::size_t o, std::size_t outputs);
+  void relax_before(std::size_t i);
+  void look_back(const SampleStep& step, std::size_t label, double bend_error, SampleMargins& out);
+  void look_back_at(const SampleStep& step,
+                    std::size_t label,
+                    std::span<const OpenMargin> open,
+                    double bend_error,
+                    SampleMargins& out);
+  double own_spread(const SampleStep& step,
+                    std::size_t label,
+                    const OpenMargin& one,
+                    std::size_t j);
   void label_spreads(const SampleStep& step, std::size_t label);
   void unit(const SampleStep& step);
   void bound_unit(const SampleStep& step);
@@ -198,6 +215,34 @@ class SampleEnclosure {
   Counts entry_count_;
   Numbers first_two_;  // (rows + 1, 2)
   SampleTile tile_;
+  // Of a dense layer with ReLUs just before the margins: its units before the ReLU, what went into
+  // it, and how far the centers of its bounds may be off. docs/certificate.md, Lemma 19.
+  struct Before {
+    const SampleStep* step = nullptr;
+    std::vector<Numbers> values;
+    std::vector<Numbers> low;
+    std::vector<Numbers> high;
+    std::vector<Floats> centers;  // of the inputs' deviations
+    std::vector<Floats> reaches;
+    std::vector<double> norms;  // of each interval: of both
+    double gamma_float = 0.0;
+    double bend_error = 0.0;
+    // Of the interval relaxed last: the ReLU's deviation is slope times the unit's, and a rest.
+    std::size_t relaxed = 0;
+    Numbers slope;
+    Numbers rest_low;
+    Numbers rest_high;
+    std::vector<std::uint32_t> rows;  // with a deviation, and their columns
+    std::vector<std::uint32_t> columns;
+    Floats factors;  // (margins, outputs)
+    Floats middle;   // (rows, margins)
+    Floats turned;
+    std::vector<double> centers_of;  // of each margin
+    std::vector<double> spreads_of;
+  };
+  Before before_;
+
+  double gamma_float_ = 0.0;
   double bend_error_ = 0.0;  // of -q D dh
   std::vector<float> times_;
   std::vector<double> float_error_;

@@ -15,7 +15,7 @@ constexpr std::size_t panels_of_tile = 4;
 }  // namespace
 
 // Any linear step but the last: points_, low_ and high_ behind it and what is joined to it.
-void SampleEnclosure::linear(const SampleStep& step, bool first) {
+void SampleEnclosure::linear(const SampleStep& step, bool first, bool before_margins) {
   const std::size_t n = grid_.parts;
   const Plan plan = first ? first_products(step) : multiply_all(step);
   const SampleWeights& weights = step.weights;
@@ -24,6 +24,17 @@ void SampleEnclosure::linear(const SampleStep& step, bool first) {
                    float_underflow * (1.0 + weights.row_sum));
   radius_ = value_error(step, plan.error);
   count_ = n + 1;
+  gamma_float_ = float_gamma(step.inputs + 12);
+  if (before_margins) {
+    before_.step = &step;
+    before_.gamma_float = gamma_float_;
+    before_.bend_error = bend_error_;
+    std::swap(before_.centers, centers_);
+    std::swap(before_.reaches, reaches_);
+    for (std::size_t i = 0; i < n; ++i) {
+      before_.norms[i] = norms_[i][0];
+    }
+  }
   times_.resize(n);
   for (std::size_t i = 0; i < n; ++i) {
     times_[i] = static_cast<float>(grid_.t(i) + 0.5 * grid_.width);
@@ -116,7 +127,6 @@ void SampleEnclosure::add_kinks_to_tile(const SampleStep& step, std::size_t w, s
 void SampleEnclosure::form_tile(const SampleStep& step, std::size_t w, std::size_t panel) {
   const SampleWeights& weights = step.weights;
   const std::size_t o = panel * sample_panel;
-  const double gamma_float = float_gamma(step.inputs + 12);
   for (std::size_t i = 0; i < tile_.points; ++i) {
     form_values(
         tile_, flat_ ? 0 : i, i, grid_.t(i), weights.bias_a.data() + o, weights.bias_b.data() + o);
@@ -124,12 +134,12 @@ void SampleEnclosure::form_tile(const SampleStep& step, std::size_t w, std::size
   float_error_.resize(tile_.places);
   for (std::size_t i = 0; i < grid_.parts && !flat_; ++i) {
     for (std::size_t k = 0; k < tile_.places; ++k) {
-      float_error_[k] = gamma_float * norms_[i][step.tiled[step.tile_first[w] + k]];
+      float_error_[k] = gamma_float_ * norms_[i][step.tiled[step.tile_first[w] + k]];
     }
     if (!form_deviations(tile_,
                          i,
                          {.width = grid_.width,
-                          .gamma_float = gamma_float,
+                          .gamma_float = gamma_float_,
                           .bend_error = bend_error_,
                           .size = weights.size.data() + o,
                           .change = weights.change.data() + o,
@@ -152,6 +162,9 @@ void SampleEnclosure::keep_tile(const SampleStep& step, std::size_t w, std::size
   const std::size_t outputs = std::min(units, step.outputs - o);
   const std::size_t to = w * step.outputs + o;
   const bool plain = step.joined() == 0;
+  if (before_.step == &step) {
+    keep_before(o, outputs);
+  }
   for (std::size_t i = 0; i < tile_.points; ++i) {
     const double* const values = (plain ? tile_.values : tile_.top).data() + i * units;
     if (step.relu) {

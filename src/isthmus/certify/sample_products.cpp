@@ -189,6 +189,49 @@ ISTHMUS_BODY void kinks_body(const DeviationWeights& weights,
   }
 }
 
+// `Width` floats in a vector.
+template <std::size_t Width, std::size_t Count>
+ISTHMUS_BODY void back_body(const BackProducts& weights,
+                            std::span<const std::uint32_t> columns,
+                            const float* values,
+                            float* out_middle,
+                            float* out_turned) {
+  typedef float Vector __attribute__((vector_size(Width * sizeof(float))));
+  const std::size_t outputs = weights.panels * sample_panel;
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    Vector middle[Count] = {};
+    Vector turned[Count] = {};
+    const std::size_t from = columns[k] * sample_panel;
+    for (std::size_t panel = 0; panel < weights.panels; ++panel) {
+      const std::size_t at = from + panel * weights.inputs * sample_panel;
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < sample_panel; v += Width) {
+        Vector weight;
+        Vector end;
+        std::memcpy(&weight, weights.a + at + v, sizeof(Vector));
+        std::memcpy(&end, weights.b + at + v, sizeof(Vector));
+        const Vector change = end - weight;
+#pragma GCC unroll 8
+        for (std::size_t j = 0; j < Count; ++j) {
+          Vector value;
+          std::memcpy(&value, values + j * outputs + panel * sample_panel + v, sizeof(Vector));
+          middle[j] += (weight + change * weights.times[j]) * value;
+          turned[j] += change * value;
+        }
+      }
+    }
+    for (std::size_t j = 0; j < Count; ++j) {
+      float sums[2] = {};
+      for (std::size_t lane = 0; lane < Width; ++lane) {
+        sums[0] += middle[j][lane];
+        sums[1] += turned[j][lane];
+      }
+      out_middle[k * Count + j] = sums[0];
+      out_turned[k * Count + j] = sums[1];
+    }
+  }
+}
+
 struct Products {
   using Ends =
       void (*)(const float*, const float*, std::span<const Entry>, const double*, double*, double*);
@@ -206,6 +249,12 @@ struct Products {
               double*,
               double*);
   void (*kinks)(const DeviationWeights&, std::span<const Entry>, const Kinks&, const KinkSums&);
+  using Back = void (*)(const BackProducts&,
+                        std::span<const std::uint32_t>,
+                        const float*,
+                        float*,
+                        float*);
+  Back back[3];  // of 1, 2 and 4 rows
 };
 
 // As OnAvx2, with fused products.
@@ -230,7 +279,10 @@ constexpr Products products_on() {
                          On<deviations_body<2 * Doubles, 2>>::run,
                          On<deviations_body<2 * Doubles, 4>>::run},
           .two = On<two_body<Doubles>>::run,
-          .kinks = On<kinks_body<Doubles>>::run};
+          .kinks = On<kinks_body<Doubles>>::run,
+          .back = {On<back_body<2 * Doubles, 1>>::run,
+                   On<back_body<2 * Doubles, 2>>::run,
+                   On<back_body<2 * Doubles, 4>>::run}};
 }
 
 constexpr Products all_products[] = {products_on<OnBaseline, 2>(),
@@ -273,6 +325,15 @@ void multiply_two(const float* a,
                   double* out_a,
                   double* out_b) {
   products().two(a, b, rows_0, rows_1, inputs, out_a, out_b);
+}
+
+void multiply_back(const BackProducts& weights,
+                   std::span<const std::uint32_t> columns,
+                   const float* values,
+                   std::size_t count,
+                   float* out_middle,
+                   float* out_turned) {
+  products().back[count / 2](weights, columns, values, out_middle, out_turned);
 }
 
 void add_kinks(const DeviationWeights& weights,

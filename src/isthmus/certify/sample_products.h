@@ -64,6 +64,25 @@ void multiply_two(const float* a,
                   double* out_a,
                   double* out_b);
 
+/// The other way: with rows of numbers instead of columns of inputs, in float32,
+///     out_middle[k][j] = sum over outputs o of w(columns[k], o) * values[j][o],
+///     out_turned[k][j] = the same of b - a,
+/// w = a + times[j] (b - a), for `count` = 1, 2 or 4 rows j. a, b: (panels, inputs, sample_panel);
+/// values (count, panels * sample_panel).
+struct BackProducts {
+  const float* a;
+  const float* b;
+  const float* times;
+  std::size_t panels;
+  std::size_t inputs;
+};
+void multiply_back(const BackProducts& weights,
+                   std::span<const std::uint32_t> columns,
+                   const float* values,
+                   std::size_t count,
+                   float* out_middle,
+                   float* out_turned);
+
 /// What is not zero of columns that have few such numbers: values of inputs, and deviations as
 /// pairs (middle, reach). Those of input k are values[first_value[k] .. first_value[k + 1]), and so
 /// on.

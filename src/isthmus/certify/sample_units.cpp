@@ -90,6 +90,36 @@ void bound_relu_rows(const UnitRows& rows, std::size_t count, bool flat) {
   }
 }
 
+RelaxedRelu relax_relu(double z0, double z1, Bounds z) {
+  using unit_bounds::least_of_larger;
+  using unit_bounds::widened;
+  RelaxedRelu best{.slope = 0.0, .rest = bound_relu(z0, z1, z)};
+  if (z0 >= 0.0 && z1 >= 0.0) {
+    const double least = no_less * (std::abs(z0) + std::abs(z1));
+    const double above = z.low >= -least ? 0.0 : (-least - z.low) * (1.0 + 0x1p-48);
+    if (!(above >= best.rest.high - best.rest.low)) {
+      best = {.slope = 1.0, .rest = {0.0, above}};
+    }
+    return best;
+  }
+  if (z0 <= 0.0 && z1 <= 0.0) {
+    return best;
+  }
+  const double below = -std::min(z0, z1);
+  const double above = std::max(z0, z1);
+  const double size = std::abs(z.low) + std::abs(z.high) + below + above;
+  for (const double slope : {0.25, 0.5, 0.75, 1.0}) {
+    const double other = 1.0 - slope;
+    const Bounds rest = widened({least_of_larger(other * z.low, below, -slope * z.high, above),
+                                 std::max(other * z.high - below, -above - slope * z.low)},
+                                size);
+    if (rest.high - rest.low < best.rest.high - best.rest.low) {
+      best = {.slope = slope, .rest = rest};
+    }
+  }
+  return best;
+}
+
 Bounds bound_window(const UnitRows& rows,
                     std::span<const std::uint32_t> window,
                     const Winners& winners,
@@ -305,6 +335,9 @@ void SampleEnclosure::margins(const SampleStep& step, std::size_t label, SampleM
       }
     }
   }
+  if (before_.step != nullptr) {
+    look_back(step, label, bend_error, out);
+  }
 }
 
 void SampleEnclosure::enclose(std::span<const double> input,
@@ -325,13 +358,23 @@ void SampleEnclosure::enclose(std::span<const double> input,
   }
   points_[0].resize(input.size());
   std::ranges::copy(input, points_[0].begin());
+  before_.step = nullptr;
+  for (std::vector<Numbers>* numbers : {&before_.values, &before_.low, &before_.high}) {
+    numbers->resize(std::max(numbers->size(), grid.parts + 1));
+  }
+  for (std::vector<Floats>* floats : {&before_.centers, &before_.reaches}) {
+    floats->resize(std::max(floats->size(), grid.parts));
+  }
+  before_.norms.resize(grid.parts);
   const std::vector<SampleStep>& steps = network_.steps();
   for (std::size_t index = 0; index < steps.size(); ++index) {
     const SampleStep& step = steps[index];
     if (step.kind != Step::Kind::linear) {
       unit(step);
     } else if (index + 1 < steps.size()) {
-      linear(step, index == network_.first());
+      const bool dense_relu = index != network_.first() && step.positions == 1 && step.relu &&
+                              !step.pools && index + 3 == steps.size();
+      linear(step, index == network_.first(), dense_relu);
       index += step.joined();
     } else {
       margins(step, static_cast<std::size_t>(label), out);

@@ -22,6 +22,15 @@ struct UnitRows {
 /// both magnitudes. `flat`: all bounds are zero.
 void bound_relu_rows(const UnitRows& rows, std::size_t count, bool flat);
 
+/// Lemma 6 around a multiple of what goes in: if a unit with end values z0, z1 deviates by e in
+/// `z`, its ReLU deviates by slope * e and something in `rest`, slope one of 0, 1/4 ... 1 for which
+/// the rest is narrow.
+struct RelaxedRelu {
+  double slope = 0.0;
+  Bounds rest;
+};
+RelaxedRelu relax_relu(double z0, double z1, Bounds z);
+
 /// Lemma 7. `winners`: the rows of a window's largest values at both ends, the first of equal ones.
 /// Where that is one unit, and no other one may rise above its bound, its bounds are those (L is at
 /// least the sum of both gaps). `flat`: all bounds count as zero.

@@ -121,7 +121,6 @@ void SampleEnclosure::look_back_at(const SampleStep& step,
   before_.factors.assign(count * dense.panels() * sample_panel, 0.0F);
   before_.centers_of.resize(count);
   before_.spreads_of.resize(count);
-  std::array<float, margins_at_once> times{};
   before_.rows.clear();
   before_.columns.clear();
   is_used_.assign(dense.in_rows, 0);
@@ -133,7 +132,6 @@ void SampleEnclosure::look_back_at(const SampleStep& step,
         is_used_[row] |= before_.reaches[i][row] != 0.0F ? 1U : 0U;
       }
     }
-    times[j] = static_cast<float>(grid_.t(i) + 0.5 * grid_.width);
     before_.spreads_of[j] = own_spread(step, label, open[j], j);
   }
   for (std::uint32_t row = 0; row < dense.in_rows; ++row) {
@@ -142,25 +140,26 @@ void SampleEnclosure::look_back_at(const SampleStep& step,
       before_.columns.push_back(dense.places[dense.first[row]].column);
     }
   }
-  before_.middle.resize(before_.rows.size() * count);
-  before_.turned.resize(before_.rows.size() * count);
-  multiply_back(
-      {dense.weights.a.data(), dense.weights.b.data(), times.data(), dense.panels(), dense.inputs},
-      before_.columns,
-      before_.factors.data(),
-      count,
-      before_.middle.data(),
-      before_.turned.data());
+  before_.at_a.resize(before_.rows.size() * count);
+  before_.at_b.resize(before_.rows.size() * count);
+  multiply_back({dense.weights.a.data(), dense.weights.b.data(), dense.panels(), dense.inputs},
+                before_.columns,
+                before_.factors.data(),
+                count,
+                before_.at_a.data(),
+                before_.at_b.data());
   multiplications_ += static_cast<double>(2 * open.size() * before_.rows.size() * dense.outputs);
   for (std::size_t j = 0; j < open.size(); ++j) {
     const auto [i, o] = open[j];
     double spread = 0.0;
     double turned = 0.0;
     double aside = 0.0;
+    const double time = grid_.t(i) + 0.5 * grid_.width;
     for (std::size_t k = 0; k < before_.rows.size(); ++k) {
       const auto reach = static_cast<double>(before_.reaches[i][before_.rows[k]]);
-      const auto change = static_cast<double>(before_.turned[k * count + j]);
-      spread += std::abs(static_cast<double>(before_.middle[k * count + j])) * reach;
+      const auto left = static_cast<double>(before_.at_a[k * count + j]);
+      const double change = static_cast<double>(before_.at_b[k * count + j]) - left;
+      spread += std::abs(left + time * change) * reach;
       aside += std::abs(change) * reach;
       turned += change * static_cast<double>(before_.centers[i][before_.rows[k]]);
     }

@@ -137,12 +137,16 @@ void SampleEnclosure::run_points(const SampleStep& step, const Group& group, std
   const std::size_t weights = panel * step.inputs * sample_panel;
   const std::size_t o = panel * sample_panel;
   const std::size_t outputs = std::min(sample_panel, step.outputs - o);
+  // The first columns of a dense layer fetch the next panel.
+  const bool fetch = step.positions == 1 && group.from == 0 && panel + 1 < step.panels();
+  const std::size_t ahead = fetch ? step.inputs * sample_panel : 0;
   for (std::size_t p = 0; p < step.positions; ++p) {
     multiply_ends(step.weights.a.data() + weights,
                   step.weights.b.data() + weights,
                   {group.entries.data() + p * step.inputs, group.entry_count[p]},
                   group.packed.data(),
                   group.width(),
+                  ahead,
                   tile_a.data(),
                   tile_b.data());
     for (std::size_t j = 0; j < group.count; ++j) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -213,7 +214,15 @@ class SampleEnclosure {
   Counts kink_deviations_;
   Buffer<Entry> entries_;  // (positions, inputs)
   Counts entry_count_;
-  Numbers first_two_;  // (rows + 1, 2)
+  Numbers first_two_;            // (rows + 1, 2)
+  struct alignas(64) KinkTile {  // of one position and panel
+    std::array<double, (lane_count + 1) * sample_panel> a;
+    std::array<double, (lane_count + 1) * sample_panel> b;
+    std::array<float, lane_count * sample_panel> middle;
+    std::array<float, lane_count * sample_panel> turned;
+    std::array<float, lane_count * sample_panel> spread;
+  };
+  KinkTile kink_tile_;
   SampleTile tile_;
   // Of a dense layer with ReLUs just before the margins: its units before the ReLU, what went into
   // it, and how far the centers of its bounds may be off. docs/certificate.md, Lemma 19.
@@ -235,8 +244,8 @@ class SampleEnclosure {
     std::vector<std::uint32_t> rows;  // with a deviation, and their columns
     std::vector<std::uint32_t> columns;
     Floats factors;  // (margins, outputs)
-    Floats middle;   // (rows, margins)
-    Floats turned;
+    Floats at_a;     // (rows, margins)
+    Floats at_b;
     std::vector<double> centers_of;  // of each margin
     std::vector<double> spreads_of;
   };

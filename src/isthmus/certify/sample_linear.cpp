@@ -94,31 +94,35 @@ void SampleEnclosure::load_tile(const SampleStep& step,
 
 void SampleEnclosure::add_kinks_to_tile(const SampleStep& step, std::size_t w, std::size_t panel) {
   const std::size_t width = tile_.width();
-  const std::size_t all = tile_.points * width;
-  for (std::vector<double>* sums : {&tile_.a, &tile_.b}) {
-    std::fill(
-        sums->begin() + static_cast<long>(2 * width), sums->begin() + static_cast<long>(all), 0.0);
-  }
-  for (std::vector<float>* sums : {&tile_.middle, &tile_.turned, &tile_.spread}) {
-    std::fill_n(sums->begin(), all - width, 0.0F);
-  }
+  KinkTile& sums = kink_tile_;
+  const auto keep =
+      [&](const auto& from, std::size_t begin, std::size_t end, auto& to, std::size_t at) {
+        for (std::size_t j = begin; j < end; ++j) {
+          std::copy_n(from.data() + j * sample_panel, sample_panel, to.data() + j * width + at);
+        }
+      };
   for (std::size_t k = 0; k < tile_.places; ++k) {
     const std::size_t p = step.tiled[step.tile_first[w] + k];
     for (std::size_t own = 0; own < tile_.units; own += sample_panel) {
       const std::size_t weights = (panel * sample_panel + own) * step.inputs;
       const std::size_t to = k * tile_.units + own;
+      sums = {};
       add_kinks({step.weights.a.data() + weights,
                  step.weights.b.data() + weights,
                  times_.data(),
                  static_cast<float>(0.5 * grid_.width)},
                 {entries_.data() + p * step.inputs, entry_count_[p]},
                 kinks_,
-                {tile_.a.data() + to,
-                 tile_.b.data() + to,
-                 tile_.middle.data() + to,
-                 tile_.turned.data() + to,
-                 tile_.spread.data() + to,
-                 width});
+                {sums.a.data(),
+                 sums.b.data(),
+                 sums.middle.data(),
+                 sums.turned.data(),
+                 sums.spread.data()});
+      keep(sums.a, 2, tile_.points, tile_.a, to);
+      keep(sums.b, 2, tile_.points, tile_.b, to);
+      keep(sums.middle, 0, grid_.parts, tile_.middle, to);
+      keep(sums.turned, 0, grid_.parts, tile_.turned, to);
+      keep(sums.spread, 0, grid_.parts, tile_.spread, to);
     }
   }
 }

@@ -25,6 +25,7 @@ ISTHMUS_BODY void ends_body(const float* a,
                             const float* b,
                             std::span<const Entry> entries,
                             const double* inputs,
+                            std::size_t ahead,
                             double* out_a,
                             double* out_b) {
   typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
@@ -33,6 +34,8 @@ ISTHMUS_BODY void ends_body(const float* a,
   Vector sums_b[Columns][parts] = {};
   for (const Entry& entry : entries) {
     const double* const in = inputs + entry.input * Columns;
+    __builtin_prefetch(a + entry.column * sample_panel + ahead, 0, 2);
+    __builtin_prefetch(b + entry.column * sample_panel + ahead, 0, 2);
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < parts; ++v) {
       const float* const from_a = a + entry.column * sample_panel + v * Width;
@@ -128,113 +131,155 @@ ISTHMUS_BODY void two_body(const float* a,
   }
 }
 
+// `Width` doubles in a vector.
+template <std::size_t Width>
+ISTHMUS_BODY void add_values(const float* a,
+                             const float* b,
+                             std::span<const Kinks::Value> values,
+                             double* sums_a,
+                             double* sums_b) {
+  typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
+  constexpr std::size_t parts = sample_panel / Width;
+  Vector wide_a[parts];
+  Vector wide_b[parts];
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < parts; ++v) {
+    widen<Width>(a + v * Width, &wide_a[v]);
+    widen<Width>(b + v * Width, &wide_b[v]);
+  }
+  for (const Kinks::Value& one : values) {
+    double* const to_a = sums_a + one.column * sample_panel;
+    double* const to_b = sums_b + one.column * sample_panel;
+    const Vector value = one.value - Vector{};
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < parts; ++v) {
+      Vector sum_a;
+      Vector sum_b;
+      std::memcpy(&sum_a, to_a + v * Width, sizeof(Vector));
+      std::memcpy(&sum_b, to_b + v * Width, sizeof(Vector));
+      sum_a += wide_a[v] * value;
+      sum_b += wide_b[v] * value;
+      std::memcpy(to_a + v * Width, &sum_a, sizeof(Vector));
+      std::memcpy(to_b + v * Width, &sum_b, sizeof(Vector));
+    }
+  }
+}
+
+// `Width` floats in a vector.
+template <std::size_t Width>
+ISTHMUS_BODY void add_deviations(const float* a,
+                                 const float* b,
+                                 const float* times,
+                                 float half,
+                                 std::span<const Kinks::Deviation> deviations,
+                                 const KinkSums& out) {
+  typedef float Vector __attribute__((vector_size(Width * sizeof(float))));
+#pragma GCC unroll 8
+  for (std::size_t v = 0; v < sample_panel; v += Width) {
+    Vector weight;
+    Vector end;
+    std::memcpy(&weight, a + v, sizeof(Vector));
+    std::memcpy(&end, b + v, sizeof(Vector));
+    const Vector change = end - weight;
+    const Vector aside = half * (change < 0.0F ? -change : change);
+    for (const Kinks::Deviation& one : deviations) {
+      const std::size_t to = one.column * sample_panel + v;
+      const Vector turned = weight + change * times[one.column];
+      const Vector size = (turned < 0.0F ? -turned : turned) + aside;
+      Vector sums[3];
+      std::memcpy(&sums[0], out.middle + to, sizeof(Vector));
+      std::memcpy(&sums[1], out.turned + to, sizeof(Vector));
+      std::memcpy(&sums[2], out.spread + to, sizeof(Vector));
+      sums[0] += turned * one.middle;
+      sums[1] += change * one.middle;
+      sums[2] += size * one.reach;
+      std::memcpy(out.middle + to, &sums[0], sizeof(Vector));
+      std::memcpy(out.turned + to, &sums[1], sizeof(Vector));
+      std::memcpy(out.spread + to, &sums[2], sizeof(Vector));
+    }
+  }
+}
+
 // `Width` doubles in a vector, twice as many floats.
 template <std::size_t Width>
 ISTHMUS_BODY void kinks_body(const DeviationWeights& weights,
                              std::span<const Entry> entries,
                              const Kinks& kinks,
                              const KinkSums& out) {
-  typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
-  typedef float Floats __attribute__((vector_size(2 * Width * sizeof(float))));
+  const KinkSums sums = out;  // which no store changes
+  const DeviationWeights from = weights;
+  const Kinks::Value* const values = kinks.values.data();
+  const Kinks::Deviation* const deviations = kinks.deviations.data();
+  const std::uint32_t* const first_value = kinks.first_value.data();
+  const std::uint32_t* const first_deviation = kinks.first_deviation.data();
   for (const Entry& entry : entries) {
-    const float* const a = weights.a + entry.column * sample_panel;
-    const float* const b = weights.b + entry.column * sample_panel;
-    const std::size_t k = entry.input;
-    if (kinks.first_value[k] != kinks.first_value[k + 1]) {
-#pragma GCC unroll 8
-      for (std::size_t v = 0; v < sample_panel; v += Width) {
-        Vector wide_a;
-        Vector wide_b;
-        widen<Width>(a + v, &wide_a);
-        widen<Width>(b + v, &wide_b);
-        for (std::size_t i = kinks.first_value[k]; i < kinks.first_value[k + 1]; ++i) {
-          const std::size_t to = kinks.values[i].column * out.stride + v;
-          const Vector value = kinks.values[i].value - Vector{};
-          Vector sum_a;
-          Vector sum_b;
-          std::memcpy(&sum_a, out.a + to, sizeof(Vector));
-          std::memcpy(&sum_b, out.b + to, sizeof(Vector));
-          sum_a += wide_a * value;
-          sum_b += wide_b * value;
-          std::memcpy(out.a + to, &sum_a, sizeof(Vector));
-          std::memcpy(out.b + to, &sum_b, sizeof(Vector));
-        }
-      }
-    }
-#pragma GCC unroll 8
-    for (std::size_t v = 0; v < sample_panel; v += 2 * Width) {
-      Floats weight;
-      Floats end;
-      std::memcpy(&weight, a + v, sizeof(Floats));
-      std::memcpy(&end, b + v, sizeof(Floats));
-      const Floats change = end - weight;
-      const Floats aside = weights.half * (change < 0.0F ? -change : change);
-      for (std::size_t i = kinks.first_deviation[k]; i < kinks.first_deviation[k + 1]; ++i) {
-        const Kinks::Deviation& one = kinks.deviations[i];
-        const std::size_t to = one.column * out.stride + v;
-        const Floats turned = weight + change * weights.times[one.column];
-        const Floats size = (turned < 0.0F ? -turned : turned) + aside;
-        Floats sums[3];
-        std::memcpy(&sums[0], out.middle + to, sizeof(Floats));
-        std::memcpy(&sums[1], out.turned + to, sizeof(Floats));
-        std::memcpy(&sums[2], out.spread + to, sizeof(Floats));
-        sums[0] += turned * one.middle;
-        sums[1] += change * one.middle;
-        sums[2] += size * one.reach;
-        std::memcpy(out.middle + to, &sums[0], sizeof(Floats));
-        std::memcpy(out.turned + to, &sums[1], sizeof(Floats));
-        std::memcpy(out.spread + to, &sums[2], sizeof(Floats));
-      }
-    }
+    const float* const a = from.a + entry.column * sample_panel;
+    const float* const b = from.b + entry.column * sample_panel;
+    const std::uint32_t* const value = first_value + entry.input;
+    const std::uint32_t* const deviation = first_deviation + entry.input;
+    add_values<Width>(a, b, {values + value[0], values + value[1]}, sums.a, sums.b);
+    add_deviations<2 * Width>(
+        a, b, from.times, from.half, {deviations + deviation[0], deviations + deviation[1]}, sums);
   }
 }
 
 // `Width` floats in a vector.
 template <std::size_t Width, std::size_t Count>
-ISTHMUS_BODY void back_body(const BackProducts& weights,
+ISTHMUS_BODY void back_body(const BackWeights& weights,
                             std::span<const std::uint32_t> columns,
                             const float* values,
-                            float* out_middle,
-                            float* out_turned) {
+                            float* out_a,
+                            float* out_b) {
   typedef float Vector __attribute__((vector_size(Width * sizeof(float))));
   const std::size_t outputs = weights.panels * sample_panel;
+  const std::size_t stride = weights.inputs * sample_panel;
   for (std::size_t k = 0; k < columns.size(); ++k) {
-    Vector middle[Count] = {};
-    Vector turned[Count] = {};
-    const std::size_t from = columns[k] * sample_panel;
-    for (std::size_t panel = 0; panel < weights.panels; ++panel) {
-      const std::size_t at = from + panel * weights.inputs * sample_panel;
+    Vector sums_a[Count] = {};
+    Vector sums_b[Count] = {};
+    const float* a = weights.a + columns[k] * sample_panel;
+    const float* b = weights.b + columns[k] * sample_panel;
+    const std::size_t ahead =
+        (columns[k + 1 < columns.size() ? k + 1 : k] - columns[k]) * sample_panel;
+    for (std::size_t from = 0; from < outputs; from += sample_panel) {
+      __builtin_prefetch(a + ahead, 0, 2);
+      __builtin_prefetch(b + ahead, 0, 2);
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < sample_panel; v += Width) {
-        Vector weight;
-        Vector end;
-        std::memcpy(&weight, weights.a + at + v, sizeof(Vector));
-        std::memcpy(&end, weights.b + at + v, sizeof(Vector));
-        const Vector change = end - weight;
+        Vector left;
+        Vector right;
+        std::memcpy(&left, a + v, sizeof(Vector));
+        std::memcpy(&right, b + v, sizeof(Vector));
 #pragma GCC unroll 8
         for (std::size_t j = 0; j < Count; ++j) {
           Vector value;
-          std::memcpy(&value, values + j * outputs + panel * sample_panel + v, sizeof(Vector));
-          middle[j] += (weight + change * weights.times[j]) * value;
-          turned[j] += change * value;
+          std::memcpy(&value, values + j * outputs + from + v, sizeof(Vector));
+          sums_a[j] += left * value;
+          sums_b[j] += right * value;
         }
       }
+      a += stride;
+      b += stride;
     }
     for (std::size_t j = 0; j < Count; ++j) {
       float sums[2] = {};
       for (std::size_t lane = 0; lane < Width; ++lane) {
-        sums[0] += middle[j][lane];
-        sums[1] += turned[j][lane];
+        sums[0] += sums_a[j][lane];
+        sums[1] += sums_b[j][lane];
       }
-      out_middle[k * Count + j] = sums[0];
-      out_turned[k * Count + j] = sums[1];
+      out_a[k * Count + j] = sums[0];
+      out_b[k * Count + j] = sums[1];
     }
   }
 }
 
 struct Products {
-  using Ends =
-      void (*)(const float*, const float*, std::span<const Entry>, const double*, double*, double*);
+  using Ends = void (*)(const float*,
+                        const float*,
+                        std::span<const Entry>,
+                        const double*,
+                        std::size_t,
+                        double*,
+                        double*);
   using Deviations = void (*)(const DeviationWeights&,
                               std::span<const Entry>,
                               const float*,
@@ -249,11 +294,8 @@ struct Products {
               double*,
               double*);
   void (*kinks)(const DeviationWeights&, std::span<const Entry>, const Kinks&, const KinkSums&);
-  using Back = void (*)(const BackProducts&,
-                        std::span<const std::uint32_t>,
-                        const float*,
-                        float*,
-                        float*);
+  using Back =
+      void (*)(const BackWeights&, std::span<const std::uint32_t>, const float*, float*, float*);
   Back back[3];  // of 1, 2 and 4 rows
 };
 
@@ -304,9 +346,10 @@ void multiply_ends(const float* a,
                    std::span<const Entry> entries,
                    const double* inputs,
                    std::size_t columns,
+                   std::size_t ahead,
                    double* out_a,
                    double* out_b) {
-  products().ends[columns / 2](a, b, entries, inputs, out_a, out_b);
+  products().ends[columns / 2](a, b, entries, inputs, ahead, out_a, out_b);
 }
 
 void multiply_deviations(const DeviationWeights& weights,
@@ -327,13 +370,13 @@ void multiply_two(const float* a,
   products().two(a, b, rows_0, rows_1, inputs, out_a, out_b);
 }
 
-void multiply_back(const BackProducts& weights,
+void multiply_back(const BackWeights& weights,
                    std::span<const std::uint32_t> columns,
                    const float* values,
                    std::size_t count,
-                   float* out_middle,
-                   float* out_turned) {
-  products().back[count / 2](weights, columns, values, out_middle, out_turned);
+                   float* out_a,
+                   float* out_b) {
+  products().back[count / 2](weights, columns, values, out_a, out_b);
 }
 
 void add_kinks(const DeviationWeights& weights,

@@ -23,12 +23,14 @@ struct Entry {
 /// Products of two matrices with the same inputs, in double:
 ///     out_a[j][o] = sum over entries of a(column, o) * inputs[input][j]
 /// for `columns` = 1, 2 or 4 numbers j and sample_panel outputs o; out_b likewise. a, b: (columns
-/// of the matrix, sample_panel). Sums in some order, fused or not.
+/// of the matrix, sample_panel). Sums in some order, fused or not. What lies `ahead` numbers behind
+/// a weight is fetched into the cache.
 void multiply_ends(const float* a,
                    const float* b,
                    std::span<const Entry> entries,
                    const double* inputs,
                    std::size_t columns,
+                   std::size_t ahead,
                    double* out_a,
                    double* out_b);
 
@@ -65,23 +67,21 @@ void multiply_two(const float* a,
                   double* out_b);
 
 /// The other way: with rows of numbers instead of columns of inputs, in float32,
-///     out_middle[k][j] = sum over outputs o of w(columns[k], o) * values[j][o],
-///     out_turned[k][j] = the same of b - a,
-/// w = a + times[j] (b - a), for `count` = 1, 2 or 4 rows j. a, b: (panels, inputs, sample_panel);
-/// values (count, panels * sample_panel).
-struct BackProducts {
+///     out_a[k][j] = sum over outputs o of a(columns[k], o) * values[j][o],    out_b likewise,
+/// for `count` = 1, 2 or 4 rows j. a, b: (panels, inputs, sample_panel); values (count, panels *
+/// sample_panel).
+struct BackWeights {
   const float* a;
   const float* b;
-  const float* times;
   std::size_t panels;
   std::size_t inputs;
 };
-void multiply_back(const BackProducts& weights,
+void multiply_back(const BackWeights& weights,
                    std::span<const std::uint32_t> columns,
                    const float* values,
                    std::size_t count,
-                   float* out_middle,
-                   float* out_turned);
+                   float* out_a,
+                   float* out_b);
 
 /// What is not zero of columns that have few such numbers: values of inputs, and deviations as
 /// pairs (middle, reach). Those of input k are values[first_value[k] .. first_value[k + 1]), and so
@@ -102,15 +102,14 @@ struct Kinks {
   std::vector<std::uint32_t> first_deviation;
 };
 
-/// Adds to sums of multiply_ends() and of multiply_deviations() what such inputs contribute. Column
-/// j of a sum begins at j * stride and has sample_panel numbers.
+/// Adds to sums of multiply_ends() and of multiply_deviations() what such inputs contribute, each
+/// (columns, sample_panel).
 struct KinkSums {
   double* a;
   double* b;
   float* middle;
   float* turned;
   float* spread;
-  std::size_t stride;
 };
 void add_kinks(const DeviationWeights& weights,
                std::span<const Entry> entries,

@@ -329,7 +329,8 @@ TEST(SampleProducts, AreSumsOfProducts) {
     const std::vector<float> times{0.25F, 0.5F, 0.03125F, 0.9F};
     std::vector<double> at_a(columns * sample_panel);
     std::vector<double> at_b(columns * sample_panel);
-    multiply_ends(a.data(), b.data(), entries, doubles.data(), columns, at_a.data(), at_b.data());
+    multiply_ends(
+        a.data(), b.data(), entries, doubles.data(), columns, 0, at_a.data(), at_b.data());
     std::vector<float> middle(columns * sample_panel);
     std::vector<float> turned(columns * sample_panel);
     std::vector<float> spread(columns * sample_panel);

@@ -230,14 +230,6 @@ void SampleEnclosure::sum_up(std::vector<Numbers>& products) const {
   }
 }
 
-SampleEnclosure::Spread SampleEnclosure::spread_of(double low, double high) {
-  const auto middle = static_cast<float>(0.5 * (low + high));
-  const auto center = static_cast<double>(middle);
-  const double reach = std::max(high - center, center - low);
-  const bool none = low == 0.0 && high == 0.0;
-  return {middle, none ? 0.0F : static_cast<float>(reach * (1.0 + 0x1p-22) + 0x1p-120)};
-}
-
 double SampleEnclosure::norm_of(double middles, double reaches) {
   return (std::sqrt(middles) + std::sqrt(reaches)) * (1.0 + 0x1p-30);
 }
@@ -252,11 +244,8 @@ void SampleEnclosure::prepare_spreads(const SampleStep& step) {
     turned_[i].resize(rows);
     spread_[i].resize(rows);
     norms_[i].resize(step.positions);
-    for (std::size_t row = 0; row < step.in_rows; ++row) {
-      const Spread spread = spread_of(low_[i][row], high_[i][row]);
-      centers_[i][row] = spread.middle;
-      reaches_[i][row] = spread.reach;
-    }
+    form_spreads(
+        low_[i].data(), high_[i].data(), step.in_rows, centers_[i].data(), reaches_[i].data());
   }
 }
 

@@ -98,13 +98,6 @@ class SampleEnclosure {
     std::size_t width() const { return count > 2 ? most_columns : count; }
   };
 
-  // A deviation as products take it: the number in float32 next to the middle, and how far the
-  // bounds are from that, rounded upwards.
-  struct Spread {
-    float middle;
-    float reach;
-  };
-  static Spread spread_of(double low, double high);
   // Of what goes into one position: the norms of middles and reaches, from their squares.
   static double norm_of(double middles, double reaches);
 

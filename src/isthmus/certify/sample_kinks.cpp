@@ -155,8 +155,9 @@ void SampleEnclosure::make_kinks(const SampleStep& step) {
           i + 1, second_difference(points_[i - 1][row], points_[i][row], points_[i + 1][row])};
     }
     for (const std::uint32_t row : deviating_.of[i]) {
-      const auto [middle, reach] = spread_of(low_[i][row], high_[i][row]);
-      kinks_.deviations[deviations[row]++] = {i, middle, reach};
+      Kinks::Deviation& one = kinks_.deviations[deviations[row]++];
+      one.column = i;
+      form_spreads(&low_[i].data()[row], &high_[i].data()[row], 1, &one.middle, &one.reach);
     }
   }
   place_kinks(step);

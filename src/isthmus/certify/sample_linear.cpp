@@ -106,7 +106,11 @@ void SampleEnclosure::add_kinks_to_tile(const SampleStep& step, std::size_t w, s
     for (std::size_t own = 0; own < tile_.units; own += sample_panel) {
       const std::size_t weights = (panel * sample_panel + own) * step.inputs;
       const std::size_t to = k * tile_.units + own;
-      sums = {};
+      std::fill_n(sums.a.data(), tile_.points * sample_panel, 0.0);
+      std::fill_n(sums.b.data(), tile_.points * sample_panel, 0.0);
+      for (auto* numbers : {&sums.middle, &sums.turned, &sums.spread}) {
+        std::fill_n(numbers->data(), grid_.parts * sample_panel, 0.0F);
+      }
       add_kinks({step.weights.a.data() + weights,
                  step.weights.b.data() + weights,
                  times_.data(),
@@ -136,27 +140,19 @@ void SampleEnclosure::form_tile(const SampleStep& step, std::size_t w, std::size
         tile_, flat_ ? 0 : i, i, grid_.t(i), weights.bias_a.data() + o, weights.bias_b.data() + o);
   }
   float_error_.resize(tile_.places);
-  for (std::size_t i = 0; i < grid_.parts && !flat_; ++i) {
-    for (std::size_t k = 0; k < tile_.places; ++k) {
+  for (std::size_t i = 0; i < grid_.parts; ++i) {
+    for (std::size_t k = 0; k < tile_.places && !flat_; ++k) {
       float_error_[k] = gamma_float_ * norms_[i][step.tiled[step.tile_first[w] + k]];
     }
-    if (!form_deviations(tile_,
-                         i,
-                         {.width = grid_.width,
-                          .gamma_float = gamma_float_,
-                          .bend_error = bend_error_,
-                          .size = weights.size.data() + o,
-                          .change = weights.change.data() + o,
-                          .float_error = float_error_.data()})) {
+    const DeviationErrors errors{.width = grid_.width,
+                                 .gamma_float = gamma_float_,
+                                 .bend_error = bend_error_,
+                                 .size = weights.size.data() + o,
+                                 .change = weights.change.data() + o,
+                                 .float_error = float_error_.data()};
+    if (!bound_units(tile_, i, flat_ ? nullptr : &errors, step.relu)) {
       radius_ = std::numeric_limits<double>::infinity();
     }
-  }
-  if (step.joined() == 0) {
-    return;
-  }
-  find_winners(tile_);
-  for (std::size_t i = 0; i < grid_.parts; ++i) {
-    bound_units(tile_, i, flat_, step.relu);
   }
 }
 

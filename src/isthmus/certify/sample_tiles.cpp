@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "isthmus/certify/sample_units.h"
@@ -18,6 +19,10 @@ constexpr double no_overflow = 0x1p+500;
 
 // A sum of two numbers >= 0 times this is not above the exact one.
 constexpr double no_less = 1.0 - 0x1p-48;
+
+// What a loop over the units of an interval has seen.
+constexpr std::size_t has_hard = 1;
+constexpr std::size_t has_bad = 2;
 
 ISTHMUS_BODY void sum_body(double* products, std::size_t points, std::size_t width, double* slope) {
   for (std::size_t x = 0; x < width; ++x) {
@@ -34,6 +39,27 @@ ISTHMUS_BODY void sum_body(double* products, std::size_t points, std::size_t wid
   }
 }
 
+// Eight units at once; where a processor has shorter vectors, several of them.
+constexpr std::size_t lanes = 8;
+typedef double Vector __attribute__((vector_size(lanes * sizeof(double))));
+typedef float Floats __attribute__((vector_size(lanes * sizeof(float))));
+
+ISTHMUS_BODY void load(const double* from, Vector& to) {
+  std::memcpy(&to, from, sizeof(Vector));
+}
+ISTHMUS_BODY void load(const float* from, Vector& to) {
+  Floats floats;
+  std::memcpy(&floats, from, sizeof(Floats));
+  to = __builtin_convertvector(floats, Vector);
+}
+ISTHMUS_BODY void keep(const Vector& from, double* to) {
+  std::memcpy(to, &from, sizeof(Vector));
+}
+ISTHMUS_BODY void magnitude(Vector& value) {
+  value = value < 0.0 ? -value : value;
+}
+
+// A NaN wins, and stays.
 ISTHMUS_BODY void values_body(SampleTile& tile,
                               std::size_t from,
                               std::size_t i,
@@ -41,166 +67,188 @@ ISTHMUS_BODY void values_body(SampleTile& tile,
                               const double* bias_a,
                               const double* bias_b) {
   const std::size_t units = tile.units;
-  for (std::size_t k = 0; k < tile.places; ++k) {
-    const double* const a = tile.a.data() + from * tile.width() + k * units;
-    const double* const b = tile.b.data() + from * tile.width() + k * units;
-    double* const to = tile.values.data() + i * tile.width() + k * units;
-    for (std::size_t o = 0; o < units; ++o) {
-      to[o] = (1.0 - t) * a[o] + t * b[o] + ((1.0 - t) * bias_a[o] + t * bias_b[o]);
-    }
-  }
-}
-
-ISTHMUS_BODY bool deviations_body(SampleTile& tile, std::size_t i, const DeviationErrors& errors) {
-  const std::size_t units = tile.units;
-  const double half = 0.5 * errors.width;
-  const double growth = 1.0 + 2.0 * errors.gamma_float;
-  double bad = 0.0;
-  for (std::size_t k = 0; k < tile.places; ++k) {
-    const std::size_t at = i * tile.width() + k * units;
-    const double* const a = tile.a.data() + at;
-    const double* const b = tile.b.data() + at;
-    const double* const next_a = a + tile.width();
-    const double* const next_b = b + tile.width();
-    double* const low = tile.low.data() + at;
-    double* const high = tile.high.data() + at;
-    const double float_error = errors.float_error[k];
-    for (std::size_t o = 0; o < units; ++o) {
-      const double bend = errors.width * ((next_b[o] - b[o]) - (next_a[o] - a[o]));
-      const auto middle = static_cast<double>(tile.middle[at + o]);
-      const double turned = std::abs(static_cast<double>(tile.turned[at + o]));
-      const double spread = static_cast<double>(tile.spread[at + o]) * growth + half * turned +
-                            (errors.size[o] + 2.0 * errors.change[o]) * float_error +
-                            errors.bend_error;
-      const double around =
-          spread + 0x1p-48 * (spread + std::abs(bend) + std::abs(middle) + turned);
-      low[o] = middle - bend - around;
-      high[o] = middle - bend + around;
-      bad += std::abs(low[o]) + std::abs(high[o]) <= no_overflow ? 0.0 : 1.0;
-    }
-  }
-  return bad == 0.0;
-}
-
-// A NaN wins, and stays.
-ISTHMUS_BODY void winners_body(SampleTile& tile) {
-  const std::size_t units = tile.units;
-  for (std::size_t i = 0; i < tile.points; ++i) {
-    const double* const values = tile.values.data() + i * tile.width();
-    double* const top = tile.top.data() + i * units;
-    double* const winner = tile.winner.data() + i * units;
-    for (std::size_t o = 0; o < units; ++o) {
-      top[o] = values[o];
-      winner[o] = 0.0;
-    }
-    for (std::size_t k = 1; k < tile.places; ++k) {
-      const double place = static_cast<double>(k);
-      for (std::size_t o = 0; o < units; ++o) {
-        const double value = values[k * units + o];
-        const bool wins = !(value <= top[o]);
-        top[o] = wins ? value : top[o];
-        winner[o] = wins ? place : winner[o];
+  const std::size_t width = tile.width();
+  for (std::size_t o = 0; o < units; o += lanes) {
+    Vector own_a;
+    Vector own_b;
+    load(bias_a + o, own_a);
+    load(bias_b + o, own_b);
+    const Vector bias = (1.0 - t) * own_a + t * own_b;
+    Vector top{};
+    Vector winner{};
+    for (std::size_t k = 0; k < tile.places; ++k) {
+      Vector at_a;
+      Vector at_b;
+      load(tile.a.data() + from * width + k * units + o, at_a);
+      load(tile.b.data() + from * width + k * units + o, at_b);
+      const Vector value = (1.0 - t) * at_a + t * at_b + bias;
+      keep(value, tile.values.data() + i * width + k * units + o);
+      if (k == 0) {
+        top = value;
+        continue;
       }
+      const Vector place = static_cast<double>(k) - Vector{};
+      winner = value <= top ? winner : place;
+      top = value <= top ? top : value;
     }
+    keep(top, tile.top.data() + i * units + o);
+    keep(winner, tile.winner.data() + i * units + o);
   }
 }
 
-// unit_low, unit_high where one place wins at both ends and no other one may rise above it; else
-// `hard` is 1.
-ISTHMUS_BODY void simple_maximum(SampleTile& tile, std::size_t i) {
+// Of one place: low and high; adds to `bad` where they are not of moderate size.
+ISTHMUS_BODY void deviation_of(SampleTile& tile,
+                               std::size_t at,
+                               double float_error,
+                               const DeviationErrors& errors,
+                               std::size_t o,
+                               Vector& low,
+                               Vector& high,
+                               Vector& bad) {
+  const std::size_t width = tile.width();
+  Vector a;
+  Vector b;
+  Vector next_a;
+  Vector next_b;
+  Vector middle;
+  Vector turned;
+  Vector spread;
+  Vector size;
+  Vector change;
+  load(tile.a.data() + at, a);
+  load(tile.b.data() + at, b);
+  load(tile.a.data() + at + width, next_a);
+  load(tile.b.data() + at + width, next_b);
+  load(tile.middle.data() + at, middle);
+  load(tile.turned.data() + at, turned);
+  load(tile.spread.data() + at, spread);
+  load(errors.size + o, size);
+  load(errors.change + o, change);
+  const Vector bend = errors.width * ((next_b - b) - (next_a - a));
+  magnitude(turned);
+  spread = spread * (1.0 + 2.0 * errors.gamma_float) + 0.5 * errors.width * turned +
+           (size + 2.0 * change) * float_error + errors.bend_error;
+  Vector sizes = bend;
+  magnitude(sizes);
+  Vector of_middle = middle;
+  magnitude(of_middle);
+  const Vector around = spread + 0x1p-48 * (spread + sizes + of_middle + turned);
+  low = middle - bend - around;
+  high = middle - bend + around;
+  Vector largest = low;
+  magnitude(largest);
+  Vector other = high;
+  magnitude(other);
+  largest += other;
+  const Vector one = 1.0 - Vector{};
+  bad += largest <= no_overflow ? Vector{} : one;
+}
+
+// unit_low, unit_high and `hard`, and low, high of the places. A maximum is simple where one place
+// wins at both ends and no other one may rise above it. A unit that is on at both ends keeps its
+// bounds and one that is off has none, where these do not reach L, which is at least the sum of
+// both magnitudes.
+ISTHMUS_BODY std::size_t bounds_body(SampleTile& tile,
+                                     std::size_t i,
+                                     const DeviationErrors* errors,
+                                     bool relu) {
   const std::size_t units = tile.units;
-  const double* const winner = tile.winner.data() + i * units;
-  const double* const next = winner + units;
-  const double* const top_left = tile.top.data() + i * units;
-  const double* const top_right = top_left + units;
-  double* const unit_low = tile.unit_low.data() + i * units;
-  double* const unit_high = tile.unit_high.data() + i * units;
-  for (std::size_t o = 0; o < units; ++o) {
-    unit_low[o] = unit_high[o] = 0.0;
-    tile.slope[o] = -std::numeric_limits<double>::infinity();  // how far the others may rise
-  }
-  for (std::size_t k = 0; k < tile.places; ++k) {
-    const std::size_t at = i * tile.width() + k * units;
-    const double* const left = tile.values.data() + at;
-    const double* const right = left + tile.width();
-    const double* const low = tile.low.data() + at;
-    const double* const high = tile.high.data() + at;
-    const double place = static_cast<double>(k);
-    for (std::size_t o = 0; o < units; ++o) {
-      const bool wins = winner[o] == place;
-      unit_low[o] = wins ? low[o] : unit_low[o];
-      unit_high[o] = wins ? high[o] : unit_high[o];
-      const double gaps = (top_left[o] - left[o]) + (top_right[o] - right[o]);
-      const double rise = high[o] - no_less * gaps;
-      tile.slope[o] = rise > tile.slope[o] ? rise : tile.slope[o];
+  const std::size_t width = tile.width();
+  const Vector one = 1.0 - Vector{};
+  Vector bad{};
+  Vector all_hard{};
+  for (std::size_t o = 0; o < units; o += lanes) {
+    Vector left;
+    Vector right;
+    Vector winner;
+    Vector next;
+    load(tile.top.data() + i * units + o, left);
+    load(tile.top.data() + (i + 1) * units + o, right);
+    load(tile.winner.data() + i * units + o, winner);
+    load(tile.winner.data() + (i + 1) * units + o, next);
+    Vector low{};
+    Vector high{};
+    Vector rise = -std::numeric_limits<double>::infinity() - Vector{};
+    for (std::size_t k = 0; k < tile.places && errors != nullptr; ++k) {
+      const std::size_t at = i * width + k * units + o;
+      Vector own_low;
+      Vector own_high;
+      deviation_of(tile, at, errors->float_error[k], *errors, o, own_low, own_high, bad);
+      keep(own_low, tile.low.data() + at);
+      keep(own_high, tile.high.data() + at);
+      Vector from;
+      Vector to;
+      load(tile.values.data() + at, from);
+      load(tile.values.data() + at + width, to);
+      const Vector place = static_cast<double>(k) - Vector{};
+      low = winner == place ? own_low : low;
+      high = winner == place ? own_high : high;
+      const Vector own_rise = own_high - no_less * ((left - from) + (right - to));
+      rise = own_rise > rise ? own_rise : rise;
     }
-  }
-  for (std::size_t o = 0; o < units; ++o) {
-    const bool simple = (winner[o] == next[o]) & (tile.slope[o] <= unit_high[o]);
-    tile.hard[o] = simple ? 0.0 : 1.0;
-    unit_high[o] += 0x1p-48 * std::abs(unit_high[o]);  // by a rounding, perhaps
-  }
-}
-
-// The same of a unit alone, or without deviations.
-ISTHMUS_BODY void plain_maximum(SampleTile& tile, std::size_t i, bool flat) {
-  const std::size_t units = tile.units;
-  const double* const winner = tile.winner.data() + i * units;
-  for (std::size_t o = 0; o < units; ++o) {
-    tile.hard[o] = winner[o] == winner[units + o] ? 0.0 : 1.0;
-    tile.unit_low[i * units + o] = flat ? 0.0 : tile.low[i * units + o];
-    tile.unit_high[i * units + o] = flat ? 0.0 : tile.high[i * units + o];
-  }
-}
-
-// A unit that is on at both ends keeps its bounds and one that is off has none, where these do not
-// reach L, which is at least the sum of both magnitudes.
-ISTHMUS_BODY void simple_relu(SampleTile& tile, std::size_t i) {
-  const std::size_t units = tile.units;
-  const double* const left = tile.top.data() + i * units;
-  const double* const right = left + units;
-  double* const low = tile.unit_low.data() + i * units;
-  double* const high = tile.unit_high.data() + i * units;
-  for (std::size_t o = 0; o < units; ++o) {
-    const double least = no_less * (std::abs(left[o]) + std::abs(right[o]));
-    const bool off = (left[o] < 0.0) & (right[o] < 0.0) & (high[o] <= least);
-    const bool on = (left[o] >= 0.0) & (right[o] >= 0.0) & (high[o] >= -least);
-    tile.hard[o] += off | on ? 0.0 : 1.0;
-    low[o] = off ? 0.0 : low[o];
-    high[o] = off ? 0.0 : high[o];
-  }
-}
-
-ISTHMUS_BODY bool simple_body(SampleTile& tile, std::size_t i, bool flat, bool relu) {
-  if (flat || tile.places == 1) {
-    plain_maximum(tile, i, flat);
-  } else {
-    simple_maximum(tile, i);
-  }
-  if (relu) {
-    simple_relu(tile, i);
+    Vector simple = winner == next ? one : Vector{};
+    if (tile.places > 1 && errors != nullptr) {
+      simple = rise <= high ? simple : Vector{};
+      Vector size = high;
+      magnitude(size);
+      high += 0x1p-48 * size;  // by a rounding, perhaps
+    }
+    if (relu) {
+      Vector size_left = left;
+      Vector size_right = right;
+      magnitude(size_left);
+      magnitude(size_right);
+      const Vector least = no_less * (size_left + size_right);
+      Vector off = high <= least ? one : Vector{};
+      off = left < 0.0 ? off : Vector{};
+      off = right < 0.0 ? off : Vector{};
+      Vector on = high >= -least ? one : Vector{};
+      on = left >= 0.0 ? on : Vector{};
+      on = right >= 0.0 ? on : Vector{};
+      simple = off + on > 0.0 ? simple : Vector{};
+      low = off > 0.0 ? Vector{} : low;
+      high = off > 0.0 ? Vector{} : high;
+    }
+    keep(low, tile.unit_low.data() + i * units + o);
+    keep(high, tile.unit_high.data() + i * units + o);
+    keep(one - simple, tile.hard.data() + o);
+    all_hard += one - simple;
   }
   double sum = 0.0;
-  for (std::size_t o = 0; o < tile.units; ++o) {
-    sum += tile.hard[o];
+  double sum_bad = 0.0;
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    sum += all_hard[lane];
+    sum_bad += bad[lane];
   }
-  return sum == 0.0;
+  return (sum == 0.0 ? 0U : has_hard) | (sum_bad == 0.0 ? 0U : has_bad);
+}
+
+ISTHMUS_BODY void spreads_body(
+    const double* low, const double* high, std::size_t count, float* middles, float* reaches) {
+  for (std::size_t x = 0; x < count; ++x) {
+    const auto middle = static_cast<float>(0.5 * (low[x] + high[x]));
+    const auto center = static_cast<double>(middle);
+    const double up = high[x] - center;
+    const double down = center - low[x];
+    const double reach = (up > down ? up : down) * (1.0 + 0x1p-22) + 0x1p-120;
+    const bool none = (low[x] == 0.0) & (high[x] == 0.0);
+    middles[x] = middle;
+    reaches[x] = none ? 0.0F : static_cast<float>(reach);
+  }
 }
 
 struct TileKernels {
   void (*sum)(double*, std::size_t, std::size_t, double*);
   void (*values)(SampleTile&, std::size_t, std::size_t, double, const double*, const double*);
-  bool (*deviations)(SampleTile&, std::size_t, const DeviationErrors&);
-  void (*winners)(SampleTile&);
-  bool (*simple)(SampleTile&, std::size_t, bool, bool);
+  std::size_t (*bounds)(SampleTile&, std::size_t, const DeviationErrors*, bool);
+  void (*spreads)(const double*, const double*, std::size_t, float*, float*);
 };
 
 template <template <auto> class On>
 constexpr TileKernels kernels_on{.sum = On<sum_body>::run,
                                  .values = On<values_body>::run,
-                                 .deviations = On<deviations_body>::run,
-                                 .winners = On<winners_body>::run,
-                                 .simple = On<simple_body>::run};
+                                 .bounds = On<bounds_body>::run,
+                                 .spreads = On<spreads_body>::run};
 
 constexpr TileKernels all_kernels[] = {kernels_on<OnBaseline>,
 #if defined(__x86_64__)
@@ -278,23 +326,13 @@ void form_values(SampleTile& tile,
   kernels().values(tile, from, i, t, bias_a, bias_b);
 }
 
-bool form_deviations(SampleTile& tile, std::size_t i, const DeviationErrors& errors) {
-  return kernels().deviations(tile, i, errors);
-}
-
-void find_winners(SampleTile& tile) {
-  kernels().winners(tile);
-}
-
-void bound_units(SampleTile& tile, std::size_t i, bool flat, bool relu) {
-  if (kernels().simple(tile, i, flat, relu)) {
-    return;
-  }
-  for (std::size_t o = 0; o < tile.units; ++o) {
+bool bound_units(SampleTile& tile, std::size_t i, const DeviationErrors* errors, bool relu) {
+  const std::size_t seen = kernels().bounds(tile, i, errors, relu);
+  for (std::size_t o = 0; o < tile.units && (seen & has_hard) != 0; ++o) {
     if (tile.hard[o] == 0.0) {
       continue;
     }
-    Bounds bounds = bound_unit(tile, i, o, flat);
+    Bounds bounds = bound_unit(tile, i, o, errors == nullptr);
     const std::size_t at = i * tile.units + o;
     if (relu) {
       bounds = bound_relu(tile.top[at], tile.top[at + tile.units], bounds);
@@ -302,6 +340,12 @@ void bound_units(SampleTile& tile, std::size_t i, bool flat, bool relu) {
     tile.unit_low[at] = bounds.low;
     tile.unit_high[at] = bounds.high;
   }
+  return (seen & has_bad) == 0;
+}
+
+void form_spreads(
+    const double* low, const double* high, std::size_t count, float* middles, float* reaches) {
+  kernels().spreads(low, high, count, middles, reaches);
 }
 
 }  // namespace isthmus

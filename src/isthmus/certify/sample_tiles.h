@@ -41,8 +41,8 @@ struct SampleTile {
 /// a and b hold a value, its difference and its second differences: puts the sums in their place.
 void sum_up(SampleTile& tile);
 
-/// values = (1 - t) a + t b + bias at point i, of the products of point `from`. bias_a, bias_b
-/// (units).
+/// values = (1 - t) a + t b + bias at point i, of the products of point `from`, and the largest of
+/// all places with its place. bias_a, bias_b (units).
 void form_values(SampleTile& tile,
                  std::size_t from,
                  std::size_t i,
@@ -50,9 +50,9 @@ void form_values(SampleTile& tile,
                  const double* bias_a,
                  const double* bias_b);
 
-/// Bounds of interval i from the products of its deviations: docs/certificate.md, One sample at a
+/// What bounds of deviations are made of beside products: docs/certificate.md, One sample at a
 /// time. size, change (units) of the weights; float_error (places): gamma' times the norms of what
-/// goes in. False if a bound is not a number of moderate size.
+/// goes in.
 struct DeviationErrors {
   double width;        ///< of the interval
   double gamma_float;  ///< gamma'
@@ -61,14 +61,17 @@ struct DeviationErrors {
   const double* change;
   const double* float_error;
 };
-bool form_deviations(SampleTile& tile, std::size_t i, const DeviationErrors& errors);
 
-/// The largest value of all places, and whose it is, at every point.
-void find_winners(SampleTile& tile);
+/// Bounds of interval i from the products of its deviations: low and high of all places, and by
+/// Lemmas 6 and 7 unit_low and unit_high of the maximum over the places, and with `relu` of its
+/// ReLU. Without `errors` all deviations are zero. Most units keep the bounds of one place, or
+/// none; a loop in vectors sees which, and the formulas are evaluated for the others. False if a
+/// bound of a place is not a number of moderate size.
+bool bound_units(SampleTile& tile, std::size_t i, const DeviationErrors* errors, bool relu);
 
-/// Lemmas 6 and 7 for interval i: unit_low, unit_high of the maximum over the places, and of its
-/// ReLU. `flat`: all deviations are zero. Most units keep the bounds of one place, or none; a loop
-/// in vectors sees which, and the formulas are evaluated for the others.
-void bound_units(SampleTile& tile, std::size_t i, bool flat, bool relu);
+/// Deviations as products take them: the number in float32 next to the middle, and how far the
+/// bounds are from that, rounded upwards.
+void form_spreads(
+    const double* low, const double* high, std::size_t count, float* middles, float* reaches);
 
 }  // namespace isthmus

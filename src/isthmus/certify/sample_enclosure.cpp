@@ -137,16 +137,13 @@ void SampleEnclosure::run_points(const SampleStep& step, const Group& group, std
   const std::size_t weights = panel * step.inputs * sample_panel;
   const std::size_t o = panel * sample_panel;
   const std::size_t outputs = std::min(sample_panel, step.outputs - o);
-  // The first columns of a dense layer fetch the next panel.
-  const bool fetch = step.positions == 1 && group.from == 0 && panel + 1 < step.panels();
-  const std::size_t ahead = fetch ? step.inputs * sample_panel : 0;
   for (std::size_t p = 0; p < step.positions; ++p) {
     multiply_ends(step.weights.a.data() + weights,
                   step.weights.b.data() + weights,
                   {group.entries.data() + p * step.inputs, group.entry_count[p]},
                   group.packed.data(),
                   group.width(),
-                  ahead,
+                  group.fetch,
                   tile_a.data(),
                   tile_b.data());
     for (std::size_t j = 0; j < group.count; ++j) {
@@ -174,7 +171,8 @@ void SampleEnclosure::run_spreads(const SampleStep& step, const Group& group, st
     multiply_deviations({step.weights.a.data() + weights,
                          step.weights.b.data() + weights,
                          times.data(),
-                         static_cast<float>(0.5 * grid_.width)},
+                         static_cast<float>(0.5 * grid_.width),
+                         group.fetch},
                         {group.entries.data() + p * step.inputs, group.entry_count[p]},
                         group.packed_floats.data(),
                         group.width(),
@@ -200,6 +198,10 @@ void SampleEnclosure::multiply(const SampleStep& step, std::span<Group> groups) 
   };
   if (step.positions == 1) {
     std::ranges::for_each(groups, fill);
+    // All groups together fetch the next panel.
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      groups[g].fetch = {step.inputs * sample_panel, g * 8 / groups.size()};
+    }
     for (std::size_t panel = 0; panel < step.panels(); ++panel) {
       for (const Group& group : groups) {
         run(group, panel);
@@ -209,6 +211,7 @@ void SampleEnclosure::multiply(const SampleStep& step, std::span<Group> groups) 
   }
   for (Group& group : groups) {
     fill(group);
+    group.fetch = {};
     for (std::size_t panel = 0; panel < step.panels(); ++panel) {
       run(group, panel);
     }

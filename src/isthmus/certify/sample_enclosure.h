@@ -89,6 +89,7 @@ class SampleEnclosure {
     bool of_points = true;
     std::size_t from = 0;
     std::size_t count = 1;
+    Fetch fetch;
     Counts used;            // rows that are not zero in all columns
     Buffer<Entry> entries;  // (positions, inputs)
     Counts entry_count;     // of each position

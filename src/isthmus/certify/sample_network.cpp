@@ -3,7 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "isthmus/certify/enclosure.h"
 #include "isthmus/certify/rounding.h"
@@ -22,10 +27,25 @@ struct Order {
   }
 };
 
+// Room for so many numbers, on large pages where the system has them: products of one sample touch
+// a line here and there.
+void make_room(std::vector<float>& numbers, std::size_t size) {
+  numbers.reserve(size);
+#if defined(__linux__)
+  constexpr std::size_t page = std::size_t{1} << 21;
+  void* start = numbers.data();
+  std::size_t room = size * sizeof(float);
+  if (std::align(page, page, start, room) != nullptr) {
+    madvise(start, room / page * page, MADV_HUGEPAGE);
+  }
+#endif
+}
+
 SampleWeights weights_of(const Step& step, std::span<const float> a, std::span<const float> b) {
   SampleWeights made;
   const std::size_t panels = (step.outputs + sample_panel - 1) / sample_panel;
   for (std::vector<float>* numbers : {&made.a, &made.b}) {
+    make_room(*numbers, panels * step.inputs * sample_panel);
     numbers->assign(panels * step.inputs * sample_panel, 0.0F);
   }
   // Sums of rounded squares, and a root.

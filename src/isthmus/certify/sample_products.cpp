@@ -25,17 +25,21 @@ ISTHMUS_BODY void ends_body(const float* a,
                             const float* b,
                             std::span<const Entry> entries,
                             const double* inputs,
-                            std::size_t ahead,
+                            const Fetch& fetch,
                             double* out_a,
                             double* out_b) {
   typedef double Vector __attribute__((vector_size(Width * sizeof(double))));
   constexpr std::size_t parts = sample_panel / Width;
   Vector sums_a[Columns][parts] = {};
   Vector sums_b[Columns][parts] = {};
-  for (const Entry& entry : entries) {
+  const Fetch next = fetch;
+  for (std::size_t e = 0; e < entries.size(); ++e) {
+    const Entry entry = entries[e];
     const double* const in = inputs + entry.input * Columns;
-    __builtin_prefetch(a + entry.column * sample_panel + ahead, 0, 2);
-    __builtin_prefetch(b + entry.column * sample_panel + ahead, 0, 2);
+    if (e % 8 == next.phase) {
+      __builtin_prefetch(a + entry.column * sample_panel + next.ahead, 0, 2);
+      __builtin_prefetch(b + entry.column * sample_panel + next.ahead, 0, 2);
+    }
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < parts; ++v) {
       const float* const from_a = a + entry.column * sample_panel + v * Width;
@@ -67,8 +71,14 @@ ISTHMUS_BODY void deviations_body(const DeviationWeights& weights,
   Vector sums_h[Columns][parts] = {};
   Vector sums_d[Columns][parts] = {};
   Vector sums_p[Columns][parts] = {};
-  for (const Entry& entry : entries) {
+  const Fetch next = weights.fetch;
+  for (std::size_t e = 0; e < entries.size(); ++e) {
+    const Entry entry = entries[e];
     const float* const in = inputs + 2 * entry.input * Columns;
+    if (e % 8 == next.phase) {
+      __builtin_prefetch(weights.a + entry.column * sample_panel + next.ahead, 0, 2);
+      __builtin_prefetch(weights.b + entry.column * sample_panel + next.ahead, 0, 2);
+    }
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < parts; ++v) {
       Vector weight;
@@ -277,7 +287,7 @@ struct Products {
                         const float*,
                         std::span<const Entry>,
                         const double*,
-                        std::size_t,
+                        const Fetch&,
                         double*,
                         double*);
   using Deviations = void (*)(const DeviationWeights&,
@@ -346,10 +356,10 @@ void multiply_ends(const float* a,
                    std::span<const Entry> entries,
                    const double* inputs,
                    std::size_t columns,
-                   std::size_t ahead,
+                   const Fetch& fetch,
                    double* out_a,
                    double* out_b) {
-  products().ends[columns / 2](a, b, entries, inputs, ahead, out_a, out_b);
+  products().ends[columns / 2](a, b, entries, inputs, fetch, out_a, out_b);
 }
 
 void multiply_deviations(const DeviationWeights& weights,

@@ -23,14 +23,19 @@ struct Entry {
 /// Products of two matrices with the same inputs, in double:
 ///     out_a[j][o] = sum over entries of a(column, o) * inputs[input][j]
 /// for `columns` = 1, 2 or 4 numbers j and sample_panel outputs o; out_b likewise. a, b: (columns
-/// of the matrix, sample_panel). Sums in some order, fused or not. What lies `ahead` numbers behind
-/// a weight is fetched into the cache.
+/// of the matrix, sample_panel). Sums in some order, fused or not. What lies
+/// `ahead` numbers behind the weights of every eighth entry is fetched into the cache, beginning
+/// with entry `phase` (8: none).
+struct Fetch {
+  std::size_t ahead = 0;
+  std::size_t phase = 8;
+};
 void multiply_ends(const float* a,
                    const float* b,
                    std::span<const Entry> entries,
                    const double* inputs,
                    std::size_t columns,
-                   std::size_t ahead,
+                   const Fetch& fetch,
                    double* out_a,
                    double* out_b);
 
@@ -43,6 +48,7 @@ struct DeviationWeights {
   const float* b;
   const float* times;  ///< (columns)
   float half;
+  Fetch fetch{};
 };
 struct DeviationProducts {
   float* middle;

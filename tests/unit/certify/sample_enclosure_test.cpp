@@ -330,7 +330,7 @@ TEST(SampleProducts, AreSumsOfProducts) {
     std::vector<double> at_a(columns * sample_panel);
     std::vector<double> at_b(columns * sample_panel);
     multiply_ends(
-        a.data(), b.data(), entries, doubles.data(), columns, 0, at_a.data(), at_b.data());
+        a.data(), b.data(), entries, doubles.data(), columns, {}, at_a.data(), at_b.data());
     std::vector<float> middle(columns * sample_panel);
     std::vector<float> turned(columns * sample_panel);
     std::vector<float> spread(columns * sample_panel);

@@ -152,15 +152,31 @@ ERRORS = {
             ("no change in the spread", " + aside;", ";")]},
     "sample_network.cpp": {
         "one sample: order": [("of the positions", "row % positions * outputs + row / positions", "row")]},
-    "sample_enclosure.cpp": {
-        "one sample: values": [("t for 1 - t", "(1.0 - t) * *at_a++ + t * *at_b++", "t * *at_a++ + (1.0 - t) * *at_b++"),
-            ("second differences not summed", "slope[row] += i == 1 ? 0.0 : here[row]", "slope[row] += 0.0")],
-        "one sample: deviations": [("-q D dh: sign", "low_[i][row] = middle - bend - around", "low_[i][row] = middle + bend - around"),
-            ("W m: in the middle alone", "0.5 * grid_.width * std::abs(turned) +", ""),
-            ("half the reach", "static_cast<float>(reach * (1.0 + 0x1p-22)", "static_cast<float>(0.5 * reach * (1.0 + 0x1p-22)")]},
+    "sample_tiles.cpp": {
+        "one sample: values": [("t for 1 - t", "(1.0 - t) * at_a + t * at_b", "t * at_a + (1.0 - t) * at_b"),
+            ("second differences not summed", "slope[x] += here[x];", "slope[x] += 0.0;")],
+        "one sample: deviations": [("-q D dh: sign", "low = middle - bend - around", "low = middle + bend - around"),
+            ("W m: in the middle alone", "0.5 * errors.width * turned +", ""),
+            ("half the reach", "(up > down ? up : down) *", "0.5 * (up > down ? up : down) *")],
+        "one sample: relu in tiles": [("off: no look at high", "Vector off = high <= least ? one : Vector{};", "Vector off = one;"),
+            ("on: no look at high", "Vector on = high >= -least ? one : Vector{};", "Vector on = one;")],
+        "one sample: maximum in tiles": [("no look at the others", "simple = rise <= high ? simple : Vector{};", ""),
+            ("winner of one end", "Vector simple = winner == next ? one : Vector{};", "Vector simple = one;")]},
+    "sample_kinks.cpp": {
+        "one sample: kinks": [("a place behind", "{i + 1, second_difference", "{i, second_difference"),
+            ("deviations with one bound 0 dropped", "low[row] != 0.0 || high[row] != 0.0", "low[row] != 0.0 && high[row] != 0.0")]},
+    "sample_back.cpp": {
+        "one sample: looking back": [("rests left out of the center", "center += v * (slope * middle + rest);", "center += v * slope * middle;"),
+            ("rests left out of the spread", "spread += std::abs(v) * around;", ""),
+            ("inputs left out", "spread += std::abs(left + time * change) * reach;", ""),
+            ("W m: in the middle alone", "+ 0.5 * grid_.width * (aside + std::abs(turned))", ""),
+            ("the margin's weights in the middle alone", "half * (std::abs(turned) + reach) +", "")]},
     "sample_units.cpp": {
         "one sample: relu": [("off: no look at high", "if (off && rows.high[row] <= least)", "if (off)"),
             ("on: no look at high", "if (!off && rows.high[row] >= -least)", "if (!off)")],
+        "one sample: relu, relaxed": [("on: no look at low", "(-least - z.low) * (1.0 + 0x1p-48)", "0.0"),
+            ("high: no low", "-above - slope * z.low)", "-above)"),
+            ("low: of the whole", "least_of_larger(other * z.low, below", "least_of_larger(z.low, below")],
         "one sample: maximum": [("no look at the others", "    if (below) {", "    if (true) {"),
             ("winner of one end", "if (winner == winners.right && flat)", "if (flat)")],
         "one sample: margins": [("no label", "value(i, o) - value(i, label);", "value(i, o);"),

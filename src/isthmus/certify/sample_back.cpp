@@ -104,10 +104,14 @@ double SampleEnclosure::own_spread(const SampleStep& step,
   }
   std::fill(factors + dense.outputs, factors + dense.panels() * sample_panel, 0.0F);
   before_.centers_of[j] = center;
-  const double gammas = before_.gamma_float + float_gamma(dense.outputs + 16);
+  // Of the centers, and of sums over the outputs at both ends of the segment.
+  const double gammas = before_.gamma_float + 2.0 * float_gamma(dense.outputs + 16);
+  const auto terms = static_cast<double>(dense.inputs + dense.outputs);
   return spread + half * (std::abs(turned) + reach) + off * gammas * before_.norms[i] +
-         factor * (before_.bend_error + float_underflow * (1.0 + dense.weights.row_sum)) +
-         rounding * (4.0 * step.weights.row_sum * largest) + float_underflow;
+         factor * before_.bend_error +
+         float_underflow * (1.0 + dense.weights.row_sum) *
+             (1.0 + factor + terms * before_.norms[i]) +
+         rounding * (4.0 * step.weights.row_sum * largest);
 }
 
 // The bounds of some margins.

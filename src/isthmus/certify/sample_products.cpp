@@ -191,11 +191,11 @@ ISTHMUS_BODY void add_deviations(const float* a,
     std::memcpy(&weight, a + v, sizeof(Vector));
     std::memcpy(&end, b + v, sizeof(Vector));
     const Vector change = end - weight;
-    const Vector aside = half * (change < 0.0F ? -change : change);
+    const Vector beside = half * (change < 0.0F ? -change : change);
     for (const Kinks::Deviation& one : deviations) {
       const std::size_t to = one.column * sample_panel + v;
       const Vector turned = weight + change * times[one.column];
-      const Vector size = (turned < 0.0F ? -turned : turned) + aside;
+      const Vector size = (turned < 0.0F ? -turned : turned) + beside;
       Vector sums[3];
       std::memcpy(&sums[0], out.middle + to, sizeof(Vector));
       std::memcpy(&sums[1], out.turned + to, sizeof(Vector));

@@ -255,6 +255,37 @@ TEST(SampleUnits, ReluHoldsAndIsThatOfOneUnit) {
   EXPECT_LT(high, 0.0);
 }
 
+// Around a multiple of what goes in: of deviations e that are any number of their bounds. Where the
+// unit is on most of the time the multiple says more than bounds of the ReLU alone.
+TEST(SampleUnits, ARelaxedReluHolds) {
+  Rng rng(13, 1);
+  std::size_t narrower = 0;
+  for (int round = 0; round < 4000; ++round) {
+    const double scale = round % 2 == 0 ? 1.0 : 0.1;
+    const double z0 = scale * rng.normal();
+    const double z1 = scale * rng.normal();
+    const double low = rng.normal();
+    const Bounds z{low, low + std::abs(rng.normal())};
+    const RelaxedRelu relaxed = relax_relu(z0, z1, z);
+    const Bounds plain = bound_relu(z0, z1, z);
+    const double width = relaxed.rest.high - relaxed.rest.low;
+    EXPECT_LE(width, plain.high - plain.low + 1e-12);
+    narrower += width < 0.5 * (plain.high - plain.low) ? 1 : 0;
+    for (int k = 1; k < 40; ++k) {
+      const double s = k / 40.0;
+      const double q = s * (1.0 - s);
+      const double chord = (1.0 - s) * std::max(z0, 0.0) + s * std::max(z1, 0.0);
+      for (const double part : {0.0, 0.3, 1.0}) {
+        const double e = (1.0 - part) * z.low + part * z.high;
+        const double deviation = (std::max((1.0 - s) * z0 + s * z1 + q * e, 0.0) - chord) / q;
+        EXPECT_GE(deviation - relaxed.slope * e, relaxed.rest.low - 1e-11);
+        EXPECT_LE(deviation - relaxed.slope * e, relaxed.rest.high + 1e-11);
+      }
+    }
+  }
+  EXPECT_GT(narrower, 500U);
+}
+
 // The same of the largest of four.
 TEST(SampleUnits, TheLargestOfAWindowHolds) {
   Rng rng(12, 1);
@@ -365,6 +396,164 @@ TEST(SampleProducts, AreSumsOfProducts) {
       }
     }
   }
+}
+
+// Two columns at two positions, what is added to sums, and sums over outputs.
+TEST(SampleProducts, OfTilesAreSumsOfProducts) {
+  Rng rng(10, 1);
+  constexpr std::size_t inputs = 40;
+  const std::vector<float> a = normal_numbers(2 * inputs * sample_panel, 1.0, rng);
+  const std::vector<float> b = normal_numbers(2 * inputs * sample_panel, 1.0, rng);
+  const std::vector<float> floats = normal_numbers(2 * inputs, 1.0, rng);
+  const std::vector<double> in(floats.begin(), floats.end());
+  std::vector<std::uint32_t> rows[2];
+  for (std::size_t i = 0; i < inputs; ++i) {
+    rows[0].push_back(static_cast<std::uint32_t>(rng.below(inputs)));
+    rows[1].push_back(static_cast<std::uint32_t>(rng.below(inputs)));
+  }
+  std::vector<double> two_a(4 * sample_panel);
+  std::vector<double> two_b(4 * sample_panel);
+  multiply_two(a.data(), b.data(), rows[0], rows[1], in.data(), two_a.data(), two_b.data());
+  for (std::size_t j = 0; j < 4 * sample_panel; ++j) {
+    double sums[2] = {};
+    for (std::size_t i = 0; i < inputs; ++i) {
+      const double value = in[2 * rows[j / (2 * sample_panel)][i] + j / sample_panel % 2];
+      sums[0] += static_cast<double>(a[i * sample_panel + j % sample_panel]) * value;
+      sums[1] += static_cast<double>(b[i * sample_panel + j % sample_panel]) * value;
+    }
+    EXPECT_NEAR(two_a[j], sums[0], 1e-13);
+    EXPECT_NEAR(two_b[j], sums[1], 1e-13);
+  }
+  const std::vector<std::uint32_t> columns{3, 17, 38};
+  for (const std::size_t count : {1U, 2U, 4U}) {
+    const std::vector<float> values = normal_numbers(2 * count * sample_panel, 1.0, rng);
+    std::vector<float> at_a(columns.size() * count);
+    std::vector<float> at_b(columns.size() * count);
+    multiply_back(
+        {a.data(), b.data(), 2, inputs}, columns, values.data(), count, at_a.data(), at_b.data());
+    for (std::size_t k = 0; k < columns.size() * count; ++k) {
+      double sums[2] = {};
+      for (std::size_t o = 0; o < 2 * sample_panel; ++o) {
+        const std::size_t at = (o / sample_panel * inputs + columns[k / count]) * sample_panel;
+        const auto value = static_cast<double>(values[k % count * 2 * sample_panel + o]);
+        sums[0] += static_cast<double>(a[at + o % sample_panel]) * value;
+        sums[1] += static_cast<double>(b[at + o % sample_panel]) * value;
+      }
+      EXPECT_NEAR(static_cast<double>(at_a[k]), sums[0], 1e-4);
+      EXPECT_NEAR(static_cast<double>(at_b[k]), sums[1], 1e-4);
+    }
+  }
+}
+
+TEST(SampleProducts, KinksAreAddedToSums) {
+  Rng rng(10, 2);
+  const std::vector<float> a = normal_numbers(9 * sample_panel, 1.0, rng);
+  const std::vector<float> b = normal_numbers(9 * sample_panel, 1.0, rng);
+  const std::vector<Entry> entries{{4, 1}, {8, 0}};
+  Kinks kinks;
+  kinks.values = {{2, 0.5}, {3, -1.5}, {3, 0.25}};
+  kinks.first_value = {0, 2, 3};
+  kinks.deviations = {{1, 0.5F, 2.0F}, {0, -0.5F, 1.0F}, {1, 1.5F, 0.5F}};
+  kinks.first_deviation = {0, 1, 3};
+  const float times[2] = {0.25F, 0.75F};
+  const double half = 0.125;
+  std::vector<double> sums(8 * sample_panel, 1.0);
+  std::vector<float> floats(6 * sample_panel, 1.0F);
+  add_kinks({a.data(), b.data(), times, static_cast<float>(half)},
+            entries,
+            kinks,
+            {sums.data(),
+             sums.data() + 4 * sample_panel,
+             floats.data(),
+             floats.data() + 2 * sample_panel,
+             floats.data() + 4 * sample_panel});
+  for (std::size_t o = 0; o < sample_panel; ++o) {
+    const auto weight = [&](const std::vector<float>& of, std::size_t column) {
+      return static_cast<double>(of[column * sample_panel + o]);
+    };
+    EXPECT_NEAR(sums[2 * sample_panel + o], 1.0 + 0.5 * weight(a, 8), 1e-14);
+    EXPECT_NEAR(sums[7 * sample_panel + o], 1.0 - 1.5 * weight(b, 8) + 0.25 * weight(b, 4), 1e-14);
+    EXPECT_EQ(sums[o], 1.0);
+    double expected[3] = {1.0, 1.0, 1.0};
+    for (const auto& [column, middle, reach] :
+         {std::tuple{8U, 0.5, 2.0}, std::tuple{4U, 1.5, 0.5}}) {
+      const double change = weight(b, column) - weight(a, column);
+      const double turned = weight(a, column) + 0.75 * change;
+      expected[0] += turned * middle;
+      expected[1] += change * middle;
+      expected[2] += (std::abs(turned) + half * std::abs(change)) * reach;
+    }
+    for (std::size_t k = 0; k < 3; ++k) {
+      EXPECT_NEAR(static_cast<double>(floats[(2 * k + 1) * sample_panel + o]), expected[k], 1e-5);
+    }
+  }
+}
+
+// Behind a wide layer of ReLUs: what samples in blocks leave open is narrower by far.
+TEST(SampleProof, LookingBackIsNarrower) {
+  const Activation relu{Activation::Kind::relu};
+  const Network network{{1, 6, 6},
+                        {Flatten{},
+                         Linear{.out_features = 80},
+                         relu,
+                         Linear{.out_features = 300},
+                         relu,
+                         Linear{.out_features = 5}}};
+  Rng rng(21, 1);
+  const std::size_t dimension = layout_of(network).dimension();
+  const std::vector<float> a = normal_numbers(dimension, 0.2, rng);
+  std::vector<float> b = a;
+  for (float& number : b) {
+    number += static_cast<float>(0.05 * rng.normal());
+  }
+  const std::vector<Step> steps = steps_of(network);
+  const SampleNetwork samples(steps, a, b);
+  SampleEnclosure enclosure(samples);
+  auto data = std::make_shared<Dataset>();
+  data->classes = 5;
+  data->test.count = 20;
+  data->test.input_shape = network.input;
+  data->test.values = normal_numbers(20 * 36, 1.0, rng);
+  data->test.labels.assign(20, 0);
+  data->train = data->test;
+  NetworkObjectiveOptions options;
+  options.network = network;
+  options.data = data;
+  options.loss = Loss::cross_entropy;
+  const auto objective = make_network_objective(std::move(options));
+  const CertifiedProblem problem = certified_problem(*objective, Split::test, Metric::error_rate);
+  Workers workers(1);
+  const CertifyOptions any;
+  SegmentRun run(problem, a, b, any, workers, nullptr);
+  double in_blocks = 0.0;
+  double alone = 0.0;
+  const TimeInterval interval{0.25, 0.5};
+  run.enclose(problem.blocks,
+              std::span(&interval, 1),
+              [&](std::size_t block,
+                  std::size_t,
+                  const Rows& left,
+                  const Rows& right,
+                  const Deviation& deviation) {
+                for (std::size_t lane = 0; lane < problem.blocks[block].samples.size(); ++lane) {
+                  const std::uint32_t sample = problem.blocks[block].samples[lane];
+                  const std::vector<double> input(data->test.values.begin() + sample * 36,
+                                                  data->test.values.begin() + (sample + 1) * 36);
+                  SampleMargins margins;
+                  enclosure.enclose(input, 10.0, 0, {0.25, 0.25, 1}, margins);
+                  for (std::size_t j = 1; j < 5; ++j) {
+                    const double low = deviation.low[j][lane];
+                    const double high = deviation.high[j][lane];
+                    if (std::max(left[j][lane], right[j][lane]) + 0.25 * high > 0.0 &&
+                        std::min(left[j][lane], right[j][lane]) + 0.25 * low < 0.0) {
+                      in_blocks += high - low;
+                      alone += margins.deviation.high[j][0] - margins.deviation.low[j][0];
+                    }
+                  }
+                }
+              });
+  EXPECT_GT(in_blocks, 0.0);
+  EXPECT_LT(alone, 0.6 * in_blocks);
 }
 
 // The exact largest number of errors is that of samples in blocks, and of dense grids.

@@ -163,13 +163,13 @@ ERRORS = {
         "one sample: maximum in tiles": [("no look at the others", "simple = rise <= high ? simple : Vector{};", ""),
             ("winner of one end", "Vector simple = winner == next ? one : Vector{};", "Vector simple = one;")]},
     "sample_kinks.cpp": {
-        "one sample: kinks": [("a place behind", "{i + 1, second_difference", "{i, second_difference"),
+        "one sample: kinks": [("a place behind", "          i + 1, second_difference", "          i, second_difference"),
             ("deviations with one bound 0 dropped", "low[row] != 0.0 || high[row] != 0.0", "low[row] != 0.0 && high[row] != 0.0")]},
     "sample_back.cpp": {
         "one sample: looking back": [("rests left out of the center", "center += v * (slope * middle + rest);", "center += v * slope * middle;"),
             ("rests left out of the spread", "spread += std::abs(v) * around;", ""),
             ("inputs left out", "spread += std::abs(left + time * change) * reach;", ""),
-            ("W m: in the middle alone", "+ 0.5 * grid_.width * (aside + std::abs(turned))", ""),
+            ("W m: in the middle alone", "0.5 * grid_.width * (aside + std::abs(turned)) +", ""),
             ("the margin's weights in the middle alone", "half * (std::abs(turned) + reach) +", "")]},
     "sample_units.cpp": {
         "one sample: relu": [("off: no look at high", "if (off && rows.high[row] <= least)", "if (off)"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Bounds on margins that look back through the dense layer before them: docs/certificate.md, Lemma
-// 19.
+// 23.
 #include <algorithm>
 #include <cmath>
 

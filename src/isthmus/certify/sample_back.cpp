@@ -154,30 +154,40 @@ void SampleEnclosure::look_back_at(const SampleStep& step,
                 before_.at_b.data());
   multiplications_ += static_cast<double>(2 * open.size() * before_.rows.size() * dense.outputs);
   for (std::size_t j = 0; j < open.size(); ++j) {
-    const auto [i, o] = open[j];
-    double spread = 0.0;
-    double turned = 0.0;
-    double aside = 0.0;
-    const double time = grid_.t(i) + 0.5 * grid_.width;
-    for (std::size_t k = 0; k < before_.rows.size(); ++k) {
-      const auto reach = static_cast<double>(before_.reaches[i][before_.rows[k]]);
-      const auto left = static_cast<double>(before_.at_a[k * count + j]);
-      const double change = static_cast<double>(before_.at_b[k * count + j]) - left;
-      spread += std::abs(left + time * change) * reach;
-      aside += std::abs(change) * reach;
-      turned += change * static_cast<double>(before_.centers[i][before_.rows[k]]);
-    }
-    spread += 0.5 * grid_.width * (aside + std::abs(turned)) + before_.spreads_of[j];
-    const double bend =
-        grid_.width *
-        ((at_b_[i + 1][o] - at_b_[i][o]) - (at_a_[i + 1][o] - at_a_[i][o]) -
-         ((at_b_[i + 1][label] - at_b_[i][label]) - (at_a_[i + 1][label] - at_a_[i][label])));
-    const double center = before_.centers_of[j] - bend;
-    const double around = spread + bend_error +
-                          rounding * (spread + std::abs(bend) + std::abs(before_.centers_of[j]));
-    out.deviation.low[o][i] = std::max(out.deviation.low[o][i], center - around);
-    out.deviation.high[o][i] = std::min(out.deviation.high[o][i], center + around);
+    narrow(label, open[j], j, count, bend_error, out);
   }
+}
+
+// The bounds of margin j of `count` at hand.
+void SampleEnclosure::narrow(std::size_t label,
+                             const OpenMargin& one,
+                             std::size_t j,
+                             std::size_t count,
+                             double bend_error,
+                             SampleMargins& out) {
+  const auto [i, o] = one;
+  const double time = grid_.t(i) + 0.5 * grid_.width;
+  double spread = 0.0;
+  double turned = 0.0;
+  double aside = 0.0;
+  for (std::size_t k = 0; k < before_.rows.size(); ++k) {
+    const auto reach = static_cast<double>(before_.reaches[i][before_.rows[k]]);
+    const auto left = static_cast<double>(before_.at_a[k * count + j]);
+    const double change = static_cast<double>(before_.at_b[k * count + j]) - left;
+    spread += std::abs(left + time * change) * reach;
+    aside += std::abs(change) * reach;
+    turned += change * static_cast<double>(before_.centers[i][before_.rows[k]]);
+  }
+  spread += 0.5 * grid_.width * (aside + std::abs(turned)) + before_.spreads_of[j];
+  const double bend =
+      grid_.width *
+      ((at_b_[i + 1][o] - at_b_[i][o]) - (at_a_[i + 1][o] - at_a_[i][o]) -
+       ((at_b_[i + 1][label] - at_b_[i][label]) - (at_a_[i + 1][label] - at_a_[i][label])));
+  const double center = before_.centers_of[j] - bend;
+  const double around =
+      spread + bend_error + rounding * (spread + std::abs(bend) + std::abs(before_.centers_of[j]));
+  out.deviation.low[o][i] = std::max(out.deviation.low[o][i], center - around);
+  out.deviation.high[o][i] = std::min(out.deviation.high[o][i], center + around);
 }
 
 void SampleEnclosure::look_back(const SampleStep& step,

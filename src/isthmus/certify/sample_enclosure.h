@@ -151,6 +151,12 @@ class SampleEnclosure {
                     std::span<const OpenMargin> open,
                     double bend_error,
                     SampleMargins& out);
+  void narrow(std::size_t label,
+              const OpenMargin& one,
+              std::size_t j,
+              std::size_t count,
+              double bend_error,
+              SampleMargins& out);
   double own_spread(const SampleStep& step,
                     std::size_t label,
                     const OpenMargin& one,

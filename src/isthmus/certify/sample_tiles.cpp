@@ -144,10 +144,29 @@ ISTHMUS_BODY void deviation_of(SampleTile& tile,
   bad += largest <= no_overflow ? Vector{} : one;
 }
 
+// A unit that is on at both ends keeps its bounds and one that is off has none, where these do not
+// reach L, which is at least the sum of both magnitudes. Others are not simple.
+ISTHMUS_BODY void simple_relu(
+    const Vector& left, const Vector& right, Vector& low, Vector& high, Vector& simple) {
+  const Vector one = 1.0 - Vector{};
+  Vector size_left = left;
+  Vector size_right = right;
+  magnitude(size_left);
+  magnitude(size_right);
+  const Vector least = no_less * (size_left + size_right);
+  Vector off = high <= least ? one : Vector{};
+  off = left < 0.0 ? off : Vector{};
+  off = right < 0.0 ? off : Vector{};
+  Vector on = high >= -least ? one : Vector{};
+  on = left >= 0.0 ? on : Vector{};
+  on = right >= 0.0 ? on : Vector{};
+  simple = off + on > 0.0 ? simple : Vector{};
+  low = off > 0.0 ? Vector{} : low;
+  high = off > 0.0 ? Vector{} : high;
+}
+
 // unit_low, unit_high and `hard`, and low, high of the places. A maximum is simple where one place
-// wins at both ends and no other one may rise above it. A unit that is on at both ends keeps its
-// bounds and one that is off has none, where these do not reach L, which is at least the sum of
-// both magnitudes.
+// wins at both ends and no other one may rise above it.
 ISTHMUS_BODY std::size_t bounds_body(SampleTile& tile,
                                      std::size_t i,
                                      const DeviationErrors* errors,
@@ -194,20 +213,7 @@ ISTHMUS_BODY std::size_t bounds_body(SampleTile& tile,
       high += 0x1p-48 * size;  // by a rounding, perhaps
     }
     if (relu) {
-      Vector size_left = left;
-      Vector size_right = right;
-      magnitude(size_left);
-      magnitude(size_right);
-      const Vector least = no_less * (size_left + size_right);
-      Vector off = high <= least ? one : Vector{};
-      off = left < 0.0 ? off : Vector{};
-      off = right < 0.0 ? off : Vector{};
-      Vector on = high >= -least ? one : Vector{};
-      on = left >= 0.0 ? on : Vector{};
-      on = right >= 0.0 ? on : Vector{};
-      simple = off + on > 0.0 ? simple : Vector{};
-      low = off > 0.0 ? Vector{} : low;
-      high = off > 0.0 ? Vector{} : high;
+      simple_relu(left, right, low, high, simple);
     }
     keep(low, tile.unit_low.data() + i * units + o);
     keep(high, tile.unit_high.data() + i * units + o);

@@ -164,7 +164,7 @@ ERRORS = {
             ("winner of one end", "Vector simple = winner == next ? one : Vector{};", "Vector simple = one;")]},
     "sample_kinks.cpp": {
         "one sample: kinks": [("a place behind", "          i + 1, second_difference", "          i, second_difference"),
-            ("deviations with one bound 0 dropped", "low[row] != 0.0 || high[row] != 0.0", "low[row] != 0.0 && high[row] != 0.0")]},
+            ("negative deviations dropped", "low[row] != 0.0 || high[row] != 0.0", "low[row] > 0.0 || high[row] > 0.0")]},
     "sample_back.cpp": {
         "one sample: looking back": [("rests left out of the center", "center += v * (slope * middle + rest);", "center += v * slope * middle;"),
             ("rests left out of the spread", "spread += std::abs(v) * around;", ""),

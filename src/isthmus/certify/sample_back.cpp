@@ -77,6 +77,10 @@ double SampleEnclosure::own_spread(const SampleStep& step,
   double factor = 0.0;   // sum of their magnitudes
   double largest = 0.0;  // of the deviations
   for (std::size_t row = 0; row < dense.outputs; ++row) {
+    if (step.first[row] == step.first[row + 1]) {
+      factors[row] = 0.0F;
+      continue;
+    }
     const std::size_t column = step.places[step.first[row]].column;
     const double left =
         weight(step.weights.a, one.output, column) - weight(step.weights.a, label, column);
@@ -133,7 +137,8 @@ void SampleEnclosure::look_back_at(const SampleStep& step,
     if (j == 0 || open[j - 1].interval != i) {
       relax_before(i);
       for (std::size_t row = 0; row < dense.in_rows; ++row) {
-        is_used_[row] |= before_.reaches[i][row] != 0.0F ? 1U : 0U;
+        const bool enters = dense.first[row] != dense.first[row + 1];  // strides pass over some
+        is_used_[row] |= enters && before_.reaches[i][row] != 0.0F ? 1U : 0U;
       }
     }
     before_.spreads_of[j] = own_spread(step, label, open[j], j);

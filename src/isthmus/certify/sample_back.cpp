@@ -78,7 +78,6 @@ double SampleEnclosure::own_spread(const SampleStep& step,
   double largest = 0.0;  // of the deviations
   for (std::size_t row = 0; row < dense.outputs; ++row) {
     if (step.first[row] == step.first[row + 1]) {
-      factors[row] = 0.0F;
       continue;
     }
     const std::size_t column = step.places[step.first[row]].column;
@@ -106,7 +105,6 @@ double SampleEnclosure::own_spread(const SampleStep& step,
          std::abs(static_cast<double>(centers_[i][row])) + static_cast<double>(reaches_[i][row])});
     factors[row] = static_cast<float>(v * slope);
   }
-  std::fill(factors + dense.outputs, factors + dense.panels() * sample_panel, 0.0F);
   before_.centers_of[j] = center;
   // Of the centers, and of sums over the outputs at both ends of the segment.
   const double gammas = before_.gamma_float + 2.0 * float_gamma(dense.outputs + 16);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "isthmus/certify/rounding.h"
+#include "isthmus/certify/sample_tiles.h"
 #include "isthmus/certify/sample_units.h"
 #include "isthmus/certify/segment_run.h"
 #include "isthmus/core/rng.h"
@@ -325,6 +326,64 @@ TEST(SampleUnits, TheLargestOfAWindowHolds) {
     }
   }
   EXPECT_GT(short_cuts, 500U);
+}
+
+// The ReLU of the largest of a tile's places, of deviations that are any number of their bounds.
+TEST(SampleTiles, BoundsOfUnitsHold) {
+  Rng rng(14, 1);
+  const std::vector<double> zeros(sample_panel, 0.0);
+  std::size_t simple = 0;
+  for (int round = 0; round < 400; ++round) {
+    SampleTile tile;
+    const std::size_t places = round % 2 == 0 ? 1 : 3;
+    tile.resize(2, places, sample_panel);
+    const std::size_t width = tile.width();
+    const double scale = round % 3 == 0 ? 0.1 : 0.5;
+    for (std::size_t x = 0; x < width; ++x) {
+      tile.a[x] = tile.b[x] = scale * rng.normal();
+      tile.a[width + x] = tile.b[width + x] = tile.a[x] + 0.3 * scale * rng.normal();
+      tile.middle[x] = static_cast<float>(0.7 * rng.normal());
+      tile.turned[x] = 0.0F;
+      tile.spread[x] = static_cast<float>(0.4 * std::abs(rng.normal()));
+    }
+    form_values(tile, 0, 0, 0.0, zeros.data(), zeros.data());
+    form_values(tile, 1, 1, 0.0, zeros.data(), zeros.data());
+    const std::vector<double> none(places, 0.0);
+    const DeviationErrors errors{.width = 1.0,
+                                 .gamma_float = 0.0,
+                                 .bend_error = 0.0,
+                                 .size = zeros.data(),
+                                 .change = zeros.data(),
+                                 .float_error = none.data()};
+    ASSERT_TRUE(bound_units(tile, 0, &errors, true));
+    for (std::size_t o = 0; o < sample_panel; ++o) {
+      simple += tile.hard[o] == 0.0 ? 1 : 0;
+      double left = -1e9;
+      double right = -1e9;
+      for (std::size_t k = 0; k < places; ++k) {
+        left = std::max(left, tile.a[k * sample_panel + o]);
+        right = std::max(right, tile.a[width + k * sample_panel + o]);
+      }
+      for (int i = 1; i < 40; ++i) {
+        const double s = i / 40.0;
+        const double q = s * (1.0 - s);
+        double least = 0.0;
+        double most = 0.0;
+        for (std::size_t k = 0; k < places; ++k) {
+          const std::size_t x = k * sample_panel + o;
+          const double line = (1.0 - s) * tile.a[x] + s * tile.a[width + x];
+          const auto middle = static_cast<double>(tile.middle[x]);
+          const auto spread = static_cast<double>(tile.spread[x]);
+          least = std::max(least, line + q * (middle - spread));
+          most = std::max(most, line + q * (middle + spread));
+        }
+        const double chord = (1.0 - s) * std::max(left, 0.0) + s * std::max(right, 0.0);
+        EXPECT_GE((least - chord) / q, tile.unit_low[o] - 1e-12);
+        EXPECT_LE((most - chord) / q, tile.unit_high[o] + 1e-12);
+      }
+    }
+  }
+  EXPECT_GT(simple, 500U);
 }
 
 // Numbers that overflow give no finite radius, or bound, and never a wrong one.

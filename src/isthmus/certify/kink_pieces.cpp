@@ -95,8 +95,11 @@ LossSums part_sums(const Rows& left,
     }
   }
   none.radius = up(radius + rounding);
-  return loss_sums(
-      Loss::cross_entropy, first, last, none, {.count = bounds.size(), .label = label, .targets = {}});
+  return loss_sums(Loss::cross_entropy,
+                   first,
+                   last,
+                   none,
+                   {.count = bounds.size(), .label = label, .targets = {}});
 }
 
 }  // namespace isthmus

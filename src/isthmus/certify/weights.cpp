@@ -115,10 +115,11 @@ void SegmentWeights::fill(
   weights.middle.resize(linear.outputs * linear.inputs);
   weights.difference.resize(linear.outputs * linear.inputs);
   const double middle = 0.5 * (t0 + t1);
+  const double width = t1 - t0;
   each_weight(step, variant, [&](std::size_t o, std::size_t i, double wa, double wb) {
     if (i < linear.inputs) {
       weights.middle[o * linear.inputs + i] = lerp(wa, wb, middle);
-      weights.difference[o * linear.inputs + i] = (t1 - t0) * (wb - wa);
+      weights.difference[o * linear.inputs + i] = width * (wb - wa);
     }
   });
 }

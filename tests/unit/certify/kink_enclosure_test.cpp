@@ -453,6 +453,40 @@ TEST(KinkEnclosure, TheRestIsOfThirdOrder) {
   }
 }
 
+// (1 + e) (1 - e) - 1 = -e^2 is lost in double: D dh looks like 0, and is not.
+TEST(KinkEnclosure, CoefficientsAreRoundedOutwards) {
+  constexpr double e = 0x1p-29;
+  const std::vector<Step> steps =
+      steps_of(Network{{1}, {Linear{.out_features = 2}, Activation{}, Linear{.out_features = 1}}});
+  const auto row = [](double value) {
+    Lanes lanes{};
+    lanes.at.fill(value);
+    return lanes;
+  };
+  EndValues left;
+  EndValues right;
+  left.values = {{row(1.0), row(1.0)}, {row(1.0), row(1.0)}, {row(0.0)}};
+  right.values = {{row(2.0 - e), row(2.0)}, {row(2.0 - e), row(2.0)}, {row(0.0)}};
+  const std::vector<double> a{0.0, 0.0};
+  const std::vector<double> b{1.0 + e, -1.0};
+  const MiddleWeights between{.middle = {0.5 * (1.0 + e), -0.5}, .difference = b};
+  const MatrixSizes sizes = matrix_sizes(a, b, 1, 2, false);
+  KinkEnclosure enclosure(steps);
+  KinkBounds bounds;
+  enclosure.enclose(left,
+                    right,
+                    0,
+                    {.between = {nullptr, nullptr, &between},
+                     .sizes = {nullptr, nullptr, &sizes},
+                     .width = 1.0,
+                     .zero = std::nullopt},
+                    bounds);
+  // -q D dh at the middle, in the part that ends there.
+  EXPECT_GE(bounds.high[0][3], 0.25 * e * e);
+  EXPECT_LE(bounds.low[0][3], 0.0);
+  EXPECT_LE(bounds.high[0][3], 1e-12);
+}
+
 // Deep networks are proven with so few passes only by what each kink adds.
 TEST(KinkEnclosure, ADeepNetworkIsProvenOnFewIntervals) {
   const Case one{"deep", perceptron({16, 16, 16, 16, 16, 16, 16, 16}, 5)};

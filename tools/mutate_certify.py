@@ -196,7 +196,9 @@ ERRORS = {
             ("rest: no turned skew", "aside * (std::abs(skew) * skews + aside", "aside * (0.0 * skews + aside"),
             ("rest: not carried", "sizes.rows[kept_[i]] * (lengths_.rest + rounding)", "sizes.rows[kept_[i]] * rounding"),
             ("rounding: dropped", "up(4.0 * gamma(step.inputs + 64)", "up(0.0 * gamma(step.inputs + 64)")],
-        "kinks: radius": [("carried dropped", "up(own.weights * radius +", "up(0.0 * own.weights * radius +")]},
+        "kinks: radius": [("carried dropped", "sizes[index]->spectral * length", "0.0"),
+            ("carried dropped behind", "std::ranges::max(sizes[index]->rows) * length", "0.0"),
+            ("of one unit", "std::sqrt(static_cast<double>(step.out_rows)) * error", "error")]},
     "kink_products.cpp": {
         "kinks: sums of ranges": [("sign of the weight", "weight > 0.0 ? tables.low[k] : tables.high[k]", "tables.low[k]"),
             ("turned: signs cancel", "turn = std::abs(turned[k])", "turn = turned[k]")]},

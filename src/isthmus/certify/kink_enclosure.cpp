@@ -102,23 +102,29 @@ std::size_t kink_depth(const std::vector<Step>& steps) {
   return steps.size() / 2;
 }
 
+// As lengths of the errors of all units of a layer: the weights make them longer by their largest
+// singular value, far less than by the sums of their rows.
 double kink_radius(const std::vector<Step>& steps,
                    const EndValues& left,
                    const EndValues& right,
                    const std::vector<const WeightNorms*>& norms,
+                   const std::vector<const MatrixSizes*>& sizes,
                    double largest_input) {
-  double radius = 0.0;
+  double length = 0.0;
   double in = largest_input;
-  for (std::size_t index = 0; index < steps.size(); ++index) {
+  for (std::size_t index = 0; index < steps.size(); index += 2) {
+    const Step& step = steps[index];
+    const WeightNorms& own = *norms[index];
     const double out = std::max(left.largest[index], right.largest[index]);
-    if (steps[index].kind == Step::Kind::linear) {
-      const WeightNorms& own = *norms[index];
-      radius = up(own.weights * radius +
-                  gamma(steps[index].inputs + 16) * (own.weights * in + own.bias + out));
+    const double error = gamma(step.inputs + 16) * (own.weights * in + own.bias + out);
+    if (index + 1 == steps.size()) {
+      return up(std::ranges::max(sizes[index]->rows) * length + error);
     }
-    in = out;
+    const double carried = index == 0 ? 0.0 : sizes[index]->spectral * length;
+    length = up(carried + std::sqrt(static_cast<double>(step.out_rows)) * error);
+    in = std::max(left.largest[index + 1], right.largest[index + 1]);
   }
-  return radius;
+  return length;
 }
 
 // With A the chord behind the unit minus that before it and B the chord behind it, both straight

@@ -47,11 +47,12 @@ Kink kink_of(double z0, double z1, const Parts& low, const Parts& high);
 /// dense last one, and how many ReLU layers there are; 0 where they do not.
 std::size_t kink_depth(const std::vector<Step>& steps);
 
-/// What rounding may have done to the end values of a network of `kink_depth` > 0.
+/// What rounding may have done to the outputs at the ends, in a network of `kink_depth` > 0.
 double kink_radius(const std::vector<Step>& steps,
                    const EndValues& left,
                    const EndValues& right,
                    const std::vector<const WeightNorms*>& norms,
+                   const std::vector<const MatrixSizes*>& sizes,
                    double largest_input);
 
 /// Encloses the outputs of one sample on an interval by functions that each change of a ReLU adds

@@ -318,8 +318,12 @@ void SegmentRun::enclose_kinks(std::span<const Block> blocks,
            const StepTable<MiddleWeights>& middle) {
          const Block& block = blocks[i];
          const double before = scratch.kinks.multiplications();
-         const double radius = kink_radius(
-             problem_.steps, scratch.left, scratch.right, norms_.of(block), problem_.largest_input);
+         const double radius = kink_radius(problem_.steps,
+                                           scratch.left,
+                                           scratch.right,
+                                           norms_.of(block),
+                                           sizes_.of(block),
+                                           problem_.largest_input);
          const KinkWeights weights{
              .between = middle.of(block),
              .sizes = sizes_.of(block),

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "isthmus/certify/kink_pieces.h"
+#include "isthmus/certify/rounding.h"
 #include "isthmus/certify/segment_run.h"
 #include "isthmus/core/rng.h"
 #include "isthmus/net/engine.h"
@@ -451,6 +452,33 @@ TEST(KinkEnclosure, TheRestIsOfThirdOrder) {
     }
     before = widest;
   }
+}
+
+// The errors of four units of the first layer, all alike, add up behind weights of 1000 and 1.
+TEST(KinkEnclosure, TheRadiusCarriesTheErrorsOfTheFirstLayer) {
+  const std::vector<Step> steps = steps_of(Network{{1},
+                                                   {Linear{.out_features = 4},
+                                                    Activation{},
+                                                    Linear{.out_features = 1},
+                                                    Activation{},
+                                                    Linear{.out_features = 1}}});
+  const WeightNorms small{.weights = 1.0, .difference = 0.0, .bias = 1.0};
+  const WeightNorms sums{.weights = 4000.0, .difference = 0.0, .bias = 0.0};
+  const std::vector<double> thousands(4, 1000.0);
+  const std::vector<double> one{1.0};
+  const MatrixSizes second = matrix_sizes(thousands, thousands, 1, 4, true);
+  const MatrixSizes third = matrix_sizes(one, one, 1, 1, false);
+  EndValues ends;
+  ends.largest = {1.0, 1e-9, 1e-9, 1e-9, 1e-9};
+  const double radius = kink_radius(steps,
+                                    ends,
+                                    ends,
+                                    {&small, nullptr, &sums, nullptr, &small},
+                                    {nullptr, nullptr, &second, nullptr, &third},
+                                    1.0);
+  const double first = gamma(17) * 3.0;
+  EXPECT_GE(radius, 4000.0 * first);
+  EXPECT_LE(radius, 4001.0 * first + gamma(17) * 1.1);
 }
 
 // (1 + e) (1 - e) - 1 = -e^2 is lost in double: D dh looks like 0, and is not.

@@ -86,7 +86,7 @@ class Length {
 
 }  // namespace
 
-std::size_t kink_depth(const std::vector<Step>& steps) {
+std::size_t kink_depth(std::span<const Step> steps) {
   if (steps.size() < 3 || steps.size() % 2 == 0) {
     return 0;
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "isthmus/certify/enclosure.h"
@@ -45,7 +46,7 @@ Kink kink_of(double z0, double z1, const Parts& low, const Parts& high);
 
 /// Whether dense layers alternate with ReLU, behind a first linear layer of any kind and up to a
 /// dense last one, and how many ReLU layers there are; 0 where they do not.
-std::size_t kink_depth(const std::vector<Step>& steps);
+std::size_t kink_depth(std::span<const Step> steps);
 
 /// What rounding may have done to the outputs at the ends, in a network of `kink_depth` > 0.
 double kink_radius(const std::vector<Step>& steps,

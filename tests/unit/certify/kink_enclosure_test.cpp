@@ -287,7 +287,7 @@ TEST_P(KinkNetworks, NoMarginLeavesItsEnclosure) {
     const double distance = seed % 4 == 0 ? 1.0 : seed % 4 == 1 ? 0.3 : 0.1;
     const Instance instance = make_instance(one, 40, seed, distance);
     const CertifiedProblem problem =
-        certified_problem(*instance.objective, Split::test, Metric::error_rate);
+        certified_problem(*instance.objective, Split::test, Metric::cross_entropy);
     ASSERT_TRUE(problem.kinks);
     const CertifyOptions options;
     SegmentRun run(problem, instance.a, instance.b, options, workers, nullptr);
@@ -348,7 +348,7 @@ TEST_P(KinkNetworks, TimesAndSumsHold) {
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
     const Instance instance = make_instance(one, 40, 100 + seed, seed % 2 == 0 ? 0.5 : 0.1);
     const CertifiedProblem problem =
-        certified_problem(*instance.objective, Split::test, Metric::error_rate);
+        certified_problem(*instance.objective, Split::test, Metric::cross_entropy);
     const CertifyOptions options;
     SegmentRun run(problem, instance.a, instance.b, options, workers, nullptr);
     const TimeInterval interval{0.25, 0.5};
@@ -425,7 +425,7 @@ TEST(KinkEnclosure, TheRestIsOfThirdOrder) {
   Workers workers(1);
   const Instance instance = make_instance(one, 8, 3, 0.05);
   const CertifiedProblem problem =
-      certified_problem(*instance.objective, Split::test, Metric::error_rate);
+      certified_problem(*instance.objective, Split::test, Metric::cross_entropy);
   const CertifyOptions options;
   SegmentRun run(problem, instance.a, instance.b, options, workers, nullptr);
   double before = 0.0;
@@ -519,25 +519,51 @@ TEST(KinkEnclosure, CoefficientsAreRoundedOutwards) {
 TEST(KinkEnclosure, ADeepNetworkIsProvenOnFewIntervals) {
   const Case one{"deep", perceptron({16, 16, 16, 16, 16, 16, 16, 16}, 5)};
   const Instance instance = make_instance(one, 200, 9, 0.1);
-  std::vector<SegmentProof> proofs;
-  for (const std::size_t threads : {1, 3}) {
-    Workers workers(threads);
-    const Certifier certifier(*instance.objective, Split::test, Metric::cross_entropy);
-    proofs.push_back(certifier.certify(
-        instance.a, instance.b, {.gap = 0.05, .max_evaluations = 400.0}, workers, nullptr));
+  for (const Metric metric : {Metric::cross_entropy, Metric::error_rate}) {
+    const double gap = metric == Metric::error_rate ? 0.0 : 0.05;
+    std::vector<SegmentProof> proofs;
+    for (const std::size_t threads : {1, 3}) {
+      Workers workers(threads);
+      const Certifier certifier(*instance.objective, Split::test, metric);
+      proofs.push_back(certifier.certify(
+          instance.a, instance.b, {.gap = gap, .max_evaluations = 400.0}, workers, nullptr));
+    }
+    EXPECT_EQ(proofs[0].outcome, SegmentProof::Outcome::proven);
+    EXPECT_LE(proofs[0].bound, proofs[0].largest_seen * (1.0 + gap) + 1e-9);
+    EXPECT_LE(proofs[0].intervals.size(), 16U);
+    // The same bits for any number of workers.
+    EXPECT_EQ(proofs[0].bound, proofs[1].bound);
+    EXPECT_EQ(proofs[0].largest_seen, proofs[1].largest_seen);
+    EXPECT_EQ(proofs[0].t, proofs[1].t);
+    EXPECT_EQ(proofs[0].evaluations, proofs[1].evaluations);
+    // No dense sampling finds more.
+    const std::size_t outputs = output_size(one.network);
+    const Samples& samples = instance.data->test;
+    for (int k = 0; k <= 400; ++k) {
+      const std::vector<double> margins = reference_margins(one, instance, k / 400.0);
+      double loss = 0.0;
+      double wrong = 0.0;
+      for (std::size_t i = 0; i < samples.count; ++i) {
+        double sum = 0.0;
+        bool right = true;
+        for (std::size_t j = 0; j < outputs; ++j) {
+          const double margin = margins[i * outputs + j];
+          sum += std::exp(margin);
+          right = right && (j == static_cast<std::size_t>(samples.labels[i]) || margin < 0.0);
+        }
+        loss += std::log(sum);
+        wrong += right ? 0.0 : 1.0;
+      }
+      const double value = metric == Metric::error_rate ? wrong : loss;
+      EXPECT_LE(value / static_cast<double>(samples.count), proofs[0].bound);
+    }
   }
-  EXPECT_EQ(proofs[0].outcome, SegmentProof::Outcome::proven);
-  EXPECT_LE(proofs[0].bound, proofs[0].largest_seen * 1.05 + 1e-9);
-  EXPECT_LE(proofs[0].intervals.size(), 16U);
-  // The same bits for any number of workers.
-  EXPECT_EQ(proofs[0].bound, proofs[1].bound);
-  EXPECT_EQ(proofs[0].largest_seen, proofs[1].largest_seen);
-  EXPECT_EQ(proofs[0].evaluations, proofs[1].evaluations);
 }
 
 TEST(KinkEnclosure, IsForDenseLayersAndReluAlone) {
   const auto depth = [](std::vector<Layer> layers) {
-    return kink_depth(steps_of(Network{{6}, std::move(layers)}));
+    const std::vector<Step> steps = steps_of(Network{{6}, std::move(layers)});
+    return kink_depth(steps);
   };
   const Activation relu{Activation::Kind::relu};
   const Activation tanh{Activation::Kind::tanh};

@@ -27,7 +27,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROOM = "src/isthmus/certify/"
-FORMULAS = "UnitBounds*:Enclosure*:Sample*:LossSums*:PenaltyBound*:WrongTimes*:Partition*"
+FORMULAS = "UnitBounds*:Enclosure*:*Kink*:Spectral*:Sample*:LossSums*:PenaltyBound*:WrongTimes*:Partition*"
 PASSES = [FORMULAS, "-" + FORMULAS]  # filters: together every test
 TIMEOUT = 120  # seconds; the tests need a few
 
@@ -186,12 +186,54 @@ ERRORS = {
             ("coarse pieces kept", "drop_covered(jobs);", ""),
             ("a grid left out", "from < parts; from += each", "from + each < parts; from += each"),
             ("pieces behind a grid dropped", "&& piece.interval.t1 <= grid.t1", "")]},
+    "kink_enclosure.cpp": {
+        "kinks: what a unit adds": [
+            ("high, on: low deviation", "(1.0 - slope) * high[part] - a.least", "(1.0 - slope) * low[part] - a.least"),
+            ("high, off: high deviation", "-slope * low[part] - b.least", "-slope * high[part] - b.least"),
+            ("low, on: smaller chord", "(1.0 - slope) * low[part] - a.most", "(1.0 - slope) * low[part] - a.least"),
+            ("low: smaller mean chord", "-both.most", "-both.least"),
+            ("reach: smaller chord", "std::max(low[part] - a.most, -b.most)", "std::max(low[part] - a.least, -b.least)")],
+        "kinks: state of a unit": [
+            ("on: no look at low", "chord.least + low[part] > error", "chord.least > error"),
+            ("off: no look at high", "chord.most + high[part] < -error", "chord.most < -error"),
+            ("surely off: without the deviation", "sizes.rows[unit] * lengths_.carried", "0.0")],
+        "kinks: form": [
+            ("-q D dh: sign", "middle[0] - change[0]", "middle[0] + change[0]"),
+            ("skew: sign", "middle[1 + old_] + change[1]", "middle[1 + old_] - change[1]"),
+            ("turned: no D", "middle[2 + old_ + k] + change[2 + k]", "middle[2 + old_ + k]"),
+            ("turned: new ones dropped", "turned_[i * all + k] = between.difference[weight]", "turned_[i * all + k] = 0.0"),
+            ("plain: new ones dropped", "plain_[i * all + k] = between.middle[weight]", "plain_[i * all + k] = 0.0")],
+        "kinks: bounds": [
+            ("skew: places exchanged", "std::min(skew * places.least_skew[part], skew * places.most_skew[part])",
+             "std::max(skew * places.least_skew[part], skew * places.most_skew[part])"),
+            ("skew: no extreme inside", "constexpr double extreme = 0.0481126", "constexpr double extreme = 0.046"),
+            ("turned: dropped", "around + aside * sums.turned[part]", "around"),
+            ("rest: dropped", "const double around = up(rest +", "const double around = up(0.0 * rest +"),
+            ("rest: no turned skew", "aside * (std::abs(skew) * skews + aside", "aside * (0.0 * skews + aside"),
+            ("rest: not carried", "sizes.rows[kept_[i]] * (lengths_.rest + rounding)", "sizes.rows[kept_[i]] * rounding"),
+            ("rounding: dropped", "up(4.0 * gamma(step.inputs + 64)", "up(0.0 * gamma(step.inputs + 64)")],
+        "kinks: radius": [("carried dropped", "sizes[index]->spectral * length", "0.0"),
+            ("carried dropped behind", "std::ranges::max(sizes[index]->rows) * length", "0.0"),
+            ("of one unit", "std::sqrt(static_cast<double>(step.out_rows)) * error", "error")]},
+    "kink_products.cpp": {
+        "kinks: sums of ranges": [("sign of the weight", "weight > 0.0 ? tables.low[k] : tables.high[k]", "tables.low[k]"),
+            ("turned: signs cancel", "turn = std::abs(turned[k])", "turn = turned[k]")]},
+    "kink_pieces.cpp": {
+        "kinks: wrong times": [("possible: without the deviation", "most = high + around", "most = around"),
+            ("certain: high deviation", "least = low - around", "least = high - around"),
+            ("chord: of the whole interval", "return {at(part), at(part + 1)}", "return {at(0), at(kink_parts)}")],
+        "kinks: cross-entropy": [("without the deviation at the right", "chord.last + high;", "chord.last;")]},
+    "spectral.cpp": {
+        "spectral norm": [("a root forgotten", "for (std::size_t k = squarings + 1; k-- > 0;)", "for (std::size_t k = squarings; k-- > 0;)"),
+            ("of a alone", "std::max(spectral_bound(a, rows, columns), spectral_bound(b, rows, columns))",
+             "spectral_bound(a, rows, columns)"),
+            ("rows: of a alone", "std::max(of(a), of(b))", "of(a)")]},
     "segment_run.cpp": {
         "partition": [("last part forgotten", "i < parts; ++i)", "i + 1 < parts; ++i)")],
         "first layer": [("t for 1 - t", "(1.0 - t) * first_a_", "t * first_a_")]},
     "loss_proof.cpp": {
         "perplexity": [("no exponential", "perplexity_ ? std::exp(value) * (1.0 + 0x1p-49) : value", "value")],
-        "penalty": [("forgotten", "problem.penalty.any()", "false")]},
+        "penalty": [("forgotten", "run.problem().penalty.any()", "false")]},
     "certifier.cpp": {
         "penalty": [("of an error rate", "if (includes_penalty(metric))", "if (true)")]}}
 

@@ -16,6 +16,12 @@ namespace {
 
 constexpr std::size_t largest_first_level = 20;
 
+// Whether what each kink adds goes through a network by itself, which pays from so many hidden
+// layers on (results/README.md, Certificates).
+bool by_kinks(std::span<const Step> steps, Metric metric) {
+  return kink_depth(steps) >= (metric == Metric::error_rate ? 4 : 2);
+}
+
 // Whether samples go through one by one: what they leave zero behind the first layer is most of the
 // work of a convnet, if products are most of it.
 bool one_by_one(std::span<const Step> steps, std::size_t first) {
@@ -92,6 +98,7 @@ CertifiedProblem certified_problem(const Objective& objective, Split split, Metr
   }
   problem.multiplications = std::max(problem.multiplications, 1.0);
   problem.exact = exact_problem(objective, split, metric);
+  problem.kinks = problem.margins() && by_kinks(problem.steps, metric);
   problem.one_by_one = metric == Metric::error_rate && one_by_one(problem.steps, problem.first);
   return problem;
 }

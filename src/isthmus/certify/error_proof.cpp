@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "isthmus/certify/error_pieces.h"
+#include "isthmus/certify/kink_pieces.h"
 #include "isthmus/certify/segment_run.h"
 #include "isthmus/certify/wrong_times.h"
 
@@ -18,6 +19,26 @@ void each_wrong_times(SegmentRun& run,
                       const std::vector<Block>& blocks,
                       const TimeInterval& interval,
                       const See& see) {
+  if (run.problem().kinks) {
+    run.enclose_kinks(
+        blocks,
+        {&interval, 1},
+        [&](std::size_t block,
+            std::size_t,
+            const Rows& left,
+            const Rows& right,
+            const std::vector<KinkBounds>& bounds,
+            double radius) {
+          const auto [t0, t1] = interval;
+          const Block& own = blocks[block];
+          for (std::size_t lane = 0; lane < own.samples.size(); ++lane) {
+            see(block,
+                lane,
+                wrong_times(left, right, bounds[lane], radius, own.label, lane, t0, t1));
+          }
+        });
+    return;
+  }
   run.enclose(
       blocks,
       {&interval, 1},
@@ -36,23 +57,21 @@ void each_wrong_times(SegmentRun& run,
 }
 
 // Splitting everything at once beats a round on intervals that leave more than half of the samples
-// undecided: tried on a few blocks.
+// undecided: tried on a few blocks. Kinks cost about as much on many short intervals as on a few
+// long ones, so that few samples should be left then.
 std::size_t level_for_errors(SegmentRun& run) {
-  constexpr std::size_t probes = 8;
   constexpr std::size_t last_level = 5;
-  const std::vector<Block>& all = run.problem().blocks;
-  if (all.size() < 8 * probes) {
+  const bool kinks = run.problem().kinks;
+  const std::vector<Block> blocks = run.problem().probes();
+  if (blocks.empty()) {
     return 0;
-  }
-  std::vector<Block> blocks;
-  for (std::size_t i = 0; i < probes; ++i) {
-    blocks.push_back(all[(2 * i + 1) * all.size() / (2 * probes)]);
   }
   std::size_t samples = 0;
   for (const Block& block : blocks) {
     samples += block.samples.size();
   }
-  std::size_t level = 0;
+  const std::size_t tolerated = kinks ? samples / 32 : samples / 2;
+  std::size_t level = kinks ? 1 : 0;
   for (; level < last_level; ++level) {
     // The interval in the middle stands for all.
     const double width = 1.0 / static_cast<double>(std::size_t{1} << level);
@@ -64,7 +83,7 @@ std::size_t level_for_errors(SegmentRun& run) {
                      [&](std::size_t block, std::size_t, const WrongTimes& times) {
                        open[block] += undecided(times, [](const Range&) { return true; });
                      });
-    if (2 * std::accumulate(open.begin(), open.end(), std::size_t{0}) <= samples) {
+    if (std::accumulate(open.begin(), open.end(), std::size_t{0}) <= tolerated) {
       break;
     }
   }

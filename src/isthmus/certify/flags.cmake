@@ -7,3 +7,5 @@ set_source_files_properties("${folder}/kernels.cpp" "${folder}/sample_tiles.cpp"
                             "$<$<NOT:$<CONFIG:Debug>>:-O3>;-fno-math-errno;-fno-trapping-math")
 set_source_files_properties("${folder}/sample_products.cpp" PROPERTIES COMPILE_OPTIONS
                             "$<$<NOT:$<CONFIG:Debug>>:-O3>;-ffp-contract=fast")
+set_source_files_properties("${folder}/kink_products.cpp" "${folder}/spectral.cpp" PROPERTIES COMPILE_OPTIONS
+                            "$<$<NOT:$<CONFIG:Debug>>:-O3>;-ffp-contract=fast")

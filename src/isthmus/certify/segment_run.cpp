@@ -37,6 +37,17 @@ std::vector<Block> CertifiedProblem::blocks_of(std::span<const std::uint32_t> sa
   return made;
 }
 
+std::vector<Block> CertifiedProblem::probes() const {
+  constexpr std::size_t count = 8;
+  std::vector<Block> chosen;
+  if (blocks.size() >= 8 * count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      chosen.push_back(blocks[(2 * i + 1) * blocks.size() / (2 * count)]);
+    }
+  }
+  return chosen;
+}
+
 SegmentRun::SegmentRun(const CertifiedProblem& problem,
                        std::span<const float> a,
                        std::span<const float> b,
@@ -63,6 +74,27 @@ SegmentRun::SegmentRun(const CertifiedProblem& problem,
     sample_scratch_.resize(workers.size());
   } else {
     keep_first_layer();
+  }
+  if (problem.kinks) {
+    measure_weights();
+  }
+}
+
+// What bounds the lengths of vectors that the weights multiply: some powers of each matrix.
+void SegmentRun::measure_weights() {
+  sizes_.steps.resize(problem_.steps.size());
+  for (std::size_t step = problem_.first + 1; step < problem_.steps.size(); ++step) {
+    const Step& linear = problem_.steps[step];
+    if (linear.kind != Step::Kind::linear) {
+      continue;
+    }
+    const bool hidden = step + 1 < problem_.steps.size();
+    for (std::size_t variant = 0; variant < weights_.variants(step); ++variant) {
+      sizes_.steps[step].push_back(weights_.sizes(step, variant, hidden));
+    }
+    if (hidden) {
+      multiplications_ += spectral_work(linear.outputs, linear.inputs) * 3.0;
+    }
   }
 }
 
@@ -135,18 +167,6 @@ void SegmentRun::fill(double t, StepTable<StepWeights>& weights) const {
       weights.steps[step].resize(weights_.variants(step));
       for (std::size_t variant = 0; variant < weights_.variants(step); ++variant) {
         weights_.fill(t, step, variant, weights.steps[step][variant]);
-      }
-    }
-  }
-}
-
-void SegmentRun::fill(const TimeInterval& interval, StepTable<StepChange>& change) const {
-  change.steps.resize(problem_.steps.size());
-  for (std::size_t step = problem_.first + 1; step < problem_.steps.size(); ++step) {
-    if (problem_.steps[step].kind == Step::Kind::linear) {
-      change.steps[step].resize(weights_.variants(step));
-      for (std::size_t variant = 0; variant < weights_.variants(step); ++variant) {
-        weights_.fill(interval.t0, interval.t1, step, variant, change.steps[step][variant]);
       }
     }
   }

@@ -14,6 +14,7 @@
 #include "isthmus/certify/certifier.h"
 #include "isthmus/certify/enclosure.h"
 #include "isthmus/certify/exact_proof.h"
+#include "isthmus/certify/kink_enclosure.h"
 #include "isthmus/certify/penalty_bound.h"
 #include "isthmus/certify/sample_enclosure.h"
 #include "isthmus/certify/steps.h"
@@ -66,12 +67,15 @@ struct CertifiedProblem {
   std::vector<IndexRange> penalized;
   std::optional<ExactProblem> exact;  ///< where that is cheaper
   bool one_by_one = false;            ///< samples go through by themselves: errors of convnets
+  bool kinks = false;                 ///< deep networks: what a ReLU adds goes through by itself
 
   std::size_t samples() const { return data->count; }
   /// Cross-entropy and error counts: outputs are differences to the label's.
   bool margins() const { return loss_of(metric) == Loss::cross_entropy; }
   /// Blocks of samples in order, each of one label.
   std::vector<Block> blocks_of(std::span<const std::uint32_t> samples) const;
+  /// Eight blocks that are spread over all, to try something on; none where that is not few.
+  std::vector<Block> probes() const;
 };
 
 /// Throws UsageError where the metric is not covered. Keeps references to the objective's data.
@@ -129,6 +133,13 @@ class SegmentRun {
   template <class Use>
   void enclose(std::span<const Block> blocks, std::span<const TimeInterval> intervals, Use use);
 
+  /// Calls use(block, interval, left, right, bounds, radius) for every block and interval, in the
+  /// same way; bounds (samples) are those of parts of the interval. For problems with kinks.
+  template <class Use>
+  void enclose_kinks(std::span<const Block> blocks,
+                     std::span<const TimeInterval> intervals,
+                     Use use);
+
   /// Calls use(job, margins) for every job by its number, in parallel: where the problem has
   /// samples go through one by one.
   template <class Use>
@@ -136,8 +147,10 @@ class SegmentRun {
 
  private:
   struct Scratch {
-    explicit Scratch(const std::vector<Step>& steps) : enclosure(steps) {}
+    explicit Scratch(const std::vector<Step>& steps) : enclosure(steps), kinks(steps) {}
     Enclosure enclosure;
+    KinkEnclosure kinks;
+    std::vector<KinkBounds> bounds;
     EndValues left;
     EndValues right;
     Deviation deviation;
@@ -156,9 +169,16 @@ class SegmentRun {
   void obey_stop() const;
   Scratch& scratch_of(std::size_t worker);
   void keep_first_layer();
+  void measure_weights();
+  template <class Change, class Enclose>
+  void walk(std::span<const Block> blocks,
+            std::span<const TimeInterval> intervals,
+            std::vector<StepTable<Change>>& changes,
+            Enclose enclose_one);
   void fill_inputs(const Block& block, Scratch& scratch) const;
   void fill(double t, StepTable<StepWeights>& weights) const;
-  void fill(const TimeInterval& interval, StepTable<StepChange>& change) const;
+  template <class Change>
+  void fill(const TimeInterval& interval, StepTable<Change>& change) const;
   void end_values(const Block& block,
                   double t,
                   const StepTable<StepWeights>& weights,
@@ -173,12 +193,14 @@ class SegmentRun {
   SegmentWeights weights_;
   PenaltyBound penalty_;
   StepTable<WeightNorms> norms_;
+  StepTable<MatrixSizes> sizes_;  // of problems with kinks
   std::vector<std::unique_ptr<Scratch>> scratch_;
   std::optional<SampleNetwork> samples_;  // where they go through one by one
   std::vector<std::unique_ptr<SampleScratch>> sample_scratch_;
   // Kept for their memory: large arrays that come and go leave holes.
   std::vector<StepTable<StepWeights>> weights_at_;
   std::vector<StepTable<StepChange>> changes_;
+  std::vector<StepTable<MiddleWeights>> middles_;
   bool first_kept_ = false;
   std::vector<double> first_a_;  // (samples, rows of the first linear step)
   std::vector<double> first_b_;
@@ -186,16 +208,33 @@ class SegmentRun {
   std::size_t pieces_ = 1;  // (sample, interval) enclosed
 };
 
-template <class Use>
-void SegmentRun::enclose(std::span<const Block> blocks,
-                         std::span<const TimeInterval> intervals,
-                         Use use) {
+template <class Change>
+void SegmentRun::fill(const TimeInterval& interval, StepTable<Change>& change) const {
+  change.steps.resize(problem_.steps.size());
+  for (std::size_t step = problem_.first + 1; step < problem_.steps.size(); ++step) {
+    if (problem_.steps[step].kind == Step::Kind::linear) {
+      change.steps[step].resize(weights_.variants(step));
+      for (std::size_t variant = 0; variant < weights_.variants(step); ++variant) {
+        weights_.fill(interval.t0, interval.t1, step, variant, change.steps[step][variant]);
+      }
+    }
+  }
+}
+
+// Blocks in parallel, each through all intervals in order. enclose_one(scratch, block, interval,
+// weights at the left, at the right, change) finds the end values in the scratch memory, and
+// returns the multiplications that it made of single samples.
+template <class Change, class Enclose>
+void SegmentRun::walk(std::span<const Block> blocks,
+                      std::span<const TimeInterval> intervals,
+                      std::vector<StepTable<Change>>& changes,
+                      Enclose enclose_one) {
   std::vector<double> work(blocks.size(), 0.0);
   const std::size_t at_once = intervals_at_once();
   for (std::size_t begin = 0; begin < intervals.size(); begin += at_once) {
     const auto some = intervals.subspan(begin, std::min(at_once, intervals.size() - begin));
     std::map<double, std::size_t> times;  // t -> place in weights_at_
-    changes_.resize(std::max(changes_.size(), some.size()));
+    changes.resize(std::max(changes.size(), some.size()));
     for (std::size_t k = 0; k < some.size(); ++k) {
       for (const double t : {some[k].t0, some[k].t1}) {
         if (const auto [place, is_new] = times.emplace(t, times.size()); is_new) {
@@ -203,7 +242,7 @@ void SegmentRun::enclose(std::span<const Block> blocks,
           fill(t, weights_at_[place->second]);
         }
       }
-      fill(some[k], changes_[k]);
+      fill(some[k], changes[k]);
     }
     workers_.for_each(blocks.size(), [&](std::size_t i, std::size_t worker) {
       obey_stop();
@@ -220,20 +259,7 @@ void SegmentRun::enclose(std::span<const Block> blocks,
           end_values(block, t0, at_left, scratch, scratch.left);
         }
         end_values(block, t1, at_right, scratch, scratch.right);
-        scratch.enclosure.enclose(scratch.left,
-                                  scratch.right,
-                                  {.left = at_left.of(block),
-                                   .right = at_right.of(block),
-                                   .change = changes_[k].of(block),
-                                   .norms = norms_.of(block),
-                                   .width = t1 - t0},
-                                  problem_.largest_input,
-                                  scratch.deviation);
-        use(i,
-            begin + k,
-            scratch.left.values.back(),
-            scratch.right.values.back(),
-            scratch.deviation);
+        work[i] += enclose_one(scratch, i, begin + k, at_left, at_right, changes[k]);
       }
       work[i] += (scratch.enclosure.multiplications() - before) *
                  static_cast<double>(block.samples.size());
@@ -243,6 +269,79 @@ void SegmentRun::enclose(std::span<const Block> blocks,
   for (const Block& block : blocks) {
     pieces_ += block.samples.size() * intervals.size();
   }
+}
+
+template <class Use>
+void SegmentRun::enclose(std::span<const Block> blocks,
+                         std::span<const TimeInterval> intervals,
+                         Use use) {
+  walk(blocks,
+       intervals,
+       changes_,
+       [&](Scratch& scratch,
+           std::size_t i,
+           std::size_t interval,
+           const StepTable<StepWeights>& at_left,
+           const StepTable<StepWeights>& at_right,
+           const StepTable<StepChange>& change) {
+         const Block& block = blocks[i];
+         scratch.enclosure.enclose(scratch.left,
+                                   scratch.right,
+                                   {.left = at_left.of(block),
+                                    .right = at_right.of(block),
+                                    .change = change.of(block),
+                                    .norms = norms_.of(block),
+                                    .width = intervals[interval].t1 - intervals[interval].t0},
+                                   problem_.largest_input,
+                                   scratch.deviation);
+         use(i,
+             interval,
+             scratch.left.values.back(),
+             scratch.right.values.back(),
+             scratch.deviation);
+         return 0.0;
+       });
+}
+
+template <class Use>
+void SegmentRun::enclose_kinks(std::span<const Block> blocks,
+                               std::span<const TimeInterval> intervals,
+                               Use use) {
+  walk(blocks,
+       intervals,
+       middles_,
+       [&](Scratch& scratch,
+           std::size_t i,
+           std::size_t interval,
+           const StepTable<StepWeights>&,
+           const StepTable<StepWeights>&,
+           const StepTable<MiddleWeights>& middle) {
+         const Block& block = blocks[i];
+         const double before = scratch.kinks.multiplications();
+         const double radius = kink_radius(problem_.steps,
+                                           scratch.left,
+                                           scratch.right,
+                                           norms_.of(block),
+                                           sizes_.of(block),
+                                           problem_.largest_input);
+         const KinkWeights weights{
+             .between = middle.of(block),
+             .sizes = sizes_.of(block),
+             .width = intervals[interval].t1 - intervals[interval].t0,
+             .zero = block.label < 0 ? std::nullopt
+                                     : std::optional(static_cast<std::size_t>(block.label))};
+         scratch.bounds.resize(block.samples.size());
+         for (std::size_t lane = 0; lane < block.samples.size(); ++lane) {
+           scratch.kinks.enclose(scratch.left, scratch.right, lane, weights, scratch.bounds[lane]);
+         }
+         use(i,
+             interval,
+             scratch.left.values.back(),
+             scratch.right.values.back(),
+             scratch.bounds,
+             radius);
+         return scratch.kinks.multiplications() - before;
+       });
 }
 
 template <class Use>

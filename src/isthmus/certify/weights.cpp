@@ -109,4 +109,32 @@ void SegmentWeights::fill(
   });
 }
 
+void SegmentWeights::fill(
+    double t0, double t1, std::size_t step, std::size_t variant, MiddleWeights& weights) const {
+  const Step& linear = steps_[step];
+  weights.middle.resize(linear.outputs * linear.inputs);
+  weights.difference.resize(linear.outputs * linear.inputs);
+  const double middle = 0.5 * (t0 + t1);
+  const double width = t1 - t0;
+  each_weight(step, variant, [&](std::size_t o, std::size_t i, double wa, double wb) {
+    if (i < linear.inputs) {
+      weights.middle[o * linear.inputs + i] = lerp(wa, wb, middle);
+      weights.difference[o * linear.inputs + i] = width * (wb - wa);
+    }
+  });
+}
+
+MatrixSizes SegmentWeights::sizes(std::size_t step, std::size_t variant, bool spectral) const {
+  const Step& linear = steps_[step];
+  std::vector<double> a(linear.outputs * linear.inputs);
+  std::vector<double> b(a.size());
+  each_weight(step, variant, [&](std::size_t o, std::size_t i, double wa, double wb) {
+    if (i < linear.inputs) {
+      a[o * linear.inputs + i] = wa;
+      b[o * linear.inputs + i] = wb;
+    }
+  });
+  return matrix_sizes(a, b, linear.outputs, linear.inputs, spectral);
+}
+
 }  // namespace isthmus

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "isthmus/certify/products.h"
+#include "isthmus/certify/spectral.h"
 #include "isthmus/certify/steps.h"
 
 namespace isthmus {
@@ -31,6 +32,12 @@ struct StepChange {
   Panels magnitude;   ///< max(|W(t0)|, |W(t1)|)
 };
 
+/// W((t0 + t1) / 2) and W(t1) - W(t0) of a linear step, row by row (outputs, inputs).
+struct MiddleWeights {
+  std::vector<double> middle;
+  std::vector<double> difference;
+};
+
 /// The affine weights W(t) = (1 - t) a + t b of a segment in double. With `margins` the last step,
 /// which must be linear, gives for each label l its outputs minus output l: one variant a label.
 /// Steps before the last have one variant.
@@ -48,6 +55,11 @@ class SegmentWeights {
   /// max(|a|, |b|).
   void fill(double t, std::size_t step, std::size_t variant, StepWeights& weights) const;
   void fill(double t0, double t1, std::size_t step, std::size_t variant, StepChange& change) const;
+  void fill(
+      double t0, double t1, std::size_t step, std::size_t variant, MiddleWeights& weights) const;
+
+  /// Those of a step's matrix; singular values with `spectral`.
+  MatrixSizes sizes(std::size_t step, std::size_t variant, bool spectral) const;
 
  private:
   template <class Visit>

@@ -172,7 +172,10 @@ WrongTimes wrong_times(const Rows& left,
     const std::vector<Range> certain = complement(right_times, 0.0, 1.0);
     times.certain.insert(times.certain.end(), certain.begin(), certain.end());
   }
-  // From s to t: possible ranges outwards, certain ones inwards.
+  return in_time(std::move(times), t0, t1);
+}
+
+WrongTimes in_time(WrongTimes times, double t0, double t1) {
   const auto place = [&](double s) { return s == 1.0 ? t1 : t0 + s * (t1 - t0); };
   for (Range& range : times.possible) {
     range.from = range.from == 0.0 ? t0 : std::max(t0, std::nextafter(place(range.from), 0.0));

@@ -33,6 +33,10 @@ WrongTimes wrong_times(const Rows& left,
                        double t0,
                        double t1);
 
+/// Ranges of s in [0, 1] as ones of t in [t0, t1]: possible ones rounded outwards, certain ones
+/// inwards, each sorted and joined.
+WrongTimes in_time(WrongTimes times, double t0, double t1);
+
 /// Ranges that hold every s in [0, 1] with (1 - s) m0 + s m1 + s (1 - s) c >= 0.
 std::vector<Range> cover_of_nonnegative(double m0, double m1, double c);
 

@@ -182,7 +182,7 @@ ISTHMUS_BODY void add_deviations(const float* a,
                                  const float* times,
                                  float half,
                                  std::span<const Kinks::Deviation> deviations,
-                                 const KinkSums& out) {
+                                 const SampleSums& out) {
   typedef float Vector __attribute__((vector_size(Width * sizeof(float))));
 #pragma GCC unroll 8
   for (std::size_t v = 0; v < sample_panel; v += Width) {
@@ -215,8 +215,8 @@ template <std::size_t Width>
 ISTHMUS_BODY void kinks_body(const DeviationWeights& weights,
                              std::span<const Entry> entries,
                              const Kinks& kinks,
-                             const KinkSums& out) {
-  const KinkSums sums = out;  // which no store changes
+                             const SampleSums& out) {
+  const SampleSums sums = out;  // which no store changes
   const DeviationWeights from = weights;
   const Kinks::Value* const values = kinks.values.data();
   const Kinks::Deviation* const deviations = kinks.deviations.data();
@@ -303,7 +303,7 @@ struct Products {
               const double*,
               double*,
               double*);
-  void (*kinks)(const DeviationWeights&, std::span<const Entry>, const Kinks&, const KinkSums&);
+  void (*kinks)(const DeviationWeights&, std::span<const Entry>, const Kinks&, const SampleSums&);
   using Back =
       void (*)(const BackWeights&, std::span<const std::uint32_t>, const float*, float*, float*);
   Back back[3];  // of 1, 2 and 4 rows
@@ -392,7 +392,7 @@ void multiply_back(const BackWeights& weights,
 void add_kinks(const DeviationWeights& weights,
                std::span<const Entry> entries,
                const Kinks& kinks,
-               const KinkSums& out) {
+               const SampleSums& out) {
   products().kinks(weights, entries, kinks, out);
 }
 

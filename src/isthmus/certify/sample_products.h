@@ -110,7 +110,7 @@ struct Kinks {
 
 /// Adds to sums of multiply_ends() and of multiply_deviations() what such inputs contribute, each
 /// (columns, sample_panel).
-struct KinkSums {
+struct SampleSums {
   double* a;
   double* b;
   float* middle;
@@ -120,6 +120,6 @@ struct KinkSums {
 void add_kinks(const DeviationWeights& weights,
                std::span<const Entry> entries,
                const Kinks& kinks,
-               const KinkSums& out);
+               const SampleSums& out);
 
 }  // namespace isthmus

@@ -225,7 +225,7 @@ class SampleEnclosure {
   KinkTile kink_tile_;
   SampleTile tile_;
   // Of a dense layer with ReLUs just before the margins: its units before the ReLU, what went into
-  // it, and how far the centers of its bounds may be off. docs/certificate.md, Lemma 23.
+  // it, and how far the centers of its bounds may be off. docs/certificate.md, Lemma 21.
   struct Before {
     const SampleStep* step = nullptr;
     std::vector<Numbers> values;

@@ -66,24 +66,25 @@ std::vector<IntervalSums> kink_sums_of(SegmentRun& run,
                                        std::span<const Block> blocks,
                                        std::span<const TimeInterval> intervals) {
   SumTable table(intervals.size(), kink_parts + 1, blocks.size());
-  run.enclose_kinks(
-      blocks,
-      intervals,
-      [&](std::size_t block,
-          std::size_t interval,
-          const Rows& left,
-          const Rows& right,
-          const std::vector<KinkBounds>& bounds,
-          double radius) {
-        const BlockTargets targets{.count = bounds.size(), .label = blocks[block].label, .targets = {}};
-        const Deviation none{.low = Rows(left.size()), .high = Rows(left.size()), .radius = radius};
-        table.at(interval, kink_parts, block) =
-            loss_sums(Loss::cross_entropy, left, right, none, targets);
-        for (std::size_t part = 0; part < kink_parts; ++part) {
-          table.at(interval, part, block) =
-              part_sums(left, right, bounds, radius, targets.label, part);
-        }
-      });
+  run.enclose_kinks(blocks,
+                    intervals,
+                    [&](std::size_t block,
+                        std::size_t interval,
+                        const Rows& left,
+                        const Rows& right,
+                        const std::vector<KinkBounds>& bounds,
+                        double radius) {
+                      const BlockTargets targets{
+                          .count = bounds.size(), .label = blocks[block].label, .targets = {}};
+                      const Deviation none{
+                          .low = Rows(left.size()), .high = Rows(left.size()), .radius = radius};
+                      table.at(interval, kink_parts, block) =
+                          loss_sums(Loss::cross_entropy, left, right, none, targets);
+                      for (std::size_t part = 0; part < kink_parts; ++part) {
+                        table.at(interval, part, block) =
+                            part_sums(left, right, bounds, radius, targets.label, part);
+                      }
+                    });
   std::vector<IntervalSums> total(intervals.size());
   for (std::size_t i = 0; i < intervals.size(); ++i) {
     total[i].ends = table.total(i, kink_parts);

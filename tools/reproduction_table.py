@@ -12,8 +12,8 @@ the two must be equal. A point of one pair has no error, and is not counted. Len
 published.
 
 A row measured in several runs (thresholds apart, or pairs of other seeds) has several folders: `paper-seed-2` holds
-more pairs, whose means are pooled with those of `paper`; of `paper-low` only thresholds that no other folder has are
-taken (its pairs are those of `paper`).
+more pairs, whose means are pooled with those of `paper`; of `paper-low` and `-lowest` only thresholds that no other
+folder has are taken (their pairs are those of `paper`).
 """
 
 import csv
@@ -31,8 +31,8 @@ ROWS = {  # row: its published tables' name, a published threshold in the metric
     "ptb": ("ptb", 1.0, 1),
 }
 PROTOCOLS = {  # the folders of a protocol: not those of its variants (random test sets, without repair)
-    "paper": re.compile(r"paper(-oracle|-low|-seed-\d+)?"),
-    "strict": re.compile(r"strict(-low|-seed-\d+)?"),
+    "paper": re.compile(r"paper(-oracle|-low|-lowest|-seed-\d+)?"),
+    "strict": re.compile(r"strict(-low|-lowest|-seed-\d+)?"),
 }
 HEAD = (
     "| row | protocol | published points | measured | lengths that agree | bead counts that agree | pairs a point "
@@ -79,11 +79,11 @@ class Point:
 
 def measured(folders):
     points = {}
-    for folder in sorted(folders, key=lambda folder: folder.name.endswith("-low")):
+    for folder in sorted(folders, key=lambda folder: "-low" in folder.name):
         with open(folder / "curve.csv", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 x = round(float(row["threshold"]), 9)
-                if not (folder.name.endswith("-low") and x in points):
+                if not ("-low" in folder.name and x in points):
                     points.setdefault(x, Point()).add(row)
     return points
 

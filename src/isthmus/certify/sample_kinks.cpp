@@ -196,8 +196,9 @@ void SampleEnclosure::measure_kinks(const SampleStep& step) {
         const Kinks::Deviation& one = kinks_.deviations[i];
         const auto middle = static_cast<double>(one.middle);
         const auto reach = static_cast<double>(one.reach);
-        squares[2 * one.column] += middle * middle;
-        squares[2 * one.column + 1] += reach * reach;
+        const auto column = static_cast<std::size_t>(one.column);
+        squares[2 * column] += middle * middle;
+        squares[2 * column + 1] += reach * reach;
       }
     }
     for (std::size_t i = 0; i < grid_.parts; ++i) {

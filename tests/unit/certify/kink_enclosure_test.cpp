@@ -273,6 +273,20 @@ std::vector<double> reference_margins(const Case& one, const Instance& instance,
   return logits;
 }
 
+// Those at places of an interval, both ends among them.
+std::vector<std::vector<double>> margins_along(const Case& one,
+                                               const Instance& instance,
+                                               const TimeInterval& interval,
+                                               std::size_t places) {
+  std::vector<std::vector<double>> margins;
+  for (std::size_t k = 0; k < places; ++k) {
+    const double s = static_cast<double>(k) / static_cast<double>(places - 1);
+    margins.push_back(
+        reference_margins(one, instance, interval.t0 + s * (interval.t1 - interval.t0)));
+  }
+  return margins;
+}
+
 class KinkNetworks : public testing::TestWithParam<Case> {};
 
 // Every margin lies in its enclosure, at many places of every part of intervals of every width; and
@@ -297,11 +311,7 @@ TEST_P(KinkNetworks, NoMarginLeavesItsEnclosure) {
       const double t0 = width * static_cast<double>(rng.below(std::size_t{1} << level));
       const TimeInterval interval{t0, t0 + width};
       constexpr std::size_t places = 8 * kink_parts + 1;
-      std::vector<std::vector<double>> truth;
-      for (std::size_t k = 0; k < places; ++k) {
-        const double s = static_cast<double>(k) / (places - 1);
-        truth.push_back(reference_margins(one, instance, t0 + s * width));
-      }
+      const auto truth = margins_along(one, instance, interval, places);
       run.enclose_kinks(
           problem.blocks,
           {&interval, 1},
@@ -353,11 +363,7 @@ TEST_P(KinkNetworks, TimesAndSumsHold) {
     SegmentRun run(problem, instance.a, instance.b, options, workers, nullptr);
     const TimeInterval interval{0.25, 0.5};
     constexpr std::size_t places = 16 * kink_parts + 1;
-    std::vector<std::vector<double>> truth;
-    for (std::size_t k = 0; k < places; ++k) {
-      const double s = static_cast<double>(k) / (places - 1);
-      truth.push_back(reference_margins(one, instance, 0.25 + 0.25 * s));
-    }
+    const auto truth = margins_along(one, instance, interval, places);
     run.enclose_kinks(
         problem.blocks,
         {&interval, 1},

@@ -27,19 +27,29 @@ fake::FakeOptions falling_rate() {
   return options;
 }
 
-TEST(Looks, TellAnEstimateFromTheSamplesThatWereLookedAt) {
-  const fake::FakeObjective objective(falling_rate());
+// What the looks after every 64 steps tell while `job` trains.
+std::vector<TrainProgress> told_by(const fake::FakeOptions& fake_options,
+                                   std::size_t steps,
+                                   double target,
+                                   TrainJob& job) {
+  const fake::FakeObjective objective(fake_options);
   Workers workers(1);
   Evaluators evaluators(objective, workers);
   TrainOptions options{.optimizer = Sgd{.learning_rate = 1.0}, .metric = Metric::error_rate};
   options.check_every = 64;
-  options.max_steps = 448;
-  std::vector<TrainJob> jobs(1);
-  jobs[0].theta = {0.0F, 0.0F};
-  jobs[0].targets = {0.02};
+  options.max_steps = steps;
+  job.theta = {0.0F, 0.0F};
+  job.targets = {target};
   std::vector<TrainProgress> told;
-  train(
-      evaluators, jobs, options, nullptr, [&](const TrainProgress& news) { told.push_back(news); });
+  train(evaluators, {&job, 1}, options, nullptr, [&](const TrainProgress& news) {
+    told.push_back(news);
+  });
+  return told;
+}
+
+TEST(Looks, TellAnEstimateFromTheSamplesThatWereLookedAt) {
+  TrainJob job;
+  const std::vector<TrainProgress> told = told_by(falling_rate(), 448, 0.02, job);
   ASSERT_EQ(told.size(), 8U);
   for (const TrainProgress& news : told) {
     const double rate = 0.9 - 0.1 * static_cast<double>(news.steps) / 64.0;
@@ -48,7 +58,7 @@ TEST(Looks, TellAnEstimateFromTheSamplesThatWereLookedAt) {
     EXPECT_NEAR(news.metric, rate, 0.1) << news.steps;
   }
   EXPECT_EQ(told.back().metric, 0.2) << "the last look of a budget is at all samples";
-  EXPECT_LT(jobs[0].summary.forward_samples, 1000U + 7U * 300U) << "no other one is";
+  EXPECT_LT(job.summary.forward_samples, 1000U + 7U * 300U) << "no other one is";
 }
 
 // Of 1,000 samples three in ten are misread at every look, others each time.
@@ -59,18 +69,8 @@ TEST(Looks, TellARateThatIsNotTheTargetWhereSamplesChangePlaces) {
     const std::size_t shuffled = (i * 387 + look * 371) % 1000;
     return shuffled < 300 ? -1.0F - static_cast<float>(shuffled) : static_cast<float>(shuffled);
   };
-  const fake::FakeObjective objective(fake_options);
-  Workers workers(1);
-  Evaluators evaluators(objective, workers);
-  TrainOptions options{.optimizer = Sgd{.learning_rate = 1.0}, .metric = Metric::error_rate};
-  options.check_every = 64;
-  options.max_steps = 640;
-  std::vector<TrainJob> jobs(1);
-  jobs[0].theta = {0.0F, 0.0F};
-  jobs[0].targets = {0.15};
-  std::vector<TrainProgress> told;
-  train(
-      evaluators, jobs, options, nullptr, [&](const TrainProgress& news) { told.push_back(news); });
+  TrainJob job;
+  const std::vector<TrainProgress> told = told_by(fake_options, 640, 0.15, job);
   ASSERT_EQ(told.size(), 11U);
   double sum = 0.0;
   for (const TrainProgress& news : told) {

@@ -309,7 +309,7 @@ void StudyFlags::refuse_idle(const MethodOptions& string) const {
     throw UsageError(fmt::format("--max-evaluations: the budget of a proof, and the check is {}",
                                  name_of(string.check)));
   }
-  for (const char* of_beads : {"bead-average", "bead-importance"}) {
+  for (const char* of_beads : {"bead-average", "bead-importance", "bead-damping"}) {
     if (given(of_beads) && !compare() && !trains_beads_alone(string.method)) {
       throw UsageError(fmt::format(
           "--{}: an option of methods that train each bead by itself, not of --method {}",
@@ -355,6 +355,31 @@ void StudyFlags::set_check(StudyOptions& study) const {
   }
 }
 
+// What beads have by default follows from what was given.
+void StudyFlags::set_beads(StudyOptions& study) const {
+  TrainOptions& training = study.string.training;
+  const bool may_damp = !given("bead-damping") || training.damping > 0.0;
+  const BeadDefaults beads = default_beads(study, may_damp);
+  if (!given("bead-average")) {
+    training.average = beads.average;
+  }
+  if (!given("bead-importance")) {
+    training.importance = beads.importance;
+  }
+  if (!given("bead-damping")) {
+    training.damping = beads.damping;
+  }
+  if (!given("bead-bend")) {
+    study.string.bead_bend = beads.bend;
+  }
+  if (beads.learning_rate && !given("learning-rate")) {
+    std::visit([&](auto& kind) { kind.learning_rate = *beads.learning_rate; }, training.optimizer);
+  }
+  if (beads.check_every && !given("check-every") && !given("bead-check-every")) {
+    training.check_every = *beads.check_every;
+  }
+}
+
 void StudyFlags::set_training(StudyOptions& study) const {
   const std::size_t endpoint_steps = study.endpoints.max_steps;
   for (TrainOptions* training : {&study.endpoints, &study.string.training}) {
@@ -362,16 +387,7 @@ void StudyFlags::set_training(StudyOptions& study) const {
     apply(train_flag_table(), *training);
   }
   apply(train_option_table(), study.string.training, "bead-");
-  const BeadDefaults beads = default_beads(study);
-  if (!given("bead-average")) {
-    study.string.training.average = beads.average;
-  }
-  if (!given("bead-importance")) {
-    study.string.training.importance = beads.importance;
-  }
-  if (!given("bead-bend")) {
-    study.string.bead_bend = beads.bend;
-  }
+  set_beads(study);
   study.endpoints.max_steps = endpoint_steps;  // --max-steps is of beads
   apply(train_option_table(), study.endpoints, "endpoint-");
   apply(train_flag_table(), study.endpoints, "endpoint-");

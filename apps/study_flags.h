@@ -82,6 +82,7 @@ struct StudyFlags {
   void set_repair(StudyOptions& study) const;
   void set_check(StudyOptions& study) const;
   void set_training(StudyOptions& study) const;
+  void set_beads(StudyOptions& study) const;
 
   std::map<std::string, std::string> given_;  // the texts behind the flags of the tables of options
 };

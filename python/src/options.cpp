@@ -163,7 +163,7 @@ void refuse_idle(const Json& given, const MethodOptions& string, const RepairOpt
   if (given.contains("repair_tries") && repair.mode == RepairMode::none) {
     throw UsageError("repair_tries: an option of repair=restarts, not of none");
   }
-  for (const char* of_beads : {"bead_average", "bead_importance"}) {
+  for (const char* of_beads : {"bead_average", "bead_importance", "bead_damping"}) {
     if (given.contains(of_beads) && !trains_beads_alone(string.method)) {
       throw UsageError(
           fmt::format("{}: an option of methods that train each bead by itself, not of method={}",

@@ -148,6 +148,48 @@ TEST(NetworkFile, JoinsANetworkOfTheUsersOwn) {
   EXPECT_FALSE(config.contains("bead_bend"));
 }
 
+// By a cross-entropy a perceptron's beads are damped, and train at a rate of their own.
+TEST(NetworkFile, WhatIsGivenDecidesHowBeadsTrain) {
+  const TemporaryFolder folder;
+  write_tiny_mnist(folder);
+  folder.write("net.json", R"({"input": [1, 28, 28], "layers": [{"type": "flatten"},
+      {"type": "linear", "out_features": 8}, {"type": "tanh"},
+      {"type": "linear", "out_features": 10}]})");
+  const auto beads_of = [&](const std::string& name, const Arguments& more) {
+    Arguments all{"connect",
+                  "--network",
+                  "net.json",
+                  "--data",
+                  "data",
+                  "--metric",
+                  "cross_entropy",
+                  "--threshold",
+                  "2.2",
+                  "--out",
+                  name};
+    all.insert(all.end(), more.begin(), more.end());
+    expect_run(folder.path(), all, 0);
+    const Json config = Json::parse(bytes_of(folder / (name + "/config.json")));
+    return Json{config.value("bead_damping", 0.0),
+                config["beads"]["optimizer"]["learning_rate"],
+                config["beads"]["check_every"],
+                config["bead_bend"]};
+  };
+  EXPECT_EQ(beads_of("damped", {}), Json({1.0, 0.04, 40, 1.0}));
+  EXPECT_EQ(beads_of("even", {"--bead-damping", "0"}), Json({0.0, 0.02, 10, 1.5}));
+  EXPECT_EQ(beads_of("told",
+                     {"--learning-rate",
+                      "0.01",
+                      "--check-every",
+                      "5",
+                      "--bead-bend",
+                      "0.5",
+                      "--bead-damping",
+                      "0.5"}),
+            Json({0.5, 0.01, 5, 0.5}));
+  EXPECT_EQ(beads_of("other", {"--bead-optimizer", "adam"})[0], 0.0);
+}
+
 TEST(OwnImages, OfAnyNameAndNumberOfClassesFromEndToEnd) {
   const TemporaryFolder folder;
   write_letters(folder, "data/letters/train", 520, 26, true);

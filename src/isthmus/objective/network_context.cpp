@@ -100,4 +100,9 @@ BatchView NetworkContext::full_batch() {
   return full_;
 }
 
+const std::optional<SteepDirection>& NetworkContext::steep_direction() {
+  std::call_once(direction_found_, [this] { direction_ = find_steep_direction(*this); });
+  return direction_;
+}
+
 }  // namespace isthmus

@@ -11,6 +11,7 @@
 #include "isthmus/objective/batches.h"
 #include "isthmus/objective/network_objective.h"
 #include "isthmus/objective/penalty.h"
+#include "isthmus/objective/steep_direction.h"
 
 namespace isthmus {
 
@@ -35,6 +36,9 @@ class NetworkContext {
   /// The whole train split as one batch of floats, made when first asked for.
   BatchView full_batch();
 
+  /// See find_steep_direction, which is asked at the first call.
+  const std::optional<SteepDirection>& steep_direction();
+
   const NetworkObjectiveOptions options;
   const Layout layout;
   const PenaltyTerm penalty;
@@ -48,6 +52,13 @@ class NetworkContext {
   std::once_flag full_batch_made_;
   SampleBlock full_block_;
   BatchView full_;
+  std::once_flag direction_found_;
+  std::optional<SteepDirection> direction_;
 };
+
+/// That of a network's first layer, by the power method on at most 2,048 samples or 16,384 windows
+/// of the training split, at even distances. None for networks that begin with another layer than a
+/// linear one or a convolution (a Flatten in front aside). Deterministic.
+std::optional<SteepDirection> find_steep_direction(const NetworkContext& context);
 
 }  // namespace isthmus

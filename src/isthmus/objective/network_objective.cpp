@@ -111,6 +111,14 @@ class NetworkObjective final : public Objective {
                                    stream_name({stream, order_purpose}));
   }
 
+  const SteepDirection* steep_direction() const override {
+    if (context_->options.draw_training_set) {
+      return nullptr;
+    }
+    const std::optional<SteepDirection>& found = context_->steep_direction();
+    return found ? &*found : nullptr;
+  }
+
   bool training_loss_is(Metric metric, Split split) const override {
     const bool is_the_loss = metric != Metric::perplexity && metric != Metric::error_rate &&
                              loss_of(metric) == context_->options.loss;

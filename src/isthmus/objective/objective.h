@@ -15,6 +15,7 @@
 #include "isthmus/data/dataset.h"
 #include "isthmus/net/engine.h"
 #include "isthmus/net/layout.h"
+#include "isthmus/objective/steep_direction.h"
 
 namespace isthmus {
 
@@ -226,6 +227,10 @@ class Objective {
       std::span<const float> /*expected*/) const {
     ISTHMUS_ASSERT(false, "an objective with importance has its batches");
   }
+
+  /// The direction in which the gradient of the network's first layer is steepest, found in its
+  /// training samples; null where there is no such layer. It lives as long as the objective.
+  virtual const SteepDirection* steep_direction() const { return nullptr; }
 
   /// True if the training loss of a full batch from batches() is by definition the value of
   /// `metric` on `split`: then a training step tells the metric for free.

@@ -79,6 +79,15 @@ const OptionTable<StringOptions>& string_option_table() {
                "alone); 0: none",
            .preset = "strict: 0.5 for cross-entropies of images; else 0"}),
       number_option<S>(
+          "bead_damping",
+          [](auto& s) -> auto& { return s.training.damping; },
+          Range::between(0.0, 1.0),
+          {.flag = "bead-damping",
+           .help = "Share by which a bead's gradient is damped along the direction in which the "
+                   "first layer's is steepest, as if its inputs were centred (sgd and momentum; "
+                   "linear layers and convolutions); 0: not",
+           .preset = "strict: 1 for perceptrons by cross-entropies of images; else 0"}),
+      number_option<S>(
           "max_rounds",
           [](auto& s) -> auto& { return s.max_rounds; },
           Range::at_least(1),

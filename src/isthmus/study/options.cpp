@@ -234,6 +234,9 @@ void erase_unused(Json& json, const StudyOptions& options) {
   if (options.string.training.importance == 0.0 || !trains_beads_alone(options.string.method)) {
     json.erase("bead_importance");
   }
+  if (options.string.training.damping == 0.0 || !trains_beads_alone(options.string.method)) {
+    json.erase("bead_damping");
+  }
   if (options.endpoints.average == 0.0) {
     json.erase("endpoint_average");
   }

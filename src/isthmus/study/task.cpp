@@ -54,8 +54,14 @@ StudyOptions options_of(Problem problem, Protocol protocol, void (*set)(StudyOpt
   set_check(options);
   set_repair(options);
   const BeadDefaults beads = default_beads(options);
-  options.string.training.average = beads.average;
-  options.string.training.importance = beads.importance;
+  TrainOptions& training = options.string.training;
+  training.average = beads.average;
+  training.importance = beads.importance;
+  training.damping = beads.damping;
+  training.check_every = beads.check_every.value_or(training.check_every);
+  if (beads.learning_rate) {
+    std::visit([&](auto& kind) { kind.learning_rate = *beads.learning_rate; }, training.optimizer);
+  }
   options.string.bead_bend = beads.bend;
   return options;
 }
@@ -127,7 +133,7 @@ CheckKind default_check(const Network& network, Metric metric, Protocol protocol
   return is_recurrent(network) ? CheckKind::sampled : CheckKind::screened;
 }
 
-BeadDefaults default_beads(const StudyOptions& options) {
+BeadDefaults default_beads(const StudyOptions& options, bool may_damp) {
   const Problem& problem = options.problem;
   const bool images = !problem.is_text() && !problem.generated() && !problem.augment;
   const bool by_loss = options.string.grid.metric != Metric::error_rate;
@@ -138,8 +144,17 @@ BeadDefaults default_beads(const StudyOptions& options) {
   const bool batches = options.string.training.batch_size > 0;
   const bool weighs = by_loss && problem.loss == Loss::cross_entropy &&
                       takes_weights(problem.network) && !is_recurrent(problem.network);
-  return {
+  BeadDefaults beads{
       .average = batches ? 0.99 : 0.0, .importance = batches && weighs ? 0.5 : 0.0, .bend = 1.5};
+  const auto* sgd = std::get_if<Sgd>(&options.string.training.optimizer);
+  if (may_damp && beads.importance > 0.0 && is_perceptron(problem.network) && sgd != nullptr &&
+      sgd->momentum > 0.0) {
+    beads.damping = 1.0;
+    beads.bend = 1.0;
+    beads.learning_rate = 0.04;
+    beads.check_every = 40;
+  }
+  return beads;
 }
 
 }  // namespace isthmus

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,16 +42,22 @@ StudyOptions default_options(const Network& network, const std::string& data, Pr
 /// published rules are about grids.
 CheckKind default_check(const Network& network, Metric metric, Protocol protocol);
 
-/// How beads train and begin: see TrainOptions::average and importance, and GreedyOptions::bead_bend.
+/// How beads train and begin: see TrainOptions::average, importance and damping, and
+/// GreedyOptions::bead_bend.
 struct BeadDefaults {
   double average = 0.0;
   double importance = 0.0;
+  double damping = 0.0;
   double bend = 0.0;
+  std::optional<double> learning_rate{};     ///< else the task's
+  std::optional<std::size_t> check_every{};  ///< likewise
 };
 
 /// Averages that begin beyond the bend where that was measured to cost less: under the strict
 /// protocol for images that are not distorted, by a loss, or by the error rate of a perceptron. No
-/// averages on full batches, whose looks are free. Importance by a cross-entropy alone.
-BeadDefaults default_beads(const StudyOptions& options);
+/// averages on full batches, whose looks are free. Importance by a cross-entropy alone. Perceptrons
+/// by a cross-entropy, whose beads train by momentum, are damped if `may_damp`: then at another
+/// rate, from another start, and looked at less often.
+BeadDefaults default_beads(const StudyOptions& options, bool may_damp = true);
 
 }  // namespace isthmus

@@ -128,6 +128,9 @@ void TrainRun::update(std::span<float> theta, std::span<float> gradient, double 
   const TrainOptions& options = plan->options;
   const std::size_t step = summary().steps;
   decay(plan->decays, theta, gradient);
+  if (plan->steep != nullptr) {
+    plan->steep->damp(gradient, options.damping);
+  }
   if (job->modify_gradient) {
     job->modify_gradient(step, theta, gradient);
   }

@@ -39,6 +39,7 @@ struct TrainPlan {
   bool has_losses;                        ///< of the samples, likewise
   std::optional<BatchView> shared_batch;  ///< of all jobs, if they have one
   std::vector<Decay> decays{};
+  const SteepDirection* steep = nullptr;  ///< along which gradients are damped
   std::atomic<std::size_t> next_job{0};
   std::atomic<bool> failed{false};  ///< a worker threw: the others are to end too
 

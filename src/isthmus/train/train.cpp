@@ -154,6 +154,11 @@ void TrainOptions::validate_for(const Objective& objective) const {
         "importance: expected training samples that stand alone, with labels and under the "
         "cross-entropy, not augmented and of a network that is no small perceptron; use 0");
   }
+  if (damping > 0.0 && objective.steep_direction() == nullptr) {
+    throw UsageError(
+        "damping: expected a network that begins with a linear layer or a convolution, and its "
+        "training samples; use 0");
+  }
   if (std::holds_alternative<Polyak>(optimizer) && !loss_is_metric(objective, *this)) {
     throw UsageError(fmt::format(
         "polyak: expected a metric that is the training loss of full batches (its steps aim at the "
@@ -197,7 +202,8 @@ void train(Evaluators& evaluators,
                  .has_losses = options.metric != Metric::error_rate &&
                                objective.has_sample_losses(options.metric),
                  .shared_batch = std::nullopt,
-                 .decays = decays_of(options, objective.layout())};
+                 .decays = decays_of(options, objective.layout()),
+                 .steep = options.damping > 0.0 ? objective.steep_direction() : nullptr};
   std::ranges::for_each(jobs, reset);
   std::size_t capacity = population_of(evaluators, plan);
   std::unique_ptr<BatchSource> keeper;

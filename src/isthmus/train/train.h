@@ -87,6 +87,10 @@ struct TrainOptions {
   /// known gradients are worth: see make_importance_batches. Only of batches, and where
   /// Objective::has_importance.
   double importance = 0.0;
+  /// In [0, 1]. If > 0 the gradient of the loss is damped by that share along the direction in
+  /// which the first layer's is steepest (SteepDirection), as if its inputs were centred. Only with
+  /// Sgd, and where Objective::steep_direction.
+  double damping = 0.0;
   std::size_t max_steps = 100000;  ///< budget of one job, >= 1
   /// A job has diverged when its training loss is not finite, or exceeds this multiple of the first
   /// one (0: only when not finite).

@@ -52,6 +52,13 @@ void TrainOptions::validate() const {
   if (importance > 0.0 && batch_size == 0) {
     refuse("importance", "0 with full batches (batch_size 0)", importance);
   }
+  if (!(damping >= 0.0 && damping <= 1.0)) {
+    refuse("damping", "in [0, 1]", damping);
+  }
+  if (damping > 0.0 && !std::holds_alternative<Sgd>(optimizer)) {
+    throw UsageError(fmt::format(
+        "damping: expected 0 with an optimizer that is not sgd or momentum, got {}", damping));
+  }
   if (average > 0.0 && loss_window > 0) {
     throw UsageError(fmt::format(
         "average: expected 0 with a loss_window, whose mean loss is not that of an average, got {} "

@@ -98,18 +98,22 @@ TEST(OptionTables, EveryConfigurationReadsBack) {
   averaged.endpoints.average = 0.99;
   averaged.string.bead_bend = 0.5;
   averaged.string.training.importance = 0.4;
+  averaged.string.training.damping = 0.3;
   const Json json = to_json(averaged);
   const StudyOptions read = options_from_json(json);
   EXPECT_EQ(read.string.training.average, 0.9);
   EXPECT_EQ(read.string.bead_bend, 0.5);
   EXPECT_EQ(read.string.training.importance, 0.4);
+  EXPECT_EQ(read.string.training.damping, 0.3);
   EXPECT_EQ(read.endpoints.average, 0.99);
   EXPECT_EQ(to_json(read), json);
   averaged.string.training.average = 0.0;
   averaged.endpoints.average = 0.0;
   averaged.string.bead_bend = 0.0;
   averaged.string.training.importance = 0.0;
-  for (const char* key : {"bead_average", "bead_bend", "bead_importance", "endpoint_average"}) {
+  averaged.string.training.damping = 0.0;
+  for (const char* key :
+       {"bead_average", "bead_bend", "bead_damping", "bead_importance", "endpoint_average"}) {
     EXPECT_TRUE(json.contains(key));
     EXPECT_FALSE(to_json(averaged).contains(key)) << "runs from before have none";
   }

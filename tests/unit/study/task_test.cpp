@@ -92,7 +92,11 @@ TEST(Task, BeadsAreAveragesThatBeginBeyondTheBendWhereThatWasMeasured) {
     EXPECT_EQ(strict.endpoints.average, 0.0);
     strict.string.grid.metric = Metric::cross_entropy;
     const bool by_loss = images && task.name != "cifar10";  // its images are distorted
-    expect(strict, by_loss ? 0.99 : 0.0, by_loss ? 1.5 : 0.0);
+    expect(strict, by_loss ? 0.99 : 0.0, perceptron ? 1.0 : by_loss ? 1.5 : 0.0);
+    EXPECT_EQ(default_beads(strict).damping, perceptron ? 1.0 : 0.0);
+    EXPECT_EQ(default_beads(strict).learning_rate.has_value(), perceptron);
+    EXPECT_EQ(default_beads(strict, false).damping, 0.0);
+    EXPECT_EQ(default_beads(strict, false).bend, by_loss ? 1.5 : 0.0);
     strict.string.training.batch_size = 0;
     expect(strict, 0.0, by_loss ? 1.5 : 0.0);
     strict.protocol = Protocol::paper;

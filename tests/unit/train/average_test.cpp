@@ -29,7 +29,7 @@ constexpr double decay = 0.95;
 constexpr double never = -1.0;
 
 // Points of three classes around three places; a batch of 16 tells little of all of them.
-std::unique_ptr<Objective> clouds(std::size_t units = 16) {
+std::unique_ptr<Objective> clouds(std::size_t units = 16, double shift = 0.0) {
   Rng rng(31, 1);
   Samples samples;
   samples.count = 3000;
@@ -37,8 +37,8 @@ std::unique_ptr<Objective> clouds(std::size_t units = 16) {
   for (std::size_t i = 0; i < samples.count; ++i) {
     const auto label = static_cast<std::int32_t>(rng.below(3));
     const double angle = 2.1 * label;
-    samples.values.push_back(static_cast<float>(std::cos(angle) + rng.uniform(-0.9, 0.9)));
-    samples.values.push_back(static_cast<float>(std::sin(angle) + rng.uniform(-0.9, 0.9)));
+    samples.values.push_back(static_cast<float>(shift + std::cos(angle) + rng.uniform(-0.9, 0.9)));
+    samples.values.push_back(static_cast<float>(shift + std::sin(angle) + rng.uniform(-0.9, 0.9)));
     samples.labels.push_back(label);
   }
   auto data = std::make_shared<Dataset>();
@@ -263,6 +263,39 @@ TEST(Importance, IsForBatchesOfObjectivesThatHaveIt) {
   options.batch_size = 16;
   options.importance = 1.0;
   expect_error<UsageError>([&] { options.validate_for(*large); }, {"importance", "[0, 1)"});
+}
+
+// The inputs of clouds, far from 0: the rate is too high for the direction of their mean.
+TEST(Damping, TrainsAtARateThatThrowsOffWhatIsNotCentred) {
+  const auto objective = clouds(16, 6.0);
+  TrainOptions options = options_of(Metric::cross_entropy);
+  const auto trained = [&](double damping) {
+    options.damping = damping;
+    TrainJob job = job_of(*objective, {never});
+    train_on(*objective, {&job, 1}, options);
+    return value_of(*objective, options, job);
+  };
+  const double damped = trained(1.0);
+  EXPECT_LT(damped, 0.6);
+  EXPECT_GT(trained(0.0), 1.3 * damped);
+  EXPECT_NE(trained(0.5), damped);
+}
+
+TEST(Damping, IsForSgdWhereThereIsAFirstLayerToDamp) {
+  TrainOptions options = options_of(Metric::cross_entropy);
+  options.damping = 1.0;
+  const auto objective = clouds();
+  EXPECT_NO_THROW(options.validate_for(*objective));
+  options.optimizer = Adam{};
+  expect_error<UsageError>([&] { options.validate_for(*objective); },
+                           {"damping", "sgd or momentum"});
+  options.optimizer = Sgd{};
+  options.damping = 1.5;
+  expect_error<UsageError>([&] { options.validate_for(*objective); }, {"damping", "[0, 1]", "1.5"});
+  const auto surface = make_surface_objective(ring(5), 8);
+  TrainOptions plain{.optimizer = Sgd{}, .metric = Metric::mean_squared_error, .damping = 1.0};
+  expect_error<UsageError>([&] { plain.validate_for(*surface); },
+                           {"damping", "linear layer or a convolution", "use 0"});
 }
 
 // The noise of its batches is smaller, by the same number of samples.

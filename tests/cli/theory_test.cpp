@@ -402,6 +402,12 @@ TEST(ConnectFromTheory, BeginsWithTheConstructedPath) {
              {"connect", "two-gaussians", "--start", "theory", "--method", "bezier"},
              64,
              {"--start theory", "greedy"});
+  expect_run(folder.path(),
+             {"connect", "quadratic", "--start", "descent", "--protocol", "paper"},
+             64,
+             {"--start descent", "strict"});
+  expect_run(
+      folder.path(), {"connect", "quadratic", "--start", "up"}, 64, {"line, descent or theory"});
 }
 
 }  // namespace

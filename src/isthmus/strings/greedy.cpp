@@ -141,6 +141,12 @@ std::optional<Ending> Gaps::drop_stuck(GrowingString& string,
   return std::nullopt;
 }
 
+StringOptions common_of(const GreedyOptions& options) {
+  StringOptions common = options;
+  common.grid.stop_at_failure = options.t_star == TStar::half;
+  return common;
+}
+
 }  // namespace
 
 StringSummary grow_greedily(GrowingString& string,
@@ -179,9 +185,7 @@ StringSummary connect_greedy(Evaluators& evaluators,
                              const GreedyOptions& options,
                              const StringCallbacks& callbacks,
                              const TrainRound& train) {
-  StringOptions common = static_cast<const StringOptions&>(options);
-  common.grid.stop_at_failure = options.t_star == TStar::half;
-  GrowingString string(evaluators, common, callbacks, std::array{a, b});
+  GrowingString string(evaluators, common_of(options), callbacks, std::array{a, b});
   // The published scripts do not look at their end points again, nor at the straight line.
   if (!string.evaluate_end_points() && !options.always_insert) {
     return string.finish(string.ending(Ending::Kind::end_point_not_reached));
@@ -192,13 +196,35 @@ StringSummary connect_greedy(Evaluators& evaluators,
   return grow_greedily(string, options, train);
 }
 
+StringSummary connect_greedy_down(Evaluators& evaluators,
+                                  std::span<const float> a,
+                                  std::span<const float> b,
+                                  const GreedyOptions& options,
+                                  const StringCallbacks& callbacks) {
+  GrowingString string(evaluators, common_of(options), callbacks, std::array{a, b});
+  if (const std::optional<Ending> decided = string.decided_by_line()) {
+    return string.finish(*decided);
+  }
+  const std::array<std::size_t, 2> inner{1, 2};
+  if (const std::optional<Ending> limit = string.limit_met(inner.size())) {
+    return string.finish(*limit);
+  }
+  string.start_round();
+  string.insert(std::array{Cut{.segment = 0, .t = 0.0}});
+  string.insert(std::array{Cut{.segment = 1, .t = 1.0}});
+  string.train_beads(inner);
+  if (const std::optional<Ending> stuck = string.stuck_among(inner)) {
+    return string.finish(*stuck);
+  }
+  string.check_segments();
+  return grow_greedily(string, options);
+}
+
 StringSummary connect_greedy_along(Evaluators& evaluators,
                                    std::span<const std::span<const float>> beads,
                                    const GreedyOptions& options,
                                    const StringCallbacks& callbacks) {
-  StringOptions common = static_cast<const StringOptions&>(options);
-  common.grid.stop_at_failure = options.t_star == TStar::half;
-  GrowingString string(evaluators, common, callbacks, beads);
+  GrowingString string(evaluators, common_of(options), callbacks, beads);
   if (!string.evaluate_end_points()) {
     return string.finish(string.ending(Ending::Kind::end_point_not_reached));
   }

@@ -62,6 +62,16 @@ StringSummary connect_greedy(Evaluators& evaluators,
                              const StringCallbacks& callbacks = {},
                              const TrainRound& train = {});
 
+/// Goes down at both ends first: where the straight line fails the string begins as a, a', b', b,
+/// whose inner beads train from the end points themselves to alpha times the threshold. Then what
+/// is to be joined lies as far below the threshold as alpha says, which end points of networks that
+/// have just reached it do not. Otherwise as connect_greedy().
+StringSummary connect_greedy_down(Evaluators& evaluators,
+                                  std::span<const float> a,
+                                  std::span<const float> b,
+                                  const GreedyOptions& options,
+                                  const StringCallbacks& callbacks = {});
+
 /// The same from a polyline as the first guess: `beads` (P each) from one end point to the other.
 /// Inner ones that exceed the bound are trained first, as beads of a round are.
 StringSummary connect_greedy_along(Evaluators& evaluators,

@@ -28,7 +28,7 @@ struct GrownString {
   std::optional<Alignment> alignment{};    ///< how b was moved to a
   std::optional<Twins> twins{};            ///< a and b are
   std::optional<Shortening> shortening{};  ///< where it was tried
-  std::string start{};                     ///< the theorem whose path it grew from; empty: the line
+  std::string start{};  ///< the theorem whose path it grew from, or "descent"; empty: the line
 };
 
 /// Makes a connected string shorter where the options ask for it, measures it as it ended (lengths,

@@ -117,10 +117,12 @@ void StudyOptions::validate() const {
     throw UsageError(
         "align: the network has no hidden units that could change places; leave --align out");
   }
+  if (start != StringStart::line &&
+      (string.method != Method::greedy || protocol != Protocol::strict)) {
+    throw UsageError(
+        fmt::format("--start {}: expected --method greedy and --protocol strict", name_of(start)));
+  }
   if (start == StringStart::theory) {
-    if (string.method != Method::greedy || protocol != Protocol::strict) {
-      throw UsageError("--start theory: expected --method greedy and --protocol strict");
-    }
     require_theory_start(problem.network);
   }
   MethodOptions one = string;
@@ -209,9 +211,10 @@ const OptionTable<StudyOptions>& study_option_table() {
       name_option<S>("start",
                      [](auto& s) -> auto& { return s.start; },
                      {.flag = "start",
-                      .help = "What greedy strings begin from: line, or theory: the path that a "
-                              "theorem constructs, for perceptrons of hidden ReLU "
-                              "layers (docs/theory.md)",
+                      .help = "What greedy strings begin from: line; descent: beads that train "
+                              "from the end points themselves to alpha * L0 (docs/strings.md); "
+                              "theory: the path that a theorem constructs, for perceptrons of "
+                              "hidden ReLU layers (docs/theory.md)",
                       .preset = "line"}),
   };
   return table;

@@ -60,13 +60,17 @@ inline constexpr auto enum_names<EndAlignment> =
 
 /// What strings begin from.
 enum class StringStart {
-  line,    ///< the straight segment between the end points
-  theory,  ///< the path that a theorem constructs, see theory_start()
+  line,     ///< the straight segment between the end points
+  descent,  ///< beads that train from the end points themselves, see connect_greedy_down()
+  theory,   ///< the path that a theorem constructs, see theory_start()
 };
 
 template <>
-inline constexpr auto enum_names<StringStart> = name_table<StringStart>(
-    "start", {{StringStart::line, "line"}, {StringStart::theory, "theory"}});
+inline constexpr auto enum_names<StringStart> =
+    name_table<StringStart>("start",
+                            {{StringStart::line, "line"},
+                             {StringStart::descent, "descent"},
+                             {StringStart::theory, "theory"}});
 
 /// An end point that was not trained here.
 struct GivenEndPoint {
@@ -97,7 +101,7 @@ struct StudyOptions {
   OtherSplit other_split = OtherSplit::grid;
   /// Strings end at the aligned copy of B, where it is not none.
   EndAlignment align = EndAlignment::none;
-  /// A string that fails from the theory's path is tried from the line.
+  /// A string that fails from anything else is tried from the line.
   StringStart start = StringStart::line;
   /// End points of the user's own, instead of trained ones.
   std::optional<GivenEndPoint> from;

@@ -247,8 +247,15 @@ class StudyRun {
                              GrownString& grown,
                              const StringCallbacks& callbacks) const {
     StringCost spent;
-    if (options_.start == StringStart::theory) {
-      StringSummary along = connect_theory(evaluators, a, b, grown, callbacks);
+    if (options_.start != StringStart::line) {
+      StringCallbacks own = callbacks;
+      const std::string name(name_of(options_.start));
+      const auto journal = own.journal ? own.journal->part(name) : nullptr;
+      own.journal = journal.get();
+      grown.start = name;
+      StringSummary along = options_.start == StringStart::theory
+                                ? connect_theory(evaluators, a, b, grown, own)
+                                : connect_greedy_down(evaluators, a, b, grown.options, own);
       if (along.verdict == Verdict::connected) {
         return along;
       }
@@ -276,10 +283,7 @@ class StudyRun {
     for (std::size_t place = 0; place < start.beads.size(); place += a.size()) {
       beads.push_back(std::span(start.beads).subspan(place, a.size()));
     }
-    StringCallbacks own = callbacks;
-    const auto journal = own.journal ? own.journal->part("theory") : nullptr;
-    own.journal = journal.get();
-    return connect_greedy_along(evaluators, beads, grown.options, own);
+    return connect_greedy_along(evaluators, beads, grown.options, callbacks);
   }
 
   // As a pair; where given end points are one network, its factors along their curve.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -11,6 +12,7 @@
 #include <new>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "build_info.h"
@@ -93,11 +95,66 @@ void refuse_malformed_numbers(CLI::App& parser) {
   }
 }
 
+bool has_flag(const CLI::App& command, const std::string& flag) {
+  return command.get_option_no_throw(flag) != nullptr;
+}
+
+// What a command calls a flag that others have: options of training come with a prefix of whom they
+// are, and one thing may be many elsewhere. Empty if it has nothing like it.
+std::string own_name(const CLI::App& command, const std::string& flag) {
+  std::string name = flag.substr(2);
+  for (const std::string_view prefix : {"bead-", "endpoint-"}) {
+    if (name.starts_with(prefix)) {
+      name.erase(0, prefix.size());
+    }
+  }
+  const std::string other_number =
+      name.ends_with('s') ? name.substr(0, name.size() - 1) : name + 's';
+  for (const std::string& own : {"--endpoint-" + name, "--" + name, "--" + other_number}) {
+    if (has_flag(command, own)) {
+      return own;
+    }
+  }
+  return "";
+}
+
+bool has_flag_inside(const CLI::App& command, const std::string& flag) {
+  const auto commands = command.get_subcommands([](const CLI::App*) { return true; });
+  return has_flag(command, flag) || std::ranges::any_of(commands, [&](const CLI::App* one) {
+           return has_flag_inside(*one, flag);
+         });
+}
+
+// What to use in the place of a flag that the command does not have; empty if there is no telling.
+std::string advice(const CLI::App& parser, const std::string& word) {
+  const CLI::App* command = &parser;
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+  }
+  const std::string flag = word.substr(0, word.find('='));
+  if (!flag.starts_with("--") || flag.size() < 4) {
+    return "";
+  }
+  if (command->get_name() == "train" && flag == "--resume") {
+    return ": train goes on from its state without it";
+  }
+  if (const std::string own = own_name(*command, flag); !own.empty()) {
+    return ": " + command->get_name() + " has " + own;
+  }
+  std::string others;
+  for (const CLI::App* other : parser.get_subcommands([](const CLI::App*) { return true; })) {
+    if (has_flag_inside(*other, flag)) {
+      others += (others.empty() ? ": it is an option of " : ", ") + other->get_name();
+    }
+  }
+  return others;
+}
+
 std::string failure_text(const CLI::App* parser, const CLI::Error& error) {
   const std::vector<std::string> unknown = parser->remaining(true);
   std::string text = error.what();
   if (!unknown.empty()) {
-    text = "not expected here: '" + unknown.front() + "'";
+    text = "not expected here: '" + unknown.front() + "'" + advice(*parser, unknown.front());
   }
   return "isthmus: " + text + "\nRun isthmus --help, or isthmus COMMAND --help.\n";
 }

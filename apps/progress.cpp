@@ -71,6 +71,9 @@ void ProgressDisplay::update(const std::string& text) {
 
 std::string ProgressDisplay::estimate(const StudyProgress& event) const {
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
+  if (event.cells_total == 0) {
+    return duration_text(elapsed);
+  }
   const std::size_t done = event.cells_done - resumed_;
   std::string text =
       fmt::format("{}/{} cells, {}", event.cells_done, event.cells_total, duration_text(elapsed));

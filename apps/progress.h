@@ -9,8 +9,8 @@
 
 namespace isthmus::app {
 
-/// Shows how a study goes on standard error: one line that is written over on a terminal, plain
-/// lines elsewhere, with an estimate of the time that is left.
+/// Shows how a study, or the training of one network, goes on standard error: one line that is
+/// written over on a terminal, plain lines elsewhere, with an estimate of the time that is left.
 class ProgressDisplay {
  public:
   explicit ProgressDisplay(const StudyOptions& options);

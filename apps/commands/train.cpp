@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include "isthmus/core/json.h"
 #include "isthmus/study/endpoints.h"
 #include "isthmus/study/study.h"
+#include "progress.h"
 #include "study_flags.h"
 
 namespace isthmus::app {
@@ -27,6 +27,28 @@ struct TrainCommand {
   double checkpoint_seconds = 60.0;
   bool json = false;
 };
+
+// Trains, and shows how that goes.
+TrainJob train(const TrainCommand& command,
+               const StudyOptions& options,
+               Evaluators& evaluators,
+               const std::filesystem::path& state,
+               const Stop& stop) {
+  ProgressDisplay display(options);
+  return train_end_point(options,
+                         evaluators,
+                         command.pair,
+                         command.side[0],
+                         TrainCheckpoint{.file = state, .seconds = command.checkpoint_seconds},
+                         &stop,
+                         [&](const TrainProgress& event) {
+                           display.show({.kind = StudyProgress::Kind::endpoint_step,
+                                         .pair = command.pair,
+                                         .threshold = options.thresholds.front(),
+                                         .end_point = command.side[0],
+                                         .training = event});
+                         });
+}
 
 // Where the state of the training is kept: a name of these options, this pair and this side, so
 // that no other training is taken for this one.
@@ -71,27 +93,11 @@ void run_command(const TrainCommand& command, const Stop& stop) {
       make_objective(options, command.pair, load_data(problem, command.flags.data_folder()));
   Workers workers(1);
   Evaluators evaluators(*objective, workers);
-  const bool terminal = isatty(STDERR_FILENO) == 1;
   const std::filesystem::path state = state_file(command, options);
   if (std::filesystem::exists(state)) {
     fmt::print(stderr, "going on from {}\n", state.string());
   }
-  const TrainJob job = train_end_point(
-      options,
-      evaluators,
-      command.pair,
-      command.side[0],
-      TrainCheckpoint{.file = state, .seconds = command.checkpoint_seconds},
-      &stop,
-      [&](const TrainProgress& event) {
-        if (terminal) {
-          fmt::print(stderr, "\r\033[Kstep {}: {:.6g}", event.steps, shown(event.metric));
-          std::fflush(stderr);
-        }
-      });
-  if (terminal) {
-    fmt::print(stderr, "\r\033[K");
-  }
+  const TrainJob job = train(command, options, evaluators, state, stop);
   const TrainSummary& summary = job.summary;
   if (summary.termination == Termination::interrupted) {
     throw Interrupted(std::filesystem::exists(state)

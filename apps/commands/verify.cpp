@@ -32,6 +32,14 @@ struct VerifyCommand {
   bool json = false;
 };
 
+// In words.
+std::string places_of(const SegmentGrid& grid) {
+  return grid.include_end
+             ? fmt::format("{} points a segment, t = k / {}", grid.points, grid.points - 1)
+             : fmt::format("{0} points a segment, t = k / {0} without 1, and end point B",
+                           grid.points);
+}
+
 Json to_json(const std::filesystem::path& file, const Verification& result) {
   Json segments = Json::array();
   for (const SegmentCheck& check : result.segments) {
@@ -42,11 +50,13 @@ Json to_json(const std::filesystem::path& file, const Verification& result) {
           {"metric", name_of(result.grid.metric)},
           {"split", name_of(result.grid.split)},
           {"points", result.grid.points},
+          {"include_end", result.grid.include_end},
           {"threshold", result.threshold},
           {"tolerance", result.tolerance},
           {"below", result.below},
           {"max_metric", result.max_metric},
           {"max_t", result.max_t},
+          {"metric_b", result.value_b},
           {"beads", result.beads},
           {"normalized_length", result.length.normalized},
           {"normalized_length_weights", result.length_weights.normalized},
@@ -197,12 +207,12 @@ ExitCode run_command(const VerifyCommand& command, const Stop& stop) {
       continue;
     }
     fmt::print(
-        "{}: {} on {} ({} points a segment): max {:.6g} at {:.4f} of the path, {} {:.6g}; "
+        "{}: {} on {} ({}): max {:.6g} at {:.4f} of the path, {} {:.6g}; "
         "{} beads, length {:.4f} (weights {:.4f})\n",
         file.filename().string(),
         name_of(result.grid.metric),
         name_of(result.grid.split),
-        result.grid.points,
+        places_of(result.grid),
         shown(result.max_metric),
         result.max_t,
         result.below ? "at most" : "ABOVE",
@@ -226,16 +236,19 @@ void add_verify(Context& context) {
   Parser* parser = context.parser->add_subcommand(
       "verify",
       "Evaluate saved paths again, from their files and the data alone.\n\n"
-      "Takes one path file or all paths of a run directory, and looks at every point of a grid of "
-      "each\n"
-      "segment, both ends included. The network, the data set and the threshold are in the file.");
+      "Takes one path file or all paths of a run directory, and looks at every grid point of each "
+      "segment,\n"
+      "at the places where the run looked, and at end point B. The network, the data set, the "
+      "threshold and\n"
+      "the grid are in the file.");
   parser->footer(
       "\nExamples:\n"
       "  isthmus verify runs/mnist-2\n"
       "  isthmus verify runs/mnist-2/paths/0.02_0.safetensors --points 101 --split train\n"
       "  isthmus verify runs/mlp --certified --metric error_rate --gap 0");
   parser->add_option("target", command->target, "A path file or a run directory")->required();
-  parser->add_option("--points", command->points, "Grid points of a segment [as in the file]");
+  parser->add_option(
+      "--points", command->points, "Grid points of a segment, both ends included [as in the file]");
   parser->add_option("--split", command->split, "test or train [as in the file]");
   parser->add_option("--metric", command->metric, "See `isthmus connect --help` [as in the file]");
   parser->add_option(

@@ -62,7 +62,7 @@ def _segments(found: list[dict[str, Any]]) -> list[Segment]:
 
 
 _KEPT = ("verdict", "reason", "ending", "metric", "split", "threshold", "tolerance", "check", "method", "points",
-         "max_metric", "max_t", "value_a", "value_b", "best_max_metric", "rounds")  # fmt: skip
+         "include_end", "max_metric", "max_t", "value_a", "value_b", "best_max_metric", "rounds")  # fmt: skip
 
 
 def _path_of(found: dict[str, Any], objective: Objective, options: dict[str, Any], cost: PathCost) -> Path:
@@ -180,14 +180,14 @@ def _needs_objective(path: Path, what: str) -> Objective:
 
 def _grid_options(path: Path) -> dict[str, Any]:
     return {"threshold": path.threshold, "tolerance": path.tolerance, "metric": path.metric, "split": path.split,
-            "points": path.points, "repair": "none"}  # fmt: skip
+            "points": path.points, "include_end": path.include_end, "repair": "none"}  # fmt: skip
 
 
 def check_path(
     path: Path, *, points: int = 101, split: str | None = None, metric: str | None = None, threads: int = 1
 ) -> Path:
     objective = _needs_objective(path, "verify")
-    options = {**_grid_options(path), "points": points, "check": "sampled"}
+    options = {**_grid_options(path), "points": points, "include_end": True, "check": "sampled"}
     if split is not None:
         options["split"] = split
     if metric is not None:
@@ -208,6 +208,7 @@ def check_path(
         split=options["split"],
         check="sampled",
         points=points,
+        include_end=True,
         segments=segments,
         max_metric=segments[worst].max,
         max_t=(worst + segments[worst].t) / len(segments),

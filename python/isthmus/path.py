@@ -59,6 +59,7 @@ class Path:
     check: str = "sampled"
     method: str = ""
     points: int = 21
+    include_end: bool = True  # whether the grid of a segment has its end: t = k / (points - 1), else k / points
     max_metric: float = math.nan
     max_t: float = math.nan
     value_a: float = math.nan
@@ -180,11 +181,14 @@ class Path:
         places: list[float] = []
         values: list[float] = []
         for i, segment in enumerate(self.segments):
-            grid = np.linspace(0.0, 1.0, len(segment.values))
+            grid = np.linspace(0.0, 1.0, len(segment.values), endpoint=self.include_end)
             for s, value in zip(grid, segment.values, strict=True):
-                if not math.isnan(value) and (i == 0 or s > 0.0):
+                if not math.isnan(value) and (i == 0 or s > 0.0 or not self.include_end):
                     places.append((i + float(s)) / max(len(self) - 1, 1))
                     values.append(float(value))
+        if self.segments and not self.include_end and not math.isnan(self.value_b):
+            places.append(1.0)
+            values.append(self.value_b)
         return np.array(places), np.array(values)
 
     def plot(self, ax: Any = None) -> Any:
@@ -244,6 +248,7 @@ class Path:
             "check": self.check,
             "method": self.method,
             "points": str(self.points),
+            "include_end": "true" if self.include_end else "false",
             "rounds": str(self.rounds),
             "options": json.dumps(self.options),
         }
@@ -277,6 +282,7 @@ def load_path(file: str | File, objective: Objective | None = None) -> Path:
         check=metadata.get("check", "sampled"),
         method=metadata.get("method", ""),
         points=int(number("points", 21)),
+        include_end=metadata.get("include_end", "true") == "true",
         rounds=int(number("rounds", 0)),
         threshold=number("threshold"),
         tolerance=number("tolerance", 1.0),

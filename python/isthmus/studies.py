@@ -76,11 +76,13 @@ class Verification:
     metric: str
     split: str
     points: int
+    include_end: bool  # whether the grid of a segment has its end: t = k / (points - 1), else k / points
     threshold: float
     tolerance: float
     below: bool
     max_metric: float
     max_t: float
+    value_b: float  # of end point B, which the largest value and the last segment's take in, whatever the grid
     beads: int
     normalized_length: float
     normalized_length_weights: float
@@ -192,7 +194,8 @@ def verify(
     data: PathLike | None = None,
     threads: int = 1,
 ) -> Verification:
-    """Looks at every grid point of a path file of the command again, from the file and the data alone."""
+    """Looks at every grid point of a path file of the command again, and at end point B, from the file and the data
+    alone. With `points` the grid has so many a segment, both ends included."""
     folder = None if data is None else os.fspath(data)
     found = json.loads(_core.verify(os.fspath(file), points, split, metric, threshold, folder, threads))
     segments = [
@@ -204,7 +207,7 @@ def verify(
         )
         for one in found.pop("segments")
     ]
-    found["max_metric"] = _number(found["max_metric"])
+    found["max_metric"], found["value_b"] = _number(found["max_metric"]), _number(found["value_b"])
     return Verification(file=File(file), segments=segments, **found)
 
 

@@ -136,6 +136,7 @@ void put_string(nb::dict& result, StringSummary summary, const MethodOptions& op
   result["threshold"] = options.threshold;
   result["tolerance"] = options.tolerance;
   result["points"] = options.grid.points;
+  result["include_end"] = options.grid.include_end;
   const std::size_t rows = summary.path.size();
   result["beads"] = array_of(std::move(summary.path.beads), rows);
 }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_callable import connect
+from test_callable import connect, valley
 
 import isthmus
 from isthmus.checkpoints import read_safetensors, write_safetensors
@@ -41,6 +41,27 @@ def test_is_saved_and_read_back(path, tmp_path):
         again.verify()
     whole = isthmus.load_path(file, path.objective)
     assert whole.verify().connected
+
+
+def test_a_grid_without_the_ends_of_segments_is_told_at_its_places(tmp_path):
+    path = connect(points=20, include_end=False, check="sampled")
+    assert path.points == 20 and not path.include_end and len(path) > 2
+    places, values = path.profile()
+    segments = len(path) - 1
+    expected = np.concatenate([(i + np.arange(20) / 20) / segments for i in range(segments)] + [np.ones(1)])
+    assert np.allclose(places, expected, atol=1e-15)
+    assert values[-1] == path.value_b and values.max() == max(path.max_metric, path.value_b)
+    assert values == pytest.approx([valley(path.theta(float(t)).astype(np.float64))[0] for t in places], abs=1e-7)
+    file = tmp_path / "path.safetensors"
+    path.save(file)
+    again = isthmus.load_path(file, path.objective)
+    assert not again.include_end
+    # On another grid, with the ends.
+    seen = again.verify(points=21)
+    assert seen.include_end and seen.max_metric == values.max()
+    assert np.allclose(seen.profile()[0], places, atol=1e-15)
+    seen.save(file)
+    assert isthmus.load_path(file).include_end
 
 
 def test_a_file_that_is_no_path_is_refused(tmp_path):

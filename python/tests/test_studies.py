@@ -57,6 +57,18 @@ def test_saved_paths_are_verified_and_certified(run):
         run.path_file(0.02, 9)
 
 
+def test_a_path_of_the_paper_protocol_is_verified_where_its_run_looked(tmp_path):
+    run = isthmus.sweep("quadratic", out=tmp_path / "run", protocol="paper", thresholds=[0.1], pairs=1)
+    file = run.path_file(0.1)
+    found = isthmus.verify(file)
+    assert found.points == 100 and not found.include_end and not run.path(0.1).include_end
+    assert found.max_metric == max(run.cells[0]["max_metric"], found.value_b)
+    assert {len(segment.values) for segment in found.segments} == {100}
+    ends = isthmus.verify(file, points=101)
+    assert ends.include_end and ends.max_metric == found.max_metric
+    assert ends.segments[-1].values[-1] == found.value_b == ends.value_b
+
+
 def test_a_network_of_a_run_is_exported_and_loads_into_torch(run, tmp_path):
     torch = pytest.importorskip("torch")
     out = tmp_path / "c.safetensors"

@@ -159,16 +159,18 @@ std::map<std::string, std::string> path_metadata(const StudyOptions& options,
                                                  Verdict verdict) {
   const Problem problem = problem_of(options, grown.pair);
   const GreedyOptions& string = grown.options;
-  std::map<std::string, std::string> metadata{{"task", problem.task},
-                                              {"threshold", format_number(string.threshold)},
-                                              {"tolerance", format_number(string.tolerance)},
-                                              {"metric", std::string(name_of(string.grid.metric))},
-                                              {"split", std::string(name_of(string.grid.split))},
-                                              {"points", std::to_string(string.grid.points)},
-                                              {"check", std::string(name_of(string.check))},
-                                              {"verdict", std::string(name_of(verdict))},
-                                              {"network", to_json(problem.network).dump()},
-                                              {"problem", to_json(problem).dump()}};
+  std::map<std::string, std::string> metadata{
+      {"task", problem.task},
+      {"threshold", format_number(string.threshold)},
+      {"tolerance", format_number(string.tolerance)},
+      {"metric", std::string(name_of(string.grid.metric))},
+      {"split", std::string(name_of(string.grid.split))},
+      {"points", std::to_string(string.grid.points)},
+      {"include_end", string.grid.include_end ? "true" : "false"},
+      {"check", std::string(name_of(string.check))},
+      {"verdict", std::string(name_of(verdict))},
+      {"network", to_json(problem.network).dump()},
+      {"problem", to_json(problem).dump()}};
   if (options.from && !options.from->names.empty()) {
     metadata["names"] = Json(options.from->names).dump();
   }

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "isthmus/core/error.h"
+#include "isthmus/core/files.h"
 #include "isthmus/core/json.h"
+#include "isthmus/core/run_schema.h"
 #include "isthmus/study/options.h"
 
 namespace isthmus {
@@ -52,6 +54,20 @@ class Metadata {
     return static_cast<std::size_t>(value);
   }
 
+  // Whether the grid has the end of a segment, if the file says it.
+  std::optional<bool> include_end() const {
+    const auto entry = entries_.find("include_end");
+    if (entry == entries_.end()) {
+      return std::nullopt;
+    }
+    if (entry->second != "true" && entry->second != "false") {
+      throw DataError(fmt::format("{}: metadata 'include_end': expected true or false, found '{}'",
+                                  file_.string(),
+                                  entry->second));
+    }
+    return entry->second == "true";
+  }
+
   template <class Enum>
   Enum name(const std::string& key) const {
     const std::string& value = text(key);
@@ -78,6 +94,25 @@ class Metadata {
   const std::map<std::string, std::string>& entries_;
 };
 
+// The same, as the run says it whose paths the file is among.
+std::optional<bool> include_end_of_run(const std::filesystem::path& file) {
+  const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
+  const std::filesystem::path config = folder.parent_path() / run_files::config;
+  if (folder.filename() != run_files::paths || !std::filesystem::exists(config)) {
+    return std::nullopt;
+  }
+  const Json json = read_json(config);
+  if (!json.is_object() || !json.contains("include_end")) {
+    return std::nullopt;
+  }
+  const Json& value = json["include_end"];
+  if (!value.is_boolean()) {
+    throw DataError(fmt::format(
+        "{}: expected true or false as \"include_end\", found {}", config.string(), value.dump()));
+  }
+  return value.get<bool>();
+}
+
 }  // namespace
 
 SavedPath load_path(const std::filesystem::path& file,
@@ -91,6 +126,11 @@ SavedPath load_path(const std::filesystem::path& file,
   loaded.threshold = threshold.value_or(metadata.number("threshold"));
   loaded.tolerance = threshold ? 1.0 : metadata.number("tolerance");
   loaded.points = metadata.points();
+  std::optional<bool> include_end = metadata.include_end();
+  if (!include_end) {
+    include_end = include_end_of_run(file);
+  }
+  loaded.include_end = include_end.value_or(true);
   loaded.split = split ? *split : metadata.name<Split>("split");
   loaded.metric = metric ? *metric : metadata.name<Metric>("metric");
   if (threshold) {

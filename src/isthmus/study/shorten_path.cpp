@@ -50,6 +50,7 @@ Shortening shorten_path(const std::filesystem::path& file,
   if (result.shorter) {
     saved.path.path = result.string.path;
     saved.path.metadata["verdict"] = name_of(result.string.verdict);
+    saved.path.metadata["include_end"] = "true";  // as it was looked at
     saved.path.metadata["shortened_from"] = sha256(read_file(file));
     write_path(out, saved.path);
   }

@@ -95,27 +95,29 @@ struct Verification {
   SegmentGrid grid;
   double threshold = 0.0;  ///< as in the file
   double tolerance = 1.0;
+  /// The last one has seen end point B too, beside its `values` where the grid has no t = 1.
   std::vector<SegmentCheck> segments;
+  double value_b = 0.0;  ///< of end point B
   double max_metric = 0.0;
   double max_t = 0.0;  ///< (segment + t) / (M - 1)
   PathLength length;
   PathLength length_weights;
   std::size_t beads = 0;
-  bool below = false;      ///< every grid point reaches tolerance * threshold
+  bool below = false;      ///< every point that was looked at reaches tolerance * threshold
   std::string conversion;  ///< "", or what was converted to float32
 };
 
 /// What to look at instead of what the file says.
 struct VerifyOptions {
-  std::optional<std::size_t> points;
+  std::optional<std::size_t> points;  ///< a grid of so many, both ends of each segment included
   std::optional<Split> split;
   std::optional<Metric> metric;
   std::optional<double> threshold;  ///< with tolerance 1
   std::optional<std::filesystem::path> data_folder;
 };
 
-/// Re-evaluates a saved path on every point of a grid, both ends of each segment included.
-/// Throws as read_path and load_data.
+/// Re-evaluates a saved path on every point of the grid that it was made with (load_path() says how
+/// that is known), and end point B. Throws as read_path and load_data.
 Verification verify_path(const std::filesystem::path& file,
                          const VerifyOptions& options,
                          Workers& workers,

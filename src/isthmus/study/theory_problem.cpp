@@ -129,6 +129,7 @@ std::map<std::string, std::string> path_metadata(const Problem& problem,
           {"metric", std::string(name_of(metric))},
           {"split", std::string(name_of(split))},
           {"points", "101"},
+          {"include_end", "true"},
           {"network", to_json(problem.network).dump()},
           {"problem", to_json(problem).dump()}};
 }

@@ -15,6 +15,28 @@
 #include "isthmus/study/study.h"
 
 namespace isthmus {
+namespace {
+
+// A grid without the end of a segment leaves the end of the path out.
+double look_at_end(Evaluators& evaluators,
+                   const Path& path,
+                   const SegmentGrid& grid,
+                   SegmentCheck& last) {
+  if (grid.include_end) {
+    return last.values.back();
+  }
+  double value = 0.0;
+  evaluators.of(0).metrics(grid.split, grid.metric, path.bead(path.size() - 1), {&value, 1});
+  last.samples += evaluators.objective().samples(grid.split);
+  last.passed = last.passed && reaches(value, grid.bound, grid.comparison);
+  if (worse(value, last.worst_value)) {
+    last.worst_value = value;
+    last.worst_t = 1.0;
+  }
+  return value;
+}
+
+}  // namespace
 
 Verification verify_path(const std::filesystem::path& file,
                          const VerifyOptions& options,
@@ -29,12 +51,14 @@ Verification verify_path(const std::filesystem::path& file,
   result.threshold = loaded.threshold;
   result.tolerance = loaded.tolerance;
   result.grid.points = options.points.value_or(loaded.points);
+  result.grid.include_end = options.points || loaded.include_end;
   result.grid.split = loaded.split;
   result.grid.metric = loaded.metric;
   result.grid.bound = result.threshold * result.tolerance;
   result.grid.stop_at_failure = false;
   Evaluators evaluators(*loaded.objective, workers);
   result.segments = check_path(evaluators, path.path, result.grid, stop);
+  result.value_b = look_at_end(evaluators, path.path, result.grid, result.segments.back());
   result.beads = path.path.size();
   result.length = length_of(path.path, path.layout, Coordinates::all);
   result.length_weights = length_of(path.path, path.layout, Coordinates::weights);
